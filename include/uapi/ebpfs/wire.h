@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The ebpfs wire protocol, version 1.
+ *
+ * Used unchanged by the module, the BPF programs and user space; what the
+ * fields mean to each other is told in Documentation/protocol.md.
+ *
+ * Everything travels in UDP datagrams, all integers are little-endian, all
+ * structs are naturally aligned and have no implicit padding. Every datagram
+ * begins with struct ebpfs_hdr.
+ *
+ *	client                                   server
+ *	HELLO      (padded, no state kept)  -->
+ *	                                    <--  CHALLENGE (stateless cookie)
+ *	AUTH       (client's proof)         -->
+ *	                                    <--  ACCEPT (server's proof, root) or REJECT
+ *	CALL       (one or more calls)      -->
+ *	                                    <--  REPLY (one fragment of one reply) ...
+ *	PROBE      (padded)                 -->
+ *	                                    <--  PROBE_ACK (same size)
+ *	BYE        (MAC)                    -->
+ *	                                    <--  UNKNOWN (a hint: session not known)
+ *
+ * A *call* is identified within its session by a 64-bit id: the slot in the
+ * low 16 bits, the slot's sequence number in the upper 48. A *reply* is a
+ * message of up to EBPFS_MSG_MAX bytes, cut on a fixed grid: every fragment
+ * but the last carries exactly @cell bytes, a fragment's offset is a multiple
+ * of @cell, and there are at most EBPFS_CELLS_MAX of them, so that a set of
+ * fragments is one 64-bit word. Each execution of a call has its own reply
+ * *instance*; fragments of two instances are never combined.
+ *
+ * To add a message type: enum ebpfs_type here, ebpfs_type_min_len() in
+ * kmod/core/wire.c, the receivers (kmod/receive.c, userspace/ebpfsd/receive.c),
+ * Documentation/protocol.md, the fuzz corpus.
+ */
+#ifndef _UAPI_EBPFS_WIRE_H
+#define _UAPI_EBPFS_WIRE_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#define EBPFS_PORT		20490	/* UDP, server side default */
+#define EBPFS_MAGIC		0xeb95
+#define EBPFS_VERSION		1	/* the only version so far */
+
+#define EBPFS_MSG_MAX		65536	/* bytes in one reply */
+#define EBPFS_CELLS_MAX		64	/* fragments in one reply */
+#define EBPFS_CELL_MIN		1024	/* bytes; MSG_MAX / CELLS_MAX */
+#define EBPFS_CELL_MAX		65456	/* bytes; multiple of 8, with its head fits one UDP datagram */
+#define EBPFS_SLOTS_MAX		1024	/* slots in one session */
+#define EBPFS_FH_MAX		128	/* bytes in a file handle */
+#define EBPFS_NAME_MAX		255	/* bytes in a name */
+#define EBPFS_LINK_MAX		4096	/* bytes in a symbolic link's target */
+#define EBPFS_CLIENT_MAX	64	/* bytes of a client's name, NUL padded */
+#define EBPFS_EXPORT_MAX	128	/* bytes of an export's name, NUL padded */
+#define EBPFS_SECRET_LEN	32	/* bytes of a client's secret */
+#define EBPFS_NONCE_LEN		32
+#define EBPFS_MAC_LEN		32	/* keyed BLAKE2s-256 (RFC 7693) */
+#define EBPFS_COOKIE_LEN	16
+#define EBPFS_UDP_PAYLOAD_BASE	1200	/* bytes every path carries (RFC 8899 BASE_PLPMTU) */
+#define EBPFS_UDP_PAYLOAD_MAX	65507
+
+/**
+ * enum ebpfs_type - what a datagram is
+ */
+enum ebpfs_type {
+	EBPFS_HELLO	= 1,
+	EBPFS_CHALLENGE	= 2,
+	EBPFS_AUTH	= 3,
+	EBPFS_ACCEPT	= 4,
+	EBPFS_REJECT	= 5,
+	EBPFS_CALL	= 6,
+	EBPFS_REPLY	= 7,
+	EBPFS_PROBE	= 8,
+	EBPFS_PROBE_ACK	= 9,
+	EBPFS_BYE	= 10,
+	EBPFS_UNKNOWN	= 11,
+};
+
+/**
+ * struct ebpfs_hdr - first 16 bytes of every datagram
+ * @crc: CRC32C (RFC 3720 B.4 polynomial, reflected, initial value and final
+ *	XOR ~0) over all bytes of the datagram after this field
+ * @magic: EBPFS_MAGIC
+ * @version: EBPFS_VERSION; in HELLO the lowest version the client speaks
+ * @type: enum ebpfs_type
+ * @session: the receiver's identity for the session, drawn at random by the
+ *	receiver when the session was made; 0 in HELLO and AUTH. In UNKNOWN it
+ *	is the identity that was not known, which is the sender's to receive.
+ */
+struct ebpfs_hdr {
+	__le32 crc;
+	__le16 magic;
+	__u8   version;
+	__u8   type;
+	__le64 session;
+};
+
+/* sec=: what protects the data of a session */
+#define EBPFS_SEC_CRC		1	/* CRC32C: accidents and off-path forgers only */
+#define EBPFS_SEC_INTEGRITY	2	/* reserved: authenticated */
+#define EBPFS_SEC_PRIVACY	3	/* reserved: authenticated and encrypted */
+
+/* Feature bits: offered in HELLO and AUTH, the common ones answered. */
+#define EBPFS_FEAT_RANGE	(1u << 0)	/* ebpfs_call.want is honoured */
+#define EBPFS_FEAT_ALL		(EBPFS_FEAT_RANGE)
+
+/**
+ * struct ebpfs_hello - the client asks for a challenge
+ * @hdr: session is 0
+ * @client_session: the client's identity for the coming session, not 0
+ * @nonce: random
+ * @version_min: lowest version the client speaks
+ * @version_max: highest version the client speaks
+ * @reserved: 0
+ * @features: offered
+ * @pad: 0; makes HELLO no smaller than its answer
+ */
+struct ebpfs_hello {
+	struct ebpfs_hdr hdr;
+	__le64 client_session;
+	__u8   nonce[EBPFS_NONCE_LEN];
+	__u8   version_min;
+	__u8   version_max;
+	__le16 reserved;
+	__le32 features;
+	__u8   pad[32];
+};
+
+/**
+ * struct ebpfs_challenge - the server's answer, made without keeping state
+ * @hdr: session is the client's
+ * @nonce: the server's, random
+ * @time: the server's clock when it made @cookie, opaque to the client
+ * @cookie: proves to the server that it made this challenge for this address
+ * @version: chosen
+ * @reserved: 0
+ * @features: common
+ */
+struct ebpfs_challenge {
+	struct ebpfs_hdr hdr;
+	__u8   nonce[EBPFS_NONCE_LEN];
+	__le64 time;
+	__u8   cookie[EBPFS_COOKIE_LEN];
+	__u8   version;
+	__u8   reserved[3];
+	__le32 features;
+};
+
+/**
+ * struct ebpfs_auth - the client proves that it knows the secret
+ * @hdr: session is 0
+ * @client_session: as in HELLO
+ * @client_nonce: as in HELLO
+ * @server_nonce: as in CHALLENGE
+ * @time: as in CHALLENGE
+ * @cookie: as in CHALLENGE
+ * @version: as in CHALLENGE
+ * @sec: EBPFS_SEC_*
+ * @slots: how many slots the client wants
+ * @features: as in CHALLENGE
+ * @client: name, NUL padded
+ * @export: name, NUL padded
+ * @mac: keyed BLAKE2s under the secret over "ebpfs1 client" and all bytes from
+ *	hdr.magic to the end of @export
+ */
+struct ebpfs_auth {
+	struct ebpfs_hdr hdr;
+	__le64 client_session;
+	__u8   client_nonce[EBPFS_NONCE_LEN];
+	__u8   server_nonce[EBPFS_NONCE_LEN];
+	__le64 time;
+	__u8   cookie[EBPFS_COOKIE_LEN];
+	__u8   version;
+	__u8   sec;
+	__le16 slots;
+	__le32 features;
+	__u8   client[EBPFS_CLIENT_MAX];
+	__u8   export[EBPFS_EXPORT_MAX];
+	__u8   mac[EBPFS_MAC_LEN];
+};
+
+/**
+ * struct ebpfs_accept - the session exists; the server proves itself
+ * @hdr: session is the client's
+ * @server_session: the server's identity for the session, not 0
+ * @server_instance: drawn at random at each start of the server
+ * @slots: how many slots the client may use, at least 1
+ * @version: as in AUTH
+ * @sec: as in AUTH
+ * @features: as in AUTH
+ * @unit_max: most bytes one READ may ask for
+ * @cell_max: most bytes of payload the server puts into one fragment
+ * @root_fh_len: bytes of @root_fh in use
+ * @reserved: 0
+ * @root_fh: handle of the export's root
+ * @mac: keyed BLAKE2s under the secret over "ebpfs1 server", the mac of AUTH,
+ *	and all bytes from hdr.magic to the end of @root_fh
+ */
+struct ebpfs_accept {
+	struct ebpfs_hdr hdr;
+	__le64 server_session;
+	__le64 server_instance;
+	__le16 slots;
+	__u8   version;
+	__u8   sec;
+	__le32 features;
+	__le32 unit_max;
+	__le32 cell_max;
+	__le16 root_fh_len;
+	__le16 reserved[3];
+	__u8   root_fh[EBPFS_FH_MAX];
+	__u8   mac[EBPFS_MAC_LEN];
+};
+
+/**
+ * enum ebpfs_reason - why a server rejects a session
+ */
+enum ebpfs_reason {
+	EBPFS_REJECT_VERSION	= 1,	/* no common version */
+	EBPFS_REJECT_DENIED	= 2,	/* unknown client or wrong secret: not said which */
+	EBPFS_REJECT_EXPORT	= 3,	/* no such export for this client */
+	EBPFS_REJECT_SEC	= 4,	/* the export asks for another sec= */
+	EBPFS_REJECT_BUSY	= 5,	/* the server's limit of sessions is reached */
+	EBPFS_REJECT_COOKIE	= 6,	/* challenge too old: start again with HELLO */
+};
+
+/**
+ * struct ebpfs_reject - no session
+ * @hdr: session is the client's
+ * @reason: enum ebpfs_reason
+ * @version_min: lowest version the server speaks
+ * @version_max: highest version the server speaks
+ * @reserved: 0
+ */
+struct ebpfs_reject {
+	struct ebpfs_hdr hdr;
+	__le16 reason;
+	__u8   version_min;
+	__u8   version_max;
+	__le32 reserved;
+};
+
+/**
+ * struct ebpfs_calls - head of a CALL datagram, followed by @count calls
+ * @hdr: session is the server's
+ * @count: calls in this datagram, at least 1
+ * @cell: bytes of payload per reply fragment, a multiple of 8 from
+ *	EBPFS_CELL_MIN to EBPFS_CELL_MAX; the client found by probing that the
+ *	path carries it
+ * @reserved: 0
+ */
+struct ebpfs_calls {
+	struct ebpfs_hdr hdr;
+	__le16 count;
+	__le16 cell;
+	__le32 reserved;
+};
+
+/**
+ * enum ebpfs_op - what a call asks for; body and reply in each line
+ */
+enum ebpfs_op {
+	EBPFS_OP_PING		= 1,	/* nothing -> nothing */
+	EBPFS_OP_GETATTR	= 2,	/* fh -> struct ebpfs_attr */
+	EBPFS_OP_LOOKUP		= 3,	/* dir fh, name -> struct ebpfs_entry */
+	EBPFS_OP_READDIR	= 4,	/* dir fh, arg = cookie, count -> struct ebpfs_entry ... */
+	EBPFS_OP_READLINK	= 5,	/* fh -> bytes of the target, no NUL */
+	EBPFS_OP_READ		= 6,	/* fh, arg = offset, count -> bytes */
+	EBPFS_OP_STATFS		= 7,	/* fh -> struct ebpfs_statfs */
+};
+
+/**
+ * struct ebpfs_call - one call; its body follows
+ * @id: slot | sequence << 16; sequences of a slot start at 1 and grow
+ * @want: which cells of the reply the client lacks, ~0 for all; meaningful
+ *	only for @instance and only if the reply then has the same cell
+ * @instance: reply instance that @want refers to, 0 if none was seen yet
+ * @op: enum ebpfs_op
+ * @len: bytes of body that follow, a multiple of 8
+ * @attempt: 0 for the first sending, then 1, 2 ..., staying at 255; echoed in the
+ *	reply
+ * @flags: 0
+ * @reserved: 0
+ * @cred: 0; kept for the credentials of the caller
+ */
+struct ebpfs_call {
+	__le64 id;
+	__le64 want;
+	__le32 instance;
+	__le16 op;
+	__le16 len;
+	__u8   attempt;
+	__u8   flags;
+	__le16 reserved;
+	__le32 cred;
+};
+
+/**
+ * struct ebpfs_body - the body of every call but PING
+ * @arg: READ: byte offset; READDIR: cookie to continue after, 0 at first
+ * @count: READ: bytes wanted, 1 to unit_max; READDIR: most bytes of reply
+ * @fh_len: bytes of handle that follow, zero padded to a multiple of 8;
+ *	0: the handle of the call before in the same datagram
+ * @name_len: bytes of name that follow the handle, zero padded likewise
+ */
+struct ebpfs_body {
+	__le64 arg;
+	__le32 count;
+	__le16 fh_len;
+	__le16 name_len;
+};
+
+/* ebpfs_reply.flags */
+#define EBPFS_REPLY_EOF		(1u << 0)	/* READ, READDIR: nothing follows */
+
+/**
+ * struct ebpfs_reply - head of a REPLY datagram: one fragment of one reply
+ * @hdr: session is the client's
+ * @id: of the call
+ * @instance: which execution this is a fragment of, not 0. Within a session
+ *	a later execution has a higher number (serial arithmetic, RFC 1982).
+ * @total: bytes of the whole reply, at most EBPFS_MSG_MAX
+ * @offset: of the payload in the reply, a multiple of @cell
+ * @cell: bytes in every fragment but the last
+ * @status: 0, or an error number of asm-generic/errno.h; then @total is 0
+ * @flags: EBPFS_REPLY_*
+ * @attempt: of the call that caused this fragment to be sent
+ * @reserved: 0
+ * @reserved2: 0
+ *
+ * The payload follows: min(@cell, @total - @offset) bytes.
+ */
+struct ebpfs_reply {
+	struct ebpfs_hdr hdr;
+	__le64 id;
+	__le32 instance;
+	__le32 total;
+	__le32 offset;
+	__le16 cell;
+	__le16 status;
+	__le16 flags;
+	__u8   attempt;
+	__u8   reserved;
+	__le32 reserved2;
+};
+
+/**
+ * struct ebpfs_probe - PROBE and PROBE_ACK (PLPMTUD, RFC 8899)
+ * @hdr: session is the receiver's
+ * @serial: of the probe, echoed
+ * @size: bytes of the whole UDP payload, padding included, echoed
+ *
+ * Zero padding follows up to @size.
+ */
+struct ebpfs_probe {
+	struct ebpfs_hdr hdr;
+	__le32 serial;
+	__le32 size;
+};
+
+/**
+ * struct ebpfs_bye - the client ends its session
+ * @hdr: session is the server's
+ * @mac: keyed BLAKE2s under the session key over "ebpfs1 bye" and hdr.session
+ */
+struct ebpfs_bye {
+	struct ebpfs_hdr hdr;
+	__u8   mac[EBPFS_MAC_LEN];
+};
+
+/**
+ * struct ebpfs_attr - attributes of a file
+ * @ino: number on the server
+ * @size: bytes
+ * @blocks: of 512 bytes
+ * @change: differs whenever data or attributes differ
+ * @atime: seconds since 1970, signed; likewise @mtime, @ctime, @btime
+ * @mtime: of data
+ * @ctime: of attributes
+ * @btime: of creation, 0 where the server's filesystem knows none
+ * @atime_ns: nanoseconds; likewise the next three
+ * @mtime_ns: nanoseconds
+ * @ctime_ns: nanoseconds
+ * @btime_ns: nanoseconds
+ * @mode: type and permissions as in struct stat
+ * @nlink: hard links
+ * @uid: owner
+ * @gid: group
+ * @rdev_major: of a device file
+ * @rdev_minor: of a device file
+ * @blksize: preferred size of I/O
+ * @reserved: 0
+ */
+struct ebpfs_attr {
+	__le64 ino;
+	__le64 size;
+	__le64 blocks;
+	__le64 change;
+	__le64 atime;
+	__le64 mtime;
+	__le64 ctime;
+	__le64 btime;
+	__le32 atime_ns;
+	__le32 mtime_ns;
+	__le32 ctime_ns;
+	__le32 btime_ns;
+	__le32 mode;
+	__le32 nlink;
+	__le32 uid;
+	__le32 gid;
+	__le32 rdev_major;
+	__le32 rdev_minor;
+	__le32 blksize;
+	__le32 reserved;
+};
+
+/* ebpfs_entry.flags */
+#define EBPFS_ENTRY_ATTR	(1u << 0)	/* attr and fh are valid */
+
+/**
+ * struct ebpfs_entry - a name's file: LOOKUP's reply, an element of READDIR's
+ * @cookie: READDIR: continue after this entry with it; LOOKUP: 0
+ * @len: bytes of the whole entry, a multiple of 8
+ * @fh_len: bytes of handle
+ * @name_len: READDIR: bytes of name; LOOKUP: 0
+ * @type: DT_* of the file
+ * @flags: EBPFS_ENTRY_*. Without ATTR (file vanished, or "." and "..") only
+ *	attr.ino is valid and fh_len is 0
+ * @attr: of the file
+ *
+ * The handle and then the name follow, each zero padded to a multiple of 8.
+ */
+struct ebpfs_entry {
+	__le64 cookie;
+	__le16 len;
+	__le16 fh_len;
+	__le16 name_len;
+	__u8   type;
+	__u8   flags;
+	struct ebpfs_attr attr;
+};
+
+/**
+ * struct ebpfs_statfs - the filesystem under an export
+ * @blocks: in units of @bsize
+ * @bfree: free
+ * @bavail: free to others than root
+ * @files: inodes
+ * @ffree: free inodes
+ * @fsid: constant for the filesystem
+ * @bsize: bytes in a block
+ * @namelen: longest name
+ */
+struct ebpfs_statfs {
+	__le64 blocks;
+	__le64 bfree;
+	__le64 bavail;
+	__le64 files;
+	__le64 ffree;
+	__le64 fsid;
+	__le32 bsize;
+	__le32 namelen;
+};
+
+#endif /* _UAPI_EBPFS_WIRE_H */

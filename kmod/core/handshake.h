@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How a session is made: mutual proof of a shared secret, three-way on the
+ * server's side without state before the client has proved its address.
+ * The messages are in <ebpfs/wire.h>. Neither end says anything that depends
+ * on the secret before the other has shown a fresh nonce; an answer is never
+ * longer than what it answers. Secrets are 32 random bytes, so that a MAC
+ * cannot be searched for. Pure; random numbers and time are handed in.
+ */
+#ifndef EBPFS_CORE_HANDSHAKE_H
+#define EBPFS_CORE_HANDSHAKE_H
+
+#include "core/wire.h"
+
+/**
+ * struct ebpfs_hs_client - the client's side of one handshake
+ * @secret: shared with the server
+ * @client: name, NUL padded
+ * @export: name, NUL padded
+ * @sec: EBPFS_SEC_*
+ * @slots: wanted
+ * @session: own identity, random, not 0
+ * @nonce: own, random
+ * @auth: the AUTH message that was sent last, for repetition and for ACCEPT
+ * @state: 0 nothing, 1 HELLO sent, 2 AUTH sent, 3 done
+ *
+ * Set the first five (and random @session and @nonce) by hand, zero the rest.
+ */
+struct ebpfs_hs_client {
+	u8 secret[EBPFS_SECRET_LEN];
+	u8 client[EBPFS_CLIENT_MAX];
+	u8 export[EBPFS_EXPORT_MAX];
+	u8 sec;
+	u16 slots;
+	u64 session;
+	u8 nonce[EBPFS_NONCE_LEN];
+	struct ebpfs_auth auth;
+	int state;
+};
+
+/**
+ * struct ebpfs_hs_session - what a successful handshake gave, both sides
+ * @client_session: the client's identity
+ * @server_session: the server's identity
+ * @server_instance: of the server's start
+ * @features: common
+ * @unit_max: most bytes of a READ
+ * @cell_max: most bytes of a fragment
+ * @slots: allowed
+ * @sec: EBPFS_SEC_*
+ * @version: protocol version
+ * @key: of the session
+ * @root_fh: handle of the root
+ * @root_fh_len: its bytes
+ */
+struct ebpfs_hs_session {
+	u64 client_session;
+	u64 server_session;
+	u64 server_instance;
+	u32 features;
+	u32 unit_max;
+	u32 cell_max;
+	u16 slots;
+	u8 sec;
+	u8 version;
+	u8 key[EBPFS_MAC_LEN];
+	u8 root_fh[EBPFS_FH_MAX];
+	u16 root_fh_len;
+};
+
+/* Client. Builders return the bytes written; messages are sealed. */
+u32 ebpfs_hs_hello(struct ebpfs_hs_client *hs, struct ebpfs_hello *out);
+
+/**
+ * ebpfs_hs_challenge() - CHALLENGE arrived: make AUTH
+ * Return: bytes of @out, or -EBADMSG (not for this handshake, or an unknown
+ * version or feature). A repeated CHALLENGE after AUTH was made is -EBADMSG.
+ */
+int ebpfs_hs_challenge(struct ebpfs_hs_client *hs, const void *msg, u32 len,
+		       struct ebpfs_auth *out);
+
+/**
+ * ebpfs_hs_accept() - ACCEPT arrived: is the server the right one?
+ * Return: 0 and @s; -EBADMSG: not for this handshake or out of range;
+ * -EKEYREJECTED: the server does not know the secret.
+ */
+int ebpfs_hs_accept(struct ebpfs_hs_client *hs, const void *msg, u32 len,
+		    struct ebpfs_hs_session *s);
+
+/* REJECT arrived: enum ebpfs_reason, or -EBADMSG. */
+int ebpfs_hs_reject(const struct ebpfs_hs_client *hs, const void *msg, u32 len);
+
+/**
+ * struct ebpfs_hs_server - the server's side of all handshakes
+ * @cookie_key: random, kept at least EBPFS_COOKIE_LIFE
+ */
+struct ebpfs_hs_server {
+	u8 cookie_key[EBPFS_SECRET_LEN];
+};
+
+#define EBPFS_COOKIE_LIFE	(60 * EBPFS_NSEC_PER_SEC)
+
+/**
+ * ebpfs_hs_make_challenge() - HELLO arrived
+ * @hs: server
+ * @msg: HELLO
+ * @len: its bytes
+ * @addr: the client's address and port in any fixed form
+ * @nonce: random, EBPFS_NONCE_LEN bytes, fresh for each call
+ * @now: ns
+ * @out: CHALLENGE, or REJECT if there is no common version (same memory)
+ *
+ * Return: bytes of @out, or -EBADMSG.
+ */
+int ebpfs_hs_make_challenge(const struct ebpfs_hs_server *hs, const void *msg, u32 len,
+			    struct ebpfs_bytes addr, const u8 *nonce, u64 now,
+			    struct ebpfs_challenge *out);
+
+/**
+ * ebpfs_hs_check_cookie() - AUTH arrived: was the challenge ours, recent, for @addr?
+ * Return: 0; -EBADMSG; -ETIMEDOUT if it is too old (answer REJECT_COOKIE).
+ */
+int ebpfs_hs_check_cookie(const struct ebpfs_hs_server *hs, const void *msg, u32 len,
+			  struct ebpfs_bytes addr, u64 now);
+
+/* Does AUTH prove @secret? Constant time. */
+bool ebpfs_hs_check_auth(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SECRET_LEN]);
+
+/**
+ * ebpfs_hs_make_accept() - admit the client
+ * @auth: its proof, checked
+ * @secret: of the client
+ * @s: all but client_session, features, sec, version and key are set by the
+ *	caller; those are set here
+ * @out: the message
+ *
+ * The same input gives the same message: a repeated AUTH is answered alike.
+ * Return: its bytes.
+ */
+u32 ebpfs_hs_make_accept(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SECRET_LEN],
+			 struct ebpfs_hs_session *s, struct ebpfs_accept *out);
+
+u32 ebpfs_hs_make_reject(u64 client_session, u16 reason, struct ebpfs_reject *out);
+
+/* BYE, sealed; and does it prove the session key? */
+u32 ebpfs_hs_make_bye(u64 server_session, const u8 key[EBPFS_MAC_LEN], struct ebpfs_bye *out);
+bool ebpfs_hs_check_bye(const struct ebpfs_bye *bye, const u8 key[EBPFS_MAC_LEN]);
+
+#endif /* EBPFS_CORE_HANDSHAKE_H */

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the pure core needs from the world it is compiled into.
+ *
+ * The files in kmod/core/ decide and do nothing else: state, an event and the
+ * time go in, a decision comes out. They call no kernel and no libc function
+ * but those named here, never allocate, never sleep, never read a clock and
+ * never send. Time is a u64 of nanoseconds of a monotonic clock that the
+ * caller hands in. The module, ebpfsd, the unit tests and the simulator
+ * compile the same files.
+ *
+ * Locks: a core object that several CPUs reach has an ebpfs_lock in it, taken
+ * only inside the core and never held across a return. In the module it is a
+ * spinlock that disables bottom halves, so every core function may run in
+ * process and in softirq context, and none in hard interrupts. Order:
+ * ebpfs_conn.lock, then ebpfs_slot.lock.
+ */
+#ifndef EBPFS_CORE_PLATFORM_H
+#define EBPFS_CORE_PLATFORM_H
+
+#ifdef __KERNEL__
+
+#include <linux/bitops.h>
+#include <linux/build_bug.h>
+#include <linux/crc32c.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/types.h>
+#include <crypto/utils.h>
+
+typedef struct { spinlock_t raw; } ebpfs_lock;
+
+/* A macro, so that lockdep gives each place its own class. */
+#define ebpfs_lock_init(l)	spin_lock_init(&(l)->raw)
+static inline void ebpfs_lock_take(ebpfs_lock *l) { spin_lock_bh(&l->raw); }
+static inline void ebpfs_lock_drop(ebpfs_lock *l) { spin_unlock_bh(&l->raw); }
+static inline void ebpfs_lock_fini(ebpfs_lock *l) { }
+
+static inline u32 ebpfs_crc32c(u32 crc, const void *data, size_t len)
+{
+	return crc32c(crc, data, len);
+}
+
+/* Equal, in a time that does not depend on where they differ. */
+static inline bool ebpfs_equal(const void *a, const void *b, size_t len)
+{
+	return !crypto_memneq(a, b, len);
+}
+
+#else /* user space */
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <endian.h>
+#include <linux/types.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int32_t s32;
+typedef int64_t s64;
+
+#define cpu_to_le16(x)	htole16(x)
+#define cpu_to_le32(x)	htole32(x)
+#define cpu_to_le64(x)	htole64(x)
+#define le16_to_cpu(x)	le16toh(x)
+#define le32_to_cpu(x)	le32toh(x)
+#define le64_to_cpu(x)	le64toh(x)
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
+#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v)	__atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+
+static inline unsigned int hweight64(u64 w) { return __builtin_popcountll(w); }
+/* Index of the lowest set bit; @w is not 0. */
+static inline unsigned int __ffs64(u64 w) { return __builtin_ctzll(w); }
+
+typedef struct { pthread_mutex_t raw; } ebpfs_lock;
+
+static inline void ebpfs_lock_init(ebpfs_lock *l) { pthread_mutex_init(&l->raw, NULL); }
+static inline void ebpfs_lock_take(ebpfs_lock *l) { pthread_mutex_lock(&l->raw); }
+static inline void ebpfs_lock_drop(ebpfs_lock *l) { pthread_mutex_unlock(&l->raw); }
+static inline void ebpfs_lock_fini(ebpfs_lock *l) { pthread_mutex_destroy(&l->raw); }
+
+/* userspace/lib/crypto.c: CRC32C without the initial and the final inversion */
+u32 ebpfs_crc32c(u32 crc, const void *data, size_t len);
+/* userspace/lib/crypto.c */
+bool ebpfs_equal(const void *a, const void *b, size_t len);
+
+#endif /* __KERNEL__ */
+
+#include <ebpfs/wire.h>
+
+#define EBPFS_NSEC_PER_MSEC	1000000ull
+#define EBPFS_NSEC_PER_SEC	1000000000ull
+#define EBPFS_NEVER		(~0ull)		/* a time that does not come */
+
+/**
+ * struct ebpfs_bytes - a piece of memory, not owned
+ * @data: first byte
+ * @len: in bytes
+ */
+struct ebpfs_bytes {
+	const void *data;
+	size_t len;
+};
+
+/**
+ * ebpfs_mac() - keyed BLAKE2s-256 (RFC 7693) over the pieces in order
+ * @out: the result, EBPFS_MAC_LEN bytes
+ * @key: EBPFS_SECRET_LEN bytes
+ * @parts: the pieces
+ * @n: how many
+ *
+ * Given by the platform: kmod/crypt.c, userspace/lib/crypto.c. Any context.
+ */
+void ebpfs_mac(u8 out[EBPFS_MAC_LEN], const u8 key[EBPFS_SECRET_LEN],
+	       const struct ebpfs_bytes *parts, unsigned int n);
+
+#endif /* EBPFS_CORE_PLATFORM_H */

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The server's side of a session: what was asked in each slot, and the last
+ * reply of each (RFC 8881 2.10.6, there for whole requests, here for cells).
+ *
+ * A call with a higher sequence than the slot's is new and replaces what is in
+ * the slot, even if that is still being executed: the client has given it up
+ * (then the old execution's end is refused by ebpfs_served_done()). The same
+ * sequence again is a repetition: while it is executed it is ignored, later
+ * the kept reply is sent again, the missing cells only. If the client asks for
+ * another cell than the kept reply was cut by, the same bytes go out as a new
+ * instance. A lower sequence is stale.
+ *
+ * Not locked: one user at a time per session (the daemon's session lock).
+ */
+#ifndef EBPFS_CORE_SERVED_H
+#define EBPFS_CORE_SERVED_H
+
+#include "core/wire.h"
+
+enum ebpfs_served_state {
+	EBPFS_SERVED_NONE,	/* nothing, or the reply was dropped to save memory */
+	EBPFS_SERVED_RUNNING,
+	EBPFS_SERVED_DONE,	/* reply is kept */
+};
+
+/**
+ * enum ebpfs_serve - what to do with a call
+ * @EBPFS_SERVE_EXECUTE: execute it, then ebpfs_served_done()
+ * @EBPFS_SERVE_RESEND: send the cells in *send of the kept reply again
+ * @EBPFS_SERVE_IGNORE: it is being executed
+ * @EBPFS_SERVE_STALE: drop it, count it
+ * @EBPFS_SERVE_BAD_SLOT: drop it, count it
+ */
+enum ebpfs_serve {
+	EBPFS_SERVE_EXECUTE,
+	EBPFS_SERVE_RESEND,
+	EBPFS_SERVE_IGNORE,
+	EBPFS_SERVE_STALE,
+	EBPFS_SERVE_BAD_SLOT,
+};
+
+/**
+ * struct ebpfs_served_slot - one slot
+ * @seq: of the last call, 0 if none
+ * @instance: of its reply
+ * @total: bytes of its reply
+ * @cell: bytes per fragment
+ * @status: of its reply
+ * @flags: of its reply
+ * @attempt: of the last call datagram that asked
+ * @state: enum ebpfs_served_state
+ */
+struct ebpfs_served_slot {
+	u64 seq;
+	u32 instance;
+	u32 total;
+	u16 cell;
+	u16 status;
+	u16 flags;
+	u8 attempt;
+	u8 state;
+};
+
+/**
+ * struct ebpfs_served - one session
+ * @slots: @nslots of them, memory owned by the caller, zeroed by init
+ * @nslots: 1 to EBPFS_SLOTS_MAX
+ * @next_instance: the last one given out
+ */
+struct ebpfs_served {
+	struct ebpfs_served_slot *slots;
+	u16 nslots;
+	u32 next_instance;
+};
+
+/* @first_instance: random; instances count up from it and never are 0. */
+void ebpfs_served_init(struct ebpfs_served *s, struct ebpfs_served_slot *slots, u16 nslots,
+		       u32 first_instance);
+
+/**
+ * ebpfs_served_call() - a call arrived
+ * @s: session
+ * @c: the call
+ * @send: out if RESEND: set of cells to send
+ */
+enum ebpfs_serve ebpfs_served_call(struct ebpfs_served *s, const struct ebpfs_call_info *c,
+				   u64 *send);
+
+/**
+ * ebpfs_served_done() - an execution has ended
+ * @s: session
+ * @id: of the call
+ * @status: 0 or a positive error number
+ * @flags: EBPFS_REPLY_*
+ * @total: bytes of reply, 0 with an error
+ * @send: out: set of cells to send: all
+ *
+ * Gives the reply a new instance.
+ * Return: false if the slot has gone on to another call: throw the reply away.
+ */
+bool ebpfs_served_done(struct ebpfs_served *s, u64 id, u16 status, u16 flags, u32 total,
+		       u64 *send);
+
+/* The kept reply of @slot is to be dropped to save memory; a repetition will be
+ * executed again. Only for calls that may be. */
+void ebpfs_served_forget(struct ebpfs_served *s, u16 slot);
+
+/* Head for cell @index of the kept reply of @slot, host order; the caller sets session. */
+void ebpfs_served_frag(const struct ebpfs_served *s, u16 slot, u8 index, struct ebpfs_frag *f);
+
+#endif /* EBPFS_CORE_SERVED_H */

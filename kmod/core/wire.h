@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Bytes to host-order structs and back, with every bound checked here.
+ *
+ * Nothing else in the project looks at a received byte before these functions
+ * did (the BPF programs only recognise, they do not trust). All of it is pure
+ * and reentrant. A parser returns 0, or -EBADMSG and leaves its output
+ * unspecified; it never reads outside the @len bytes that it was given.
+ * Checksums are judged apart from syntax, because a REPLY's is only known
+ * after its payload was copied to where it belongs.
+ */
+#ifndef EBPFS_CORE_WIRE_H
+#define EBPFS_CORE_WIRE_H
+
+#include "core/platform.h"
+
+#define EBPFS_ID_SLOT(id)	((u16)(id))
+#define EBPFS_ID_SEQ(id)	((u64)(id) >> 16)
+#define EBPFS_ID(slot, seq)	((u64)(seq) << 16 | (u16)(slot))
+
+/**
+ * struct ebpfs_frag - a REPLY datagram's head in host order
+ * @session: the client's identity for the session
+ * @id: of the call
+ * @instance: of the reply, not 0
+ * @total: bytes of the whole reply
+ * @offset: of this fragment's payload in the reply
+ * @len: bytes of payload in this fragment
+ * @crc: as received
+ * @cell: bytes per fragment
+ * @status: 0 or an error number, positive
+ * @flags: EBPFS_REPLY_*
+ * @index: offset / cell, below EBPFS_CELLS_MAX
+ * @ncells: fragments of the whole reply, 1 to EBPFS_CELLS_MAX
+ * @attempt: of the call that caused it
+ * @ce: the IP header said "congestion experienced"; set by the receiver
+ */
+struct ebpfs_frag {
+	u64 session;
+	u64 id;
+	u32 instance;
+	u32 total;
+	u32 offset;
+	u32 len;
+	u32 crc;
+	u16 cell;
+	u16 status;
+	u16 flags;
+	u8 index;
+	u8 ncells;
+	u8 attempt;
+	bool ce;
+};
+
+/**
+ * struct ebpfs_call_info - one call of a CALL datagram in host order
+ * @id: slot and sequence
+ * @want: cells asked for
+ * @instance: that @want refers to
+ * @cred: 0
+ * @op: enum ebpfs_op, one that is known
+ * @cell: of the datagram
+ * @attempt: as sent
+ * @arg: of the body, 0 without one
+ * @count: of the body
+ * @fh_len: bytes at @fh; already resolved when the call reuses the one before
+ * @name_len: bytes at @name
+ * @fh: points into the datagram
+ * @name: points into the datagram, not NUL terminated
+ */
+struct ebpfs_call_info {
+	u64 id;
+	u64 want;
+	u32 instance;
+	u32 cred;
+	u16 op;
+	u16 cell;
+	u8 attempt;
+	u64 arg;
+	u32 count;
+	u16 fh_len;
+	u16 name_len;
+	const u8 *fh;
+	const u8 *name;
+};
+
+/**
+ * struct ebpfs_call_iter - walks the calls of a CALL datagram; private
+ */
+struct ebpfs_call_iter {
+	const u8 *pos;
+	const u8 *end;
+	u16 left;
+	u16 cell;
+	const u8 *fh;
+	u16 fh_len;
+};
+
+/**
+ * struct ebpfs_entry_info - one entry of a LOOKUP or READDIR reply in host order
+ * @cookie: READDIR continues after it with this
+ * @attr: valid if @flags has EBPFS_ENTRY_ATTR, else only attr.ino
+ * @fh: points into the reply
+ * @name: points into the reply, not NUL terminated, holds no '/' and no NUL
+ * @fh_len: bytes at @fh
+ * @name_len: bytes at @name
+ * @type: DT_*
+ * @flags: EBPFS_ENTRY_*
+ * @len: bytes of the entry, to step to the next
+ */
+struct ebpfs_entry_info {
+	u64 cookie;
+	struct ebpfs_attr attr;		/* still little-endian */
+	const u8 *fh;
+	const u8 *name;
+	u16 fh_len;
+	u16 name_len;
+	u8 type;
+	u8 flags;
+	u16 len;
+};
+
+/* The least bytes a datagram of @type has, 0 if there is no such type. */
+u32 ebpfs_type_min_len(u8 type);
+
+/**
+ * ebpfs_parse_hdr() - is this an ebpfs datagram, and of which type
+ * @p: the datagram's first bytes (at least the shorter of @len and the type's
+ *	least length must be readable)
+ * @len: bytes of the datagram
+ * @session: out, hdr.session
+ *
+ * Checks magic, version (HELLO may carry another) and the least length of the
+ * type; CHALLENGE, AUTH, ACCEPT, REJECT, HELLO, BYE and UNKNOWN have exactly
+ * their length, PROBE and PROBE_ACK exactly their size field.
+ * Return: the type, or -EBADMSG.
+ */
+int ebpfs_parse_hdr(const void *p, u32 len, u64 *session);
+
+/**
+ * ebpfs_parse_reply() - the head of a REPLY
+ * @p: at least sizeof(struct ebpfs_reply) bytes, whose ebpfs_hdr was parsed
+ * @len: bytes of the datagram (head and payload)
+ * @f: out
+ *
+ * Guarantees: total <= EBPFS_MSG_MAX; EBPFS_CELL_MIN <= cell <= EBPFS_CELL_MAX,
+ * multiple of 8; offset a multiple of cell and below total (0 if total is 0);
+ * len == min(cell, total - offset); index < ncells <= EBPFS_CELLS_MAX;
+ * instance != 0; status != 0 only if total == 0; status < 4096; sequence of id != 0.
+ */
+int ebpfs_parse_reply(const void *p, u32 len, struct ebpfs_frag *f);
+
+/**
+ * ebpfs_parse_calls() - begin to walk a CALL datagram
+ * @p: the datagram, whole
+ * @len: its bytes
+ * @it: out
+ *
+ * Walks the datagram once to the end, so that afterwards ebpfs_next_call()
+ * cannot fail half way: a datagram is executed whole or not at all. Guarantees
+ * for every call: known op; the body present where the op has one, absent for
+ * PING; fh_len 1..EBPFS_FH_MAX after resolving reuse; LOOKUP: name 1..NAME_MAX
+ * bytes without '/' and NUL and not "." or ".."; other ops: no name; READ and
+ * READDIR: count 1..EBPFS_MSG_MAX; READ: arg + count does not exceed 2^63-1;
+ * sequence != 0; reserved fields 0; cell in range; lengths add up exactly.
+ */
+int ebpfs_parse_calls(const void *p, u32 len, struct ebpfs_call_iter *it);
+
+/**
+ * ebpfs_next_call() - the next call of a datagram that ebpfs_parse_calls() accepted
+ * Return: true and @c, or false at the end.
+ */
+bool ebpfs_next_call(struct ebpfs_call_iter *it, struct ebpfs_call_info *c);
+
+/**
+ * ebpfs_parse_entry() - one entry of a LOOKUP or READDIR reply
+ * @p: where it starts
+ * @len: bytes left in the reply
+ * @named: READDIR: a name of 1..NAME_MAX bytes must be there; LOOKUP: none
+ * @e: out; advance by e->len
+ */
+int ebpfs_parse_entry(const void *p, u32 len, bool named, struct ebpfs_entry_info *e);
+
+/* Builders. They write host-order input as wire bytes into a buffer that the
+ * caller made large enough and return the number of bytes written. Padding and
+ * reserved fields are written as 0. */
+
+/* Fills everything of @h but the crc. */
+void ebpfs_put_hdr(struct ebpfs_hdr *h, u8 type, u64 session);
+
+/* Head of a CALL datagram; @count may be patched later. Returns its length. */
+u32 ebpfs_put_calls(void *p, u64 session, u16 count, u16 cell);
+
+/* The bytes ebpfs_put_call() will write for this call; @reuse_fh as there. */
+u32 ebpfs_call_size(const struct ebpfs_call_info *c, bool reuse_fh);
+
+/* One call with its body; @reuse_fh: the handle is that of the call before. */
+u32 ebpfs_put_call(void *p, const struct ebpfs_call_info *c, bool reuse_fh);
+
+/* Head of a REPLY fragment, crc left 0. Returns its length. */
+u32 ebpfs_put_reply(void *p, const struct ebpfs_frag *f);
+
+/* An entry of LOOKUP or READDIR; returns its bytes, 0 if over @room. e->len is ignored. */
+u32 ebpfs_put_entry(void *p, u32 room, const struct ebpfs_entry_info *e);
+
+/* PROBE or PROBE_ACK of @size bytes, zero padded, sealed. */
+u32 ebpfs_put_probe(void *p, u8 type, u64 session, u32 serial, u32 size);
+
+/**
+ * ebpfs_crc_head() - checksum of a datagram's head, to go on with the payload
+ * @p: the datagram
+ * @head: bytes of the head
+ *
+ * crc = ebpfs_crc_head(p, head); crc = ebpfs_crc32c(crc, payload, n) ...;
+ * ebpfs_crc_end(crc) is what stands in hdr.crc.
+ */
+static inline u32 ebpfs_crc_head(const void *p, u32 head)
+{
+	return ebpfs_crc32c(~0u, (const u8 *)p + sizeof(__le32), head - sizeof(__le32));
+}
+
+static inline u32 ebpfs_crc_end(u32 crc)
+{
+	return ~crc;
+}
+
+/* Writes the crc of a datagram that lies in one piece. */
+static inline void ebpfs_seal(void *p, u32 len)
+{
+	((struct ebpfs_hdr *)p)->crc = cpu_to_le32(ebpfs_crc_end(ebpfs_crc_head(p, len)));
+}
+
+/* Is the crc of a datagram that lies in one piece right? */
+static inline bool ebpfs_sealed(const void *p, u32 len)
+{
+	return le32_to_cpu(((const struct ebpfs_hdr *)p)->crc) ==
+	       ebpfs_crc_end(ebpfs_crc_head(p, len));
+}
+
+#endif /* EBPFS_CORE_WIRE_H */
