@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# ebpfs: kernel module, eBPF programs, user-space tools and their tests.
+#
+# "make help" explains the targets.  Those that test need nothing on this
+# machine: scripts/vm makes a root filesystem with compilers and kernel, in
+# which everything is built, and boots it.  "make all" builds right here, for
+# the kernel that runs here, and needs what scripts/vm.packages lists.
+
+# The running kernel if its headers are here, else the newest that has some.
+KVER ?= $(shell test -e /lib/modules/$$(uname -r)/build && uname -r || \
+	  ls -d /lib/modules/*/build 2>/dev/null | sort -V | tail -n 1 | cut -d / -f 4)
+KDIR ?= /lib/modules/$(KVER)/build
+PREFIX ?= /usr/local
+SEEDS ?= 20000
+export KVER KDIR PREFIX SEEDS
+
+SBINDIR := $(DESTDIR)$(PREFIX)/sbin
+MANDIR  := $(DESTDIR)$(PREFIX)/share/man
+MODDIR  := $(DESTDIR)/lib/modules/$(KVER)/updates
+
+# Inside the build root or the guest a target runs as it is, elsewhere there.
+in_root := $(if $(EBPFS_IN_ROOT),,scripts/vm --chroot --)
+
+.PHONY: help all module bpf userspace selftests demo check sim fuzz lint clean install uninstall
+
+help:
+	@echo 'On any Debian machine, with nothing installed before:'
+	@echo '  make demo          serve and read real files in a VM, in every mode'
+	@echo '  make check         build everything and run all tests in a VM'
+	@echo '  make sim           run the simulator (SEEDS=N, default $(SEEDS))'
+	@echo '  make fuzz          fuzz the parsers (SECONDS=N each, default 60)'
+	@echo '  make lint          check the style of scripts, prose and kernel code'
+	@echo '  scripts/vm         a shell in the VM; see scripts/vm --help'
+	@echo
+	@echo 'On a machine that is to use ebpfs (needs kernel headers and libraries):'
+	@echo '  make all           build module, programs, tools and test programs'
+	@echo '  make module        build ebpfs.ko only (KVER=$(KVER))'
+	@echo '  make install       install them (PREFIX=$(PREFIX), DESTDIR=$(DESTDIR))'
+	@echo '  make uninstall     remove what "make install" installed'
+	@echo '  make clean         remove what was built'
+
+all: module bpf userspace selftests
+
+ifneq ($(wildcard kmod/main.c),)
+# Without BTF in the module the programs find none of its kfuncs, and neither
+# kbuild nor the kernel calls that an error.
+module:
+	@test -e $(KDIR)/Makefile || { \
+		echo "No headers of a kernel in $(KDIR): install linux-headers-$(KVER)" >&2; exit 1; }
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+	@readelf -SW ebpfs.ko | grep -q ' \.BTF ' || { \
+		echo "ebpfs.ko has no BTF: install pahole (Debian: pahole), and a $(KDIR)/vmlinux" >&2; \
+		echo "with BTF (Debian's linux-headers packages bring one)" >&2; \
+		rm -f ebpfs.ko; exit 1; }
+else
+module:
+endif
+
+bpf:
+	$(MAKE) -C bpf all
+
+userspace: bpf
+	$(MAKE) -C userspace all
+
+selftests: userspace
+	$(if $(wildcard selftests/Makefile),$(MAKE) -C selftests all)
+
+check:
+	scripts/vm -- selftests/run.sh
+
+demo:
+	scripts/demo
+
+sim:
+	$(in_root) $(MAKE) -C selftests sim SEEDS=$(SEEDS)
+
+SECONDS ?= 60
+fuzz:
+	$(in_root) $(MAKE) -C selftests fuzz SECONDS=$(SECONDS)
+
+lint:
+	$(in_root) scripts/lint
+
+# The programs are inside ebpfsctl.
+install:
+	install -D -m 644 ebpfs.ko $(MODDIR)/ebpfs.ko
+	$(if $(DESTDIR),,depmod $(KVER))
+	install -D -t $(SBINDIR) userspace/ebpfsctl/ebpfsctl userspace/ebpfsd/ebpfsd
+	install -d $(DESTDIR)/sbin
+	ln -sf $(PREFIX)/sbin/ebpfsctl $(DESTDIR)/sbin/mount.ebpfs
+	set -e; for page in Documentation/man/*.[58]; do \
+		install -D -m 644 -t $(MANDIR)/man$${page##*.} $$page; done
+
+uninstall:
+	rm -f $(MODDIR)/ebpfs.ko
+	$(if $(DESTDIR),,depmod $(KVER))
+	rm -f $(addprefix $(SBINDIR)/,ebpfsctl ebpfsd) $(DESTDIR)/sbin/mount.ebpfs
+	for page in Documentation/man/*.[58]; do \
+		rm -f $(MANDIR)/man$${page##*.}/$${page##*/}; done
+
+clean:
+	$(if $(wildcard $(KDIR)/Makefile),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
+	$(MAKE) -C bpf clean
+	$(MAKE) -C userspace clean
+	$(if $(wildcard selftests/Makefile),$(MAKE) -C selftests clean)
