@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Steering: replies of ebpfs leave the network's way at its first hook.
+ *
+ * Two programs with one job. Each looks at a frame that was just received; if
+ * it is a reply of ebpfs, the module's kfunc finds out which request waits for
+ * it, writes the payload into the waiting page-cache folios, and says whether
+ * the packet was used up. Every other packet goes on as if no program were
+ * there, unchanged, and so does a reply that the kfunc does not want: it
+ * reaches the module again through its UDP socket. The programs decide how fast
+ * a block arrives, never which bytes it has.
+ *
+ *	ebpfs_steer_xdp	XDP, at the driver or generic: no skb is made for a
+ *			packet that was taken. Declares that it understands
+ *			packets in several buffers (MTU above one page).
+ *	ebpfs_steer_tc	tcx ingress: behind GRO, and on veth before
+ *			segmentation, so that it sees UDP super-packets whole.
+ *
+ * Policy: only the form of a packet counts, and optionally its UDP source port;
+ * who sent it and whether it belongs to a session is the kfunc's to know. The
+ * TC program leaves the verdict on all other packets to the programs behind it
+ * (TCX_NEXT).
+ *
+ * Context: softirq. Both need the module's BTF and are refused by the kernel
+ * while the module is not loaded; while they are loaded, they hold the module.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <ebpfs/wire.h>
+#include <ebpfs/steer.h>
+#include "maps.h"
+#include "parse.h"
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the programs compare wire fields without swapping: little-endian machines only"
+#endif
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* Set by the loader: only UDP from this port is looked at, 0 for any. */
+const volatile __u16 ebpfs_port = 0;
+
+extern int bpf_ebpfs_steer_xdp(struct xdp_md *ctx, struct ebpfs_steer_opts *opts,
+			       u32 opts__sz) __ksym;
+extern int bpf_ebpfs_steer_skb(struct __sk_buff *ctx, struct ebpfs_steer_opts *opts,
+			       u32 opts__sz) __ksym;
+
+/*
+ * Linear heads are the rule with XDP. The copy serves drivers that split heads
+ * from data, and frames too short for a reply fail there and are not ours.
+ */
+static __always_inline int look_xdp(struct xdp_md *ctx, __u32 *l3_off)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	__u8 copy[EBPFS_FRAME_MIN];
+	struct ebpfs_where where;
+	struct ebpfs_hdr head;
+	enum ebpfs_look look;
+
+	look = ebpfs_find_udp(data, end, ebpfs_port, &where);
+	if (look == EBPFS_LOOK_SHORT) {
+		if (bpf_xdp_load_bytes(ctx, 0, copy, sizeof(copy)))
+			return EBPFS_STEER_PASS_OTHER;
+		look = ebpfs_find_udp(copy, copy + sizeof(copy), ebpfs_port, &where);
+	}
+	if (look != EBPFS_LOOK_UDP)
+		return EBPFS_STEER_PASS_OTHER;
+	*l3_off = where.l3_off;
+	data += where.payload_off;
+	if (data + sizeof(head) <= end)
+		return ebpfs_judge_head(data, where.payload_len);
+	if (bpf_xdp_load_bytes(ctx, where.payload_off, &head, sizeof(head)))
+		return EBPFS_STEER_PASS_OTHER;
+	return ebpfs_judge_head(&head, where.payload_len);
+}
+
+/*
+ * Here the payload of a super-packet often begins in a page fragment, so its
+ * head is fetched by the helper. Packets are not pulled up: that would change
+ * them, and cost a copy.
+ */
+static __always_inline int look_skb(struct __sk_buff *ctx, __u32 *l3_off)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	__u8 copy[EBPFS_FRAME_MIN];
+	struct ebpfs_where where;
+	struct ebpfs_hdr head;
+	enum ebpfs_look look;
+
+	look = ebpfs_find_udp(data, end, ebpfs_port, &where);
+	if (look == EBPFS_LOOK_SHORT) {
+		if (bpf_skb_load_bytes(ctx, 0, copy, sizeof(copy)))
+			return EBPFS_STEER_PASS_OTHER;
+		look = ebpfs_find_udp(copy, copy + sizeof(copy), ebpfs_port, &where);
+	}
+	if (look != EBPFS_LOOK_UDP)
+		return EBPFS_STEER_PASS_OTHER;
+	*l3_off = where.l3_off;
+	data += where.payload_off;
+	if (data + sizeof(head) <= end)
+		return ebpfs_judge_head(data, where.payload_len);
+	if (bpf_skb_load_bytes(ctx, where.payload_off, &head, sizeof(head)))
+		return EBPFS_STEER_PASS_OTHER;
+	return ebpfs_judge_head(&head, where.payload_len);
+}
+
+SEC("xdp.frags")
+int ebpfs_steer_xdp(struct xdp_md *ctx)
+{
+	struct ebpfs_steer_opts opts = {};
+	int verdict;
+
+	verdict = look_xdp(ctx, &opts.l3_off);
+	if (verdict < 0)
+		verdict = bpf_ebpfs_steer_xdp(ctx, &opts, sizeof(opts));
+	return ebpfs_count(verdict, opts.bytes) ? XDP_DROP : XDP_PASS;
+}
+
+SEC("tcx/ingress")
+int ebpfs_steer_tc(struct __sk_buff *ctx)
+{
+	struct ebpfs_steer_opts opts = {};
+	int verdict;
+
+	verdict = look_skb(ctx, &opts.l3_off);
+	if (verdict < 0)
+		verdict = bpf_ebpfs_steer_skb(ctx, &opts, sizeof(opts));
+	return ebpfs_count(verdict, opts.bytes) ? TCX_DROP : TCX_NEXT;
+}

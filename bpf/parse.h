@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Recognising a reply of ebpfs in a frame, in few instructions.
+ *
+ * This is a filter, not a parser: what passes it goes to the module's kfunc,
+ * which believes nothing and reads all heads again. So nothing is checked here
+ * that is rare in foreign traffic, and whatever looks unusual (options,
+ * extension headers, IP fragments, a third VLAN tag) is left to the stack.
+ * Foreign packets, which are most on many machines, leave at the first field
+ * that differs.
+ *
+ * All functions work on a piece of the frame in memory, from @data (its first
+ * byte) to @end: the linear part of a packet, or a copy of the first bytes.
+ */
+#ifndef EBPFS_BPF_PARSE_H
+#define EBPFS_BPF_PARSE_H
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <ebpfs/steer.h>
+#include <ebpfs/wire.h>
+
+/* Macros of headers that vmlinux.h, having types only, does not bring. */
+#define EBPFS_ETH_P_IP		0x0800
+#define EBPFS_ETH_P_IPV6	0x86dd
+#define EBPFS_ETH_P_8021Q	0x8100
+#define EBPFS_ETH_P_8021AD	0x88a8
+#define EBPFS_IP_FRAGMENT	0x3fff	/* more fragments, or an offset */
+#define EBPFS_VLAN_DEPTH	2
+
+/* The shortest frame that can be a reply; all heads before the reply's own are
+ * shorter in every form that is recognised, two tags and IPv6 included. */
+#define EBPFS_FRAME_MIN	(sizeof(struct ethhdr) + sizeof(struct iphdr) + sizeof(struct udphdr) + \
+			 sizeof(struct ebpfs_reply))
+
+/**
+ * enum ebpfs_look - what a look at the first bytes of a frame told
+ * @EBPFS_LOOK_OTHER: not ours
+ * @EBPFS_LOOK_SHORT: undecided, the heads go on behind @end
+ * @EBPFS_LOOK_UDP: UDP with at least a datagram head of ebpfs as payload
+ */
+enum ebpfs_look {
+	EBPFS_LOOK_OTHER,
+	EBPFS_LOOK_SHORT,
+	EBPFS_LOOK_UDP,
+};
+
+/**
+ * struct ebpfs_where - what was found
+ * @l3_off: of the IPv4 or IPv6 header, bytes from the start of the frame
+ * @payload_off: of the UDP payload, likewise
+ * @payload_len: bytes of UDP payload, as the UDP header says
+ */
+struct ebpfs_where {
+	__u32 l3_off;
+	__u32 payload_off;
+	__u32 payload_len;
+};
+
+/**
+ * ebpfs_find_udp() - from Ethernet to UDP
+ * @data: first byte of the frame
+ * @end: behind the last byte that may be read
+ * @port: UDP source port to ask for, host order, 0 for any
+ * @where: out if EBPFS_LOOK_UDP
+ */
+static __always_inline enum ebpfs_look ebpfs_find_udp(void *data, void *end, __u16 port,
+						      struct ebpfs_where *where)
+{
+	struct ethhdr *eth = data;
+	void *at = eth + 1;
+	__u32 off = sizeof(*eth);
+	struct udphdr *udp;
+	__be16 proto;
+	__u32 len;
+
+	if (at > end)
+		return EBPFS_LOOK_SHORT;
+	proto = eth->h_proto;
+	for (int i = 0; i < EBPFS_VLAN_DEPTH; i++) {
+		struct vlan_hdr *tag = at;
+
+		if (proto != bpf_htons(EBPFS_ETH_P_8021Q) && proto != bpf_htons(EBPFS_ETH_P_8021AD))
+			break;
+		at = tag + 1;
+		if (at > end)
+			return EBPFS_LOOK_SHORT;
+		proto = tag->h_vlan_encapsulated_proto;
+		off += sizeof(*tag);
+	}
+	where->l3_off = off;
+
+	if (proto == bpf_htons(EBPFS_ETH_P_IP)) {
+		struct iphdr *ip = at;
+
+		at = ip + 1;
+		if (at > end)
+			return EBPFS_LOOK_SHORT;
+		/* Version 4 and a header of 5 words in one byte. */
+		if (*(__u8 *)ip != 0x45 || ip->protocol != IPPROTO_UDP ||
+		    ip->frag_off & bpf_htons(EBPFS_IP_FRAGMENT))
+			return EBPFS_LOOK_OTHER;
+		off += sizeof(*ip);
+	} else if (proto == bpf_htons(EBPFS_ETH_P_IPV6)) {
+		struct ipv6hdr *ip = at;
+
+		at = ip + 1;
+		if (at > end)
+			return EBPFS_LOOK_SHORT;
+		if (*(__u8 *)ip >> 4 != 6 || ip->nexthdr != IPPROTO_UDP)
+			return EBPFS_LOOK_OTHER;
+		off += sizeof(*ip);
+	} else {
+		return EBPFS_LOOK_OTHER;
+	}
+
+	udp = at;
+	at = udp + 1;
+	if (at > end)
+		return EBPFS_LOOK_SHORT;
+	len = bpf_ntohs(udp->len);
+	if (len < sizeof(*udp) + sizeof(struct ebpfs_hdr))
+		return EBPFS_LOOK_OTHER;
+	if (port && udp->source != bpf_htons(port))
+		return EBPFS_LOOK_OTHER;
+	where->payload_off = off + sizeof(*udp);
+	where->payload_len = len - sizeof(*udp);
+	return EBPFS_LOOK_UDP;
+}
+
+/**
+ * ebpfs_judge_head() - is it a reply?
+ * @head: the datagram's
+ * @len: bytes of UDP payload
+ *
+ * Return: the verdict to let it pass with, or -1 if the kfunc shall judge it.
+ */
+static __always_inline int ebpfs_judge_head(struct ebpfs_hdr *head, __u32 len)
+{
+	/* Wire order is little-endian, as the machines of bpf-el are. */
+	if (head->magic != EBPFS_MAGIC || head->version != EBPFS_VERSION)
+		return EBPFS_STEER_PASS_OTHER;
+	if (head->type != EBPFS_REPLY)
+		return EBPFS_STEER_PASS_TYPE;
+	if (len < sizeof(struct ebpfs_reply))
+		return EBPFS_STEER_PASS_MALFORMED;
+	return -1;
+}
+
+#endif /* EBPFS_BPF_PARSE_H */
