@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # variables are for the tests
+#
+# lib.sh - what the tests written in shell have in common
+#
+# A test sources this file, says "plan N", and then has N results, each by ok,
+# not_ok, skip, check or refuse.  It runs alone on the machine, as root, in the
+# guest of scripts/vm.  What it started, mounted or made is gone when it ends:
+# the lab is taken down by an EXIT trap (and whatever is then left behind is a
+# failure of the test), background processes in $background are killed, and
+# $tmp, a directory in memory, is removed.
+#
+# EBPFS_STEER is the steering mode for tests that run in every mode.  EBPFS_LONG
+# is set in the long set.  Processes are dear in an emulated guest (60 ms each),
+# so helpers set variables instead of printing.
+
+set -uo pipefail
+umask 022
+
+here=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
+tree=${here%/*}
+PATH=$here/build/lib:$tree/scripts:$tree/userspace/ebpfsctl:$tree/userspace/ebpfsd:$PATH
+steer=${EBPFS_STEER:-tc}
+tmp=$(mktemp -d /tmp/ebpfs-test.XXXXXX)
+mnt=/mnt/ebpfs
+srv=/srv/ebpfs
+background=()
+results=0 failures=0
+
+exec {never}<> <(:)
+nap() {
+	read -rt "$1" -u "$never" || true
+}
+
+plan() {
+	planned=$1
+	echo "KTAP version 1"
+	echo "1..$1"
+}
+
+note() {
+	local line
+	while IFS= read -r line; do
+		echo "# $line"
+	done <<< "$*"
+}
+
+ok() {
+	echo "ok $((results += 1)) $*"
+}
+
+not_ok() {
+	failures=$((failures + 1))
+	echo "not ok $((results += 1)) $*"
+}
+
+# skip DESCRIPTION REASON
+skip() {
+	echo "ok $((results += 1)) $1 # SKIP $2"
+}
+
+# The last lines of a command's output, as diagnostics.
+show() {
+	local lines line
+	mapfile -t lines < "$1"
+	for line in "${lines[@]: -30}"; do
+		echo "#	$line"
+	done
+}
+
+# check DESCRIPTION COMMAND...: the command succeeds.  Its output is in $tmp/out.
+check() {
+	local what=$1 status=0
+	shift
+	"$@" > "$tmp/out" 2>&1 || status=$?
+	if [ $status = 0 ]; then
+		ok "$what"
+	else
+		not_ok "$what"
+		note "exit status $status of: $*"
+		show "$tmp/out"
+		return 1
+	fi
+}
+
+# refuse DESCRIPTION PATTERN COMMAND...: the command fails, and its output
+# matches the extended regular expression: the message says why.
+refuse() {
+	local what=$1 pattern=$2 status=0
+	shift 2
+	timeout 60 "$@" > "$tmp/out" 2>&1 || status=$?
+	if [ $status = 0 ] || [ $status = 124 ]; then
+		not_ok "$what"
+		note "exit status $status of: $*"
+	elif ! [[ $(< "$tmp/out") =~ $pattern ]]; then
+		not_ok "$what"
+		note "the message does not match /$pattern/: $*"
+	else
+		ok "$what"
+		return 0
+	fi
+	show "$tmp/out"
+	return 1
+}
+
+# holds DESCRIPTION EXPRESSION: an arithmetic one
+holds() {
+	local what=$1
+	shift
+	if (($*)); then
+		ok "$what"
+	else
+		not_ok "$what"
+		note "not so: $*"
+		return 1
+	fi
+}
+
+# Ends a test that cannot go on: what is left of the plan fails.
+give_up() {
+	note "giving up: $*"
+	while [ $results -lt "$planned" ]; do
+		not_ok "not reached: $*"
+	done
+	exit 1
+}
+
+# lab_up OPTION...: in the mode of the test, and no test without it.
+lab_up() {
+	lab up --steer "$steer" "$@" > "$tmp/lab" 2>&1 && return
+	show "$tmp/lab"
+	give_up "lab up --steer $steer $*"
+}
+
+# The module's counters, into the associative array S.
+declare -A S
+read_stats() {
+	local name value
+	S=()
+	while read -r name value _; do
+		[[ $value =~ ^[0-9]+$ ]] && S[$name]=$value
+	done < <(ebpfsctl stats)
+	[ ${#S[@]} -gt 0 ] || give_up "ebpfsctl stats prints no counters"
+}
+
+# Steered bytes per thousand of all since a former read_stats, whose S is $1's.
+steered_share() {
+	local steered all
+	steered=$((S[fill_bytes_xdp] + S[fill_bytes_tc]))
+	all=$((steered + S[fill_bytes_plain]))
+	share=$((all ? steered * 1000 / all : 0))
+}
+
+drop_caches() {
+	echo 3 > /proc/sys/vm/drop_caches
+}
+
+# spawn COMMAND...: in the background; $! is its process.
+spawn() {
+	"$@" &
+	background+=($!)
+}
+
+# await SECONDS PID: until the process is gone; sets status.
+await() {
+	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	while [ -e "/proc/$2/stat" ] && ! zombie "$2"; do
+		[ "${EPOCHREALTIME/./}" -lt $deadline ] || return 1
+		nap 0.05
+	done
+	status=0
+	wait "$2" || status=$?
+}
+
+zombie() {
+	local stat
+	{ read -r stat < "/proc/$1/stat"; } 2> /dev/null || return 0
+	stat=${stat##*) }
+	[ "${stat%% *}" = Z ]
+}
+
+# tasks_in_state PID LETTER: how many threads of it; sets count.
+tasks_in_state() {
+	local file stat
+	count=0
+	for file in /proc/"$1"/task/*/stat; do
+		{ read -r stat < "$file"; } 2> /dev/null || continue
+		stat=${stat##*) }
+		[ "${stat%% *}" != "$2" ] || count=$((count + 1))
+	done
+}
+
+clean_up() {
+	local pid
+	trap '' INT TERM
+	for pid in "${background[@]}"; do
+		kill -9 "$pid" 2> /dev/null
+	done
+	if ! lab down > "$tmp/lab" 2>&1; then
+		note "lab down failed"
+		show "$tmp/lab"
+		failures=$((failures + 1))
+	fi
+	rm -rf "$tmp" "$srv"
+	[ "$results" = "${planned:-0}" ] ||
+		note "planned $planned results, had $results"
+	[ "$results" = "${planned:-0}" ] && [ $failures = 0 ]
+	exit
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM

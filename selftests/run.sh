@@ -1,0 +1,281 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# run.sh - runs the tests
+#
+# usage: selftests/run.sh [-l] [-q] [--list] [NAME...]
+#
+#   -l, --long     the long set: more rounds, larger trees
+#   -q, --quiet    print only what fails
+#   --list         print the names of the tests
+#
+# NAME is a test, or the beginning of some: "net" or "fs/tree" or "fs/tree:tc".
+# Output is KTAP, one nested document per test; the last line is
+# "N passed, N failed", with ", N skipped" if any were.  Exit status 0 if
+# nothing failed.
+#
+# On a plain machine this runs the native tests in the build root of scripts/vm
+# and then the others in its guest.  A native test needs no kernel of ours:
+# unit tests, the simulator, threads under ThreadSanitizer, fuzzing.  Emulated,
+# they would take an hour.  In the build root or the guest it runs its part.
+#
+# A test of the guest is an executable file in selftests/bpf, fs or net: a shell
+# script (lib/lib.sh), or a program built from C (lib/ktap.h).  Words in the
+# comment at its top:
+#
+#	modes: MODE...		run it once in each steering mode, in EBPFS_STEER
+#	timeout: SECONDS	(default 120), five times as much in the long set
+#	long			belongs to the long set only
+#
+# Each test is a process of its own.  It fails if a result of it fails, if its
+# results are not as many as planned, if it ends with a status, if its time is
+# over, or if the kernel complained meanwhile.
+
+set -uo pipefail
+
+here=$(cd "${0%/*}" && pwd -P)
+
+# As in scripts/vm, which judges a whole boot by it.
+faults='BUG:|BUG [a-z]|Oops|WARNING:|[Kk]ernel panic|general protection|INFO: task'
+faults+='|possible (circular|recursive) locking|KASAN:|KFENCE:|KCSAN:|UBSAN:|refcount_t:'
+faults+='|[Pp]oison overwritten|[Rr]edzone|memory corruption|rcu: INFO|detected stall'
+faults+='|unregister_netdevice: waiting|ebpfs: .*left behind'
+
+long='' quiet='' list='' part=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	-l | --long)	long=1 ;;
+	-q | --quiet)	quiet=1 ;;
+	--list)		list=1 ;;
+	--part=*)	part=${1#*=} ;;
+	-h | --help)	sed -n '4,/^# nothing failed/s/^# \{0,1\}//p' "$0"; exit ;;
+	-*)		echo "run.sh: unknown option '$1'; see selftests/run.sh --help" >&2; exit 2 ;;
+	*)		break ;;
+	esac
+	shift
+done
+wanted=("$@")
+if [ -z "$part" ] && [ -n "${EBPFS_IN_ROOT-}" ]; then
+	[ -e /run/vm.settings ] && part=guest || part=native
+fi
+
+passed=0 failed=0 skipped=0
+
+# Prints the closing line and ends.
+close() {
+	echo "$passed passed, $failed failed$([ $skipped = 0 ] || echo ", $skipped skipped")"
+	[ $failed = 0 ]
+	exit
+}
+
+want() {
+	local name
+	[ ${#wanted[@]} -gt 0 ] || return 0
+	for name in "${wanted[@]}"; do
+		[[ $1 != "$name" && $1 != "$name"[/:]* ]] || return 0
+	done
+	return 1
+}
+
+# Adds a test: name, time limit, command.
+names=() limits=() commands=()
+add() {
+	want "$1" || return 0
+	names+=("$1")
+	limits+=("$2")
+	commands+=("$3")
+}
+
+# Reads the words in the comment at the top of a test's source.
+describe() {
+	local line n=0
+	modes='' limit=120 only_long=''
+	while IFS= read -r line && [ $((n += 1)) -le 40 ]; do
+		[[ $line =~ ^(//|[#/]?[[:blank:]]*\*|#)[[:blank:]]*(modes|timeout|long)(:[[:blank:]]*(.*))?$ ]] ||
+			continue
+		case ${BASH_REMATCH[2]} in
+		modes)		modes=${BASH_REMATCH[4]} ;;
+		timeout)	limit=${BASH_REMATCH[4]} ;;
+		long)		only_long=1 ;;
+		esac
+	done < "$1"
+	limit=$((limit * (${long:-0} * 4 + 1)))
+	[ -n "$long" ] || [ -z "$only_long" ]
+}
+
+list_guest() {
+	local group source program name mode
+	for group in bpf fs net; do
+		for source in "$here/$group"/*.sh "$here/$group"/*.c; do
+			name=${source##*/} name=${name%.*}
+			program=$source
+			[[ $source != *.c ]] || program=$here/build/$group/$name
+			if ! [ -x "$program" ] || ! describe "$source"; then
+				continue
+			fi
+			if [ -n "$modes" ]; then
+				for mode in $modes; do
+					add "$group/$name:$mode" "$limit" \
+						"EBPFS_STEER=$mode exec ${program@Q}"
+				done
+			else
+				add "$group/$name" "$limit" "exec ${program@Q}"
+			fi
+		done
+	done
+}
+
+# In the guest only: what the kernel logged since the mark.
+mark=''
+mark_log() {
+	[ "$part" = guest ] || return
+	mark="selftests: $1 starts ($RANDOM)"
+	echo "$mark" > /dev/kmsg
+}
+
+log_is_clean() {
+	local log
+	[ "$part" = guest ] || return 0
+	log=$(dmesg)
+	# If the mark is gone, what is there came later.
+	[[ $log != *"$mark"* ]] || log=${log#*"$mark"}
+	! [[ $log =~ $faults ]] && return
+	grep -E -m 1 -A 60 "$faults" <<< "$log" > "$log_excerpt"
+	return 1
+}
+
+# Reads a test's output: passes it on, and counts results of its top level.
+follow() {
+	local line
+	plan='' ok_count=0 not_ok_count=0 skip_count=0
+	while IFS= read -r line; do
+		if [[ $line =~ ^1\.\.([0-9]+) ]]; then
+			plan=${BASH_REMATCH[1]}
+		elif [[ $line =~ ^ok[[:blank:]]+[0-9]+.*\#\ *SKIP ]]; then
+			skip_count=$((skip_count + 1))
+		elif [[ $line =~ ^ok[[:blank:]]+[0-9]+ ]]; then
+			ok_count=$((ok_count + 1))
+		elif [[ $line =~ ^not\ ok[[:blank:]]+[0-9]+ ]]; then
+			not_ok_count=$((not_ok_count + 1))
+		fi
+		[ -z "$quiet" ] || [[ $line =~ ^(not\ ok|#) ]] || continue
+		printf '    %s\n' "$line"
+	done
+	printf '%s\n' "${plan:--}" $ok_count $not_ok_count $skip_count > "$counts"
+}
+
+# Runs the test with this index, as number $2.
+run_test() {
+	local i=$1 name=${names[$1]} limit=${limits[$1]} start=$SECONDS status counted troubles=()
+	[ -n "$quiet" ] || echo "# Subtest: $name"
+	mark_log "$name"
+	timeout -k 10 "$limit" bash -c "${commands[i]}" < /dev/null 2>&1 | follow
+	status=${PIPESTATUS[0]}
+	mapfile -t counted < "$counts"
+	passed=$((passed + counted[1]))
+	failed=$((failed + counted[2]))
+	skipped=$((skipped + counted[3]))
+	if [ "$status" = 124 ] || [ "$status" = 137 ]; then
+		troubles+=("out of time after $limit s")
+		# Killed, it could not clean up.
+		[ "$part" != guest ] || "$here/../scripts/lab" down 2>&1 | sed 's/^/    # /'
+	elif [ "$status" != 0 ] && [ "${counted[2]}" = 0 ]; then
+		troubles+=("ended with status $status")
+	fi
+	if [ "${counted[0]}" = - ]; then
+		troubles+=("has no plan")
+	elif [ "${counted[0]}" != $((counted[1] + counted[2] + counted[3])) ]; then
+		troubles+=("planned ${counted[0]} results, had $((counted[1] + counted[2] + counted[3]))")
+	fi
+	if ! log_is_clean; then
+		troubles+=("the kernel complained")
+		sed 's/^/    # /' "$log_excerpt"
+	fi
+	[ ${#troubles[@]} = 0 ] || failed=$((failed + 1))
+	if [ ${#troubles[@]} -gt 0 ] || [ "${counted[2]}" -gt 0 ]; then
+		for trouble in "${troubles[@]}"; do
+			echo "    # $name: $trouble"
+		done
+		echo "not ok $2 $name"
+	elif [ -z "$quiet" ]; then
+		echo "ok $2 $name # $((SECONDS - start)) s"
+	fi
+}
+
+run_part() {
+	local i
+	if [ -n "$list" ]; then
+		printf '%s\n' "${names[@]}"
+		exit
+	fi
+	work=$(mktemp -d) || exit
+	trap 'rm -rf "$work"' EXIT
+	counts=$work/counts log_excerpt=$work/log
+	[ "$part" != guest ] || [ -z "$long" ] || export EBPFS_LONG=1
+	echo "KTAP version 1"
+	echo "1..${#names[@]}"
+	for i in "${!names[@]}"; do
+		run_test "$i" $((i + 1))
+	done
+	close
+}
+
+# Runs both parts by scripts/vm and adds up.
+run_parts() {
+	local n=0 line count options=() command part_status
+	[ -z "$long" ] || options+=(--long)
+	[ -z "$quiet" ] || options+=(--quiet)
+	[ -z "$list" ] || options+=(--list)
+	[ -n "$list" ] || printf 'KTAP version 1\n1..2\n'
+	for part in native guest; do
+		command=("$here/../scripts/vm")
+		[ $part = guest ] && command+=(--timeout 7200) || command+=(--chroot)
+		command+=(-- selftests/run.sh "--part=$part" "${options[@]}" "${wanted[@]}")
+		count=''
+		while IFS= read -r line; do
+			if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
+				count=$line
+				passed=$((passed + BASH_REMATCH[1]))
+				failed=$((failed + BASH_REMATCH[2]))
+				skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
+			elif [ -n "$list" ]; then
+				echo "$line"
+			else
+				echo "    $line"
+			fi
+		done < <("${command[@]}"; echo "status $?" > "$work/status")
+		read -r _ part_status < "$work/status"
+		[ -z "$list" ] || continue
+		n=$((n + 1))
+		if [ -z "$count" ]; then
+			# It ended before its count: the guest died, or nothing could be built.
+			failed=$((failed + 1))
+			echo "not ok $n $part # ended with status $part_status"
+		elif [[ $count != *" 0 failed"* ]]; then
+			echo "not ok $n $part"
+		elif [ "$part_status" != 0 ]; then
+			failed=$((failed + 1))
+			echo "not ok $n $part # all passed, but the guest ended with status $part_status"
+		else
+			echo "ok $n $part"
+		fi
+	done
+	[ -z "$list" ] || exit 0
+	close
+}
+
+case $part in
+guest)
+	list_guest
+	run_part
+	;;
+native)
+	list_native
+	run_part
+	;;
+'')
+	work=$(mktemp -d) || exit
+	trap 'rm -rf "$work"' EXIT
+	run_parts
+	;;
+esac
