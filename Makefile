@@ -67,7 +67,7 @@ selftests: userspace
 	$(if $(wildcard selftests/Makefile),$(MAKE) -C selftests all)
 
 check:
-	scripts/vm -- selftests/run.sh
+	$(if $(EBPFS_IN_ROOT),,scripts/vm --) selftests/run.sh
 
 demo:
 	scripts/demo
