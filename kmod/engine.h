@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The request engine: from "this call, this destination" to the wire and back.
+ *
+ *	request.c  a call's life: queue, slot, completion, cancel, abort
+ *	place.c    which node a call goes to
+ *	send.c     datagrams out
+ *	receive.c  plain UDP in; walks the fragments of every way in
+ *	kfunc.c    XDP and TC in
+ *	fill.c     payload to destination, and its checksum
+ *	node.c     a server: socket, timer, sessions, handshake, path MTU
+ *
+ * Who owns a call. A struct ebpfs_req is always in exactly one of these hands:
+ *	NEW      its maker
+ *	QUEUED   node->queue, waiting for a slot, for window, or for the node
+ *	ACTIVE   node->active and a slot of req->session
+ *	TRANSIT  a thread that moves it from one node to another
+ *	DONE     its maker again, through req->done()
+ * QUEUED and ACTIVE, and the way between them, belong to node->lock. From
+ * ACTIVE it is taken by whoever is told so by the core: COMPLETE, RELEASE or
+ * CANCEL_NOW. A req on one of a node's lists stays valid while that node's
+ * lock is held, since leaving the list takes the lock.
+ *
+ * Lock order: node->lock, then the core's (ebpfs_conn.lock, ebpfs_slot.lock).
+ * node->lock is taken with bottom halves off. Nothing is transmitted and no
+ * req->done() runs under it.
+ *
+ * Sessions are found by the receive ways under RCU and freed after a grace
+ * period; fillers run wholly inside one RCU read-side section.
+ */
+#ifndef EBPFS_ENGINE_H
+#define EBPFS_ENGINE_H
+
+#include <linux/completion.h>
+#include <linux/hashtable.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/net.h>
+#include <linux/skbuff.h>
+#include <linux/spinlock.h>
+#include <linux/timer.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <net/dst_cache.h>
+#include <net/sock.h>
+
+#include <ebpfs/steer.h>
+
+#include "core/conn.h"
+#include "core/handshake.h"
+#include "core/node.h"
+#include "core/place.h"
+#include "core/pmtu.h"
+#include "stats.h"
+
+struct ebpfs_mount;
+struct ebpfs_node;
+struct ebpfs_req;
+
+/**
+ * union ebpfs_addr - address and port of a server
+ */
+union ebpfs_addr {
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+/**
+ * struct ebpfs_session - one session with one node
+ * @hash: in ebpfs_sessions, by @id, RCU
+ * @node: of which it is a session; outlives it
+ * @id: the client's identity, in every datagram that comes in
+ * @server_id: the server's identity, in every datagram that goes out
+ * @server_instance: of the server's start
+ * @unit_max: most bytes of a READ
+ * @key: of the session
+ * @conn: slots, window, timing
+ * @rcu: frees it
+ * @slots: memory for @conn
+ */
+struct ebpfs_session {
+	struct hlist_node hash;
+	struct ebpfs_node *node;
+	u64 id;
+	u64 server_id;
+	u64 server_instance;
+	u32 unit_max;
+	u8 key[EBPFS_MAC_LEN];
+	struct ebpfs_conn conn;
+	struct rcu_head rcu;
+	struct ebpfs_slot slots[];
+};
+
+/**
+ * struct ebpfs_node - one server of one mount
+ * @mnt: the mount; outlives it
+ * @link: in mnt->nodes; added and removed under mnt->nodes_lock, walked under RCU
+ * @number: of the node in its mount
+ * @index: in mnt->node_keys, for placement
+ * @addr: of the server
+ * @key: ebpfs_place() key
+ * @sock: UDP socket of its own, in the mount's network namespace
+ * @local_port: of @sock
+ * @dst: cached route
+ * @lock: protects @queue, @nqueue, @active, @session, @health, @removed
+ * @queue: calls that wait, in order
+ * @nqueue: how many
+ * @active: calls that are in a slot
+ * @session: the one in use, NULL before the first; RCU for readers without @lock
+ * @health: is the node used
+ * @removed: by the administrator, or the mount is going: no new work
+ * @timer: retransmission, deadlines, silence; softirq
+ * @work: handshake, path MTU, moving of calls; process context
+ * @work_lock: protects @inbox and @inbox_len
+ * @inbox: last handshake message that came in
+ * @inbox_len: its bytes, 0 if none
+ * @hs: handshake in progress; @work only
+ * @error: why the last handshake failed, 0 if it did not; READ_ONCE/WRITE_ONCE
+ * @pmtu: path MTU search; under @lock
+ * @cell: bytes per fragment in use; READ_ONCE/WRITE_ONCE
+ * @unit: bytes per READ in use; READ_ONCE/WRITE_ONCE
+ * @silent: "not responding" was logged
+ * @stats: counters
+ */
+struct ebpfs_node {
+	struct ebpfs_mount *mnt;
+	struct list_head link;
+	u32 number;
+	u32 index;
+	union ebpfs_addr addr;
+	u64 key;
+	struct socket *sock;
+	__be16 local_port;
+	struct dst_cache dst;
+
+	spinlock_t lock;
+	struct list_head queue;
+	u32 nqueue;
+	struct list_head active;
+	struct ebpfs_session __rcu *session;
+	struct ebpfs_health health;
+	bool removed;
+
+	struct timer_list timer;
+	struct work_struct work;
+	spinlock_t work_lock;
+	u8 inbox[sizeof(struct ebpfs_accept)];
+	u32 inbox_len;
+	struct ebpfs_hs_client hs;
+	int error;
+
+	struct ebpfs_pmtu pmtu;
+	u16 cell;
+	u32 unit;
+	bool silent;
+
+	struct ebpfs_stats __percpu *stats;
+};
+
+/**
+ * struct ebpfs_mount - what the engine knows of a mount
+ * @link: in ebpfs_mounts, under ebpfs_mounts_lock
+ * @number: 1, 2 ... since the module was loaded
+ * @net: network namespace, referenced
+ * @nodes: struct ebpfs_node, in order of number; never empty after set-up
+ * @nodes_lock: mutex for changing @nodes
+ * @node_keys: ebpfs_place() keys by index; entries of unused indexes are 0
+ * @node_at: node by index, RCU
+ * @node_count: highest index in use + 1
+ * @nodes_used: indexes in use
+ * @nodes_up: indexes of nodes that are UP; atomic bit operations
+ * @next_node: number of the next node
+ * @removed_nodes: nodes that were removed; freed with the mount
+ * @aborted: every call fails with EIO, now and later
+ * @calls: not finished
+ * @dev: of the superblock, to find it in mountinfo
+ * @source: as given to mount; the superblock's
+ * @options: in force, as shown in mountinfo
+ * @wait: woken when @calls falls to 0, and when a node's state changes
+ * @client: name
+ * @export: name
+ * @secret: of the client
+ * @sec: EBPFS_SEC_*
+ * @slots: wanted per session
+ * @rsize: limit of a READ unit, bytes
+ * @timeo: ns
+ * @retrans: as the option says
+ * @soft: calls fail at their deadline
+ * @root_lock: protects @root_fh until the first handshake has set it; a work that
+ *	waits for nodes_lock could not be cancelled under it
+ * @root_fh: from the first handshake
+ * @root_fh_len: its bytes, 0 before
+ */
+struct ebpfs_mount {
+	struct list_head link;
+	u32 number;
+	struct net *net;
+	struct list_head nodes;
+	struct mutex nodes_lock;
+	u64 node_keys[EBPFS_NODES_MAX];
+	struct ebpfs_node __rcu *node_at[EBPFS_NODES_MAX];
+	u32 node_count;
+	u64 nodes_used;
+	unsigned long nodes_up;
+	u32 next_node;
+	struct list_head removed_nodes;
+	bool aborted;
+	atomic_t calls;
+	wait_queue_head_t wait;
+	dev_t dev;
+	const char *source;
+	char options[192];
+
+	char client[EBPFS_CLIENT_MAX];
+	char export[EBPFS_EXPORT_MAX];
+	u8 secret[EBPFS_SECRET_LEN];
+	u8 sec;
+	u16 slots;
+	u32 rsize;
+	u64 timeo;
+	u32 retrans;
+	bool soft;
+	spinlock_t root_lock;
+	u8 root_fh[EBPFS_FH_MAX];
+	u16 root_fh_len;
+};
+
+enum ebpfs_req_state {
+	EBPFS_REQ_NEW,
+	EBPFS_REQ_QUEUED,
+	EBPFS_REQ_ACTIVE,
+	EBPFS_REQ_TRANSIT,
+	EBPFS_REQ_DONE,
+};
+
+/**
+ * struct ebpfs_req - one call
+ * @link: in node->queue or node->active
+ * @mnt: mount
+ * @node: where it is or was last; READ_ONCE/WRITE_ONCE
+ * @session: while ACTIVE
+ * @id: while ACTIVE
+ * @hash: of its handle, for placement
+ * @deadline: ns, EBPFS_NEVER if hard
+ * @state: enum ebpfs_req_state
+ * @error: negative if the call shall fail instead of being moved; set once
+ * @op: enum ebpfs_op
+ * @arg: see struct ebpfs_body
+ * @count: see struct ebpfs_body
+ * @limit: most bytes of reply: the size of the destination
+ * @fh: handle; must stay valid until done()
+ * @fh_len: its bytes
+ * @name: likewise
+ * @name_len: its bytes
+ * @buf: destination of metadata replies, NULL for a READ into folios
+ * @read: destination of a READ, see read.h
+ * @done: called once, in softirq or process context with no lock held; may free
+ *	the req. @res holds what the server said if @err is 0.
+ * @waiter: of ebpfs_call()
+ * @res: the reply
+ */
+struct ebpfs_req {
+	struct list_head link;
+	struct ebpfs_mount *mnt;
+	struct ebpfs_node *node;
+	struct ebpfs_session *session;
+	u64 id;
+	u64 hash;
+	u64 deadline;
+	u8 state;
+	int error;
+
+	u16 op;
+	u64 arg;
+	u32 count;
+	u32 limit;
+	const u8 *fh;
+	u16 fh_len;
+	const u8 *name;
+	u16 name_len;
+
+	void *buf;
+	struct ebpfs_read *read;
+	void (*done)(struct ebpfs_req *req, int err);
+	struct completion *waiter;
+	struct ebpfs_result res;
+};
+
+/**
+ * struct ebpfs_packet - where a received datagram lies; exactly one is set
+ * @skb: offsets count from skb->data
+ * @xdp: offsets count from xdp->data
+ */
+struct ebpfs_packet {
+	struct sk_buff *skb;
+	struct xdp_buff *xdp;
+};
+
+enum ebpfs_way {
+	EBPFS_WAY_PLAIN,
+	EBPFS_WAY_TC,
+	EBPFS_WAY_XDP,
+};
+
+/**
+ * struct ebpfs_flow - between whom a datagram went
+ * @net: network namespace of the device it came in by
+ * @from: the sender's address and port
+ * @local_port: the port it was sent to
+ * @ce: congestion experienced
+ */
+struct ebpfs_flow {
+	struct net *net;
+	union ebpfs_addr from;
+	__be16 local_port;
+	bool ce;
+};
+
+static inline u64 ebpfs_now(void)
+{
+	return ktime_get_ns();
+}
+
+/* request.c APIs */
+void ebpfs_req_submit(struct ebpfs_req *req);		/* any context but hardirq */
+void ebpfs_req_submit_batch(struct list_head *reqs);	/* the same; all of one file */
+void ebpfs_req_prepare(struct ebpfs_req *req, struct ebpfs_mount *mnt);
+void ebpfs_req_kill(struct ebpfs_req *req, int err);	/* process; req held by the caller */
+int ebpfs_call(struct ebpfs_req *req);			/* process, sleeps, killable */
+void ebpfs_dispatch(struct ebpfs_node *node);		/* any context but hardirq */
+void ebpfs_req_leave_slot(struct ebpfs_session *session, struct ebpfs_req *req,
+			  u16 slot, const struct ebpfs_result *res);	/* softirq: receive.c */
+void ebpfs_node_resend(struct ebpfs_node *node, struct ebpfs_session *session,
+		       const u64 *ids, u32 n);		/* softirq, node->lock not held */
+void ebpfs_node_drain(struct ebpfs_node *node, int err);	/* any context but hardirq */
+void ebpfs_node_expire(struct ebpfs_node *node, u64 now);	/* softirq: timer */
+void ebpfs_node_requeue(struct ebpfs_node *node);	/* node->lock held */
+void ebpfs_mount_abort(struct ebpfs_mount *mnt);	/* process */
+
+/* place.c APIs */
+struct ebpfs_node *ebpfs_place_req(struct ebpfs_mount *mnt, u64 hash);	/* RCU read lock held */
+
+/* send.c APIs: any context but hardirq; they consume the skb */
+struct sk_buff *ebpfs_skb_alloc(u32 len);
+int ebpfs_send_skb(struct ebpfs_node *node, struct sk_buff *skb);
+int ebpfs_send_copy(struct ebpfs_node *node, const void *msg, u32 len);
+u32 ebpfs_path_ceiling(struct ebpfs_node *node);	/* process: UDP payload bytes */
+
+/* receive.c APIs */
+int ebpfs_encap_rcv(struct sock *sk, struct sk_buff *skb);	/* softirq, RCU */
+enum ebpfs_steer_verdict
+ebpfs_receive_replies(const struct ebpfs_packet *pkt, const struct ebpfs_flow *flow,
+		      u32 off, u32 len, u32 seg, enum ebpfs_way way,
+		      struct ebpfs_steer_opts *out);	/* softirq, RCU */
+bool ebpfs_packet_copy(const struct ebpfs_packet *pkt, u32 off, void *to, u32 len);
+
+/* fill.c APIs */
+bool ebpfs_fill(const struct ebpfs_packet *pkt, u32 off, const void *head,
+		const struct ebpfs_frag *f, struct ebpfs_req *req);	/* softirq, RCU */
+
+/* kfunc.c APIs */
+int ebpfs_kfunc_init(void);
+
+/* node.c APIs: process context */
+struct ebpfs_node *ebpfs_node_create(struct ebpfs_mount *mnt, const union ebpfs_addr *addr,
+				     struct netlink_ext_ack *extack);
+void ebpfs_node_stop(struct ebpfs_node *node);
+void ebpfs_node_free(struct ebpfs_node *node);
+int ebpfs_node_remove(struct ebpfs_mount *mnt, u32 number, struct netlink_ext_ack *extack);
+void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
+		     u32 off, u32 len, u8 type, u64 session);	/* softirq, RCU */
+void ebpfs_node_arm(struct ebpfs_node *node, u64 at);	/* any context */
+struct ebpfs_session *ebpfs_session_find(u64 id);	/* RCU read lock held */
+bool ebpfs_addr_equal(const union ebpfs_addr *a, const union ebpfs_addr *b);
+u64 ebpfs_node_key(const union ebpfs_addr *addr);
+int ebpfs_node_init(void);
+void ebpfs_node_exit(void);
+
+/* mount.c APIs: process context */
+extern struct list_head ebpfs_mounts;
+extern struct mutex ebpfs_mounts_lock;
+void ebpfs_mount_init(struct ebpfs_mount *mnt, struct net *net);
+int ebpfs_mount_connect(struct ebpfs_mount *mnt);
+void ebpfs_mount_destroy(struct ebpfs_mount *mnt);
+
+/* netlink.c APIs */
+int ebpfs_netlink_init(void);
+void ebpfs_netlink_exit(void);
+
+#endif /* EBPFS_ENGINE_H */

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The steered ways in: kfuncs for XDP and TC programs. Their contract is in
+ * <ebpfs/steer.h>. Thin: find the IP and UDP heads, tell the flow, and hand on
+ * to ebpfs_receive_replies(), as the plain way does.
+ *
+ * Context: softirq, RCU read lock held (both kinds of program run so). The
+ * packet is read by copies only, never pulled, linearised or changed: the
+ * verifier has not been told that its pointers may move.
+ */
+#include <linux/bpf.h>
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/filter.h>
+#include <linux/udp.h>
+#include <net/inet_ecn.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include <net/sch_generic.h>
+#include <net/xdp.h>
+
+#include "engine.h"
+
+/* Bytes at @off without changing the packet: in place if they lie so. */
+static const void *ebpfs_peek(const struct ebpfs_packet *pkt, u32 off, void *buf, u32 len)
+{
+	if (pkt->skb)
+		return skb_header_pointer(pkt->skb, off, len, buf);
+	if (off + len <= pkt->xdp->data_end - pkt->xdp->data)
+		return pkt->xdp->data + off;
+	return ebpfs_packet_copy(pkt, off, buf, len) ? buf : NULL;
+}
+
+/* Judge the packet whose IP header is at @off; @len: bytes of the packet. */
+static int ebpfs_steer(const struct ebpfs_packet *pkt, u32 len, u32 seg, struct net *net,
+		       enum ebpfs_way way, struct ebpfs_steer_opts *opts)
+{
+	struct ebpfs_flow flow = { .net = net };
+	union {
+		struct iphdr v4;
+		struct ipv6hdr v6;
+	} buf;
+	u32 off = opts->l3_off, total, udp_len;
+	const struct udphdr *uh;
+	const struct iphdr *ih;
+	struct udphdr ubuf;
+
+	opts->bytes = 0;
+	opts->fragments = 0;
+	if (off > 64 || off + sizeof(struct iphdr) + sizeof(struct udphdr) > len)
+		return EBPFS_STEER_PASS_OTHER;
+	ih = ebpfs_peek(pkt, off, &buf, sizeof(buf.v4));
+	if (!ih)
+		return EBPFS_STEER_PASS_OTHER;
+	if (ih->version == 4) {
+		if (ih->ihl != 5 || ih->protocol != IPPROTO_UDP || ip_is_fragment(ih))
+			return EBPFS_STEER_PASS_OTHER;
+		flow.from.in.sin_family = AF_INET;
+		flow.from.in.sin_addr.s_addr = ih->saddr;
+		flow.ce = INET_ECN_is_ce(ih->tos);
+		total = ntohs(ih->tot_len);
+		off += sizeof(struct iphdr);
+		total -= min_t(u32, total, sizeof(struct iphdr));
+	} else if (ih->version == 6) {
+		const struct ipv6hdr *ih6 = ebpfs_peek(pkt, off, &buf, sizeof(buf.v6));
+
+		if (!ih6 || ih6->nexthdr != IPPROTO_UDP)
+			return EBPFS_STEER_PASS_OTHER;
+		flow.from.in6.sin6_family = AF_INET6;
+		flow.from.in6.sin6_addr = ih6->saddr;
+		flow.ce = INET_ECN_is_ce(ipv6_get_dsfield(ih6));
+		total = ntohs(ih6->payload_len);
+		off += sizeof(struct ipv6hdr);
+	} else {
+		return EBPFS_STEER_PASS_OTHER;
+	}
+	uh = ebpfs_peek(pkt, off, &ubuf, sizeof(ubuf));
+	if (!uh)
+		return EBPFS_STEER_PASS_OTHER;
+	flow.local_port = uh->dest;
+	if (flow.from.sa.sa_family == AF_INET)
+		flow.from.in.sin_port = uh->source;
+	else
+		flow.from.in6.sin6_port = uh->source;
+	udp_len = ntohs(uh->len);
+	/* The frame may be padded, but not cut; the two lengths must agree. */
+	if (udp_len != total || udp_len <= sizeof(*uh) || off + udp_len > len)
+		return EBPFS_STEER_PASS_MALFORMED;
+	return ebpfs_receive_replies(pkt, &flow, off + sizeof(*uh), udp_len - sizeof(*uh),
+				     seg, way, opts);
+}
+
+static bool ebpfs_opts_bad(const struct ebpfs_steer_opts *opts, u32 size)
+{
+	return size != sizeof(*opts) || opts->reserved;
+}
+
+__bpf_kfunc_start_defs();
+
+/**
+ * bpf_ebpfs_steer_xdp() - put the REPLY in this frame where it belongs
+ * @ctx: frame, native or generic XDP, with or without frags
+ * @opts: in and out
+ * @opts__sz: sizeof(struct ebpfs_steer_opts)
+ *
+ * Return: enum ebpfs_steer_verdict or -EINVAL.
+ */
+__bpf_kfunc int bpf_ebpfs_steer_xdp(struct xdp_md *ctx, struct ebpfs_steer_opts *opts, u32 opts__sz)
+{
+	struct xdp_buff *xdp = (struct xdp_buff *)ctx;
+	struct ebpfs_packet pkt = { .xdp = xdp };
+
+	if (ebpfs_opts_bad(opts, opts__sz))
+		return -EINVAL;
+	return ebpfs_steer(&pkt, xdp_get_buff_len(xdp), 0, dev_net(xdp->rxq->dev),
+			   EBPFS_WAY_XDP, opts);
+}
+
+/**
+ * bpf_ebpfs_steer_skb() - put the REPLYs in this packet where they belong
+ * @ctx: packet at TC ingress, perhaps a UDP super-packet
+ * @opts: in and out
+ * @opts__sz: sizeof(struct ebpfs_steer_opts)
+ *
+ * Return: enum ebpfs_steer_verdict or -EINVAL.
+ */
+__bpf_kfunc int bpf_ebpfs_steer_skb(struct __sk_buff *ctx, struct ebpfs_steer_opts *opts,
+				    u32 opts__sz)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx;
+	struct ebpfs_packet pkt = { .skb = skb };
+	u32 seg = 0;
+
+	if (ebpfs_opts_bad(opts, opts__sz) || !skb_at_tc_ingress(skb))
+		return -EINVAL;
+	if (skb_is_gso(skb)) {
+		if (!(skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4))
+			return EBPFS_STEER_PASS_OTHER;
+		seg = skb_shinfo(skb)->gso_size;
+	}
+	return ebpfs_steer(&pkt, skb->len, seg, dev_net(skb->dev), EBPFS_WAY_TC, opts);
+}
+
+__bpf_kfunc_end_defs();
+
+BTF_KFUNCS_START(ebpfs_xdp_kfuncs)
+BTF_ID_FLAGS(func, bpf_ebpfs_steer_xdp)
+BTF_KFUNCS_END(ebpfs_xdp_kfuncs)
+
+BTF_KFUNCS_START(ebpfs_tc_kfuncs)
+BTF_ID_FLAGS(func, bpf_ebpfs_steer_skb)
+BTF_KFUNCS_END(ebpfs_tc_kfuncs)
+
+static const struct btf_kfunc_id_set ebpfs_xdp_kfunc_set = {
+	.owner = THIS_MODULE,
+	.set = &ebpfs_xdp_kfuncs,
+};
+
+static const struct btf_kfunc_id_set ebpfs_tc_kfunc_set = {
+	.owner = THIS_MODULE,
+	.set = &ebpfs_tc_kfuncs,
+};
+
+/* Registration ends with the module's BTF. */
+int ebpfs_kfunc_init(void)
+{
+	int err = register_btf_kfunc_id_set(BPF_PROG_TYPE_XDP, &ebpfs_xdp_kfunc_set);
+
+	return err ?: register_btf_kfunc_id_set(BPF_PROG_TYPE_SCHED_CLS, &ebpfs_tc_kfunc_set);
+}

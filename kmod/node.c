@@ -1,0 +1,691 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One server of one mount: its socket, its sessions, its timer.
+ *
+ * The timer (softirq) sends again what is due, ends what is past its deadline
+ * and notices silence. The work (process context, one instance at a time)
+ * does what allocates or is rare: handshakes, new sessions, path MTU probes,
+ * moving calls off a node that is lost. Whether a node is used is decided by
+ * core/node.c; here the decisions are carried out.
+ *
+ * Life: ebpfs_node_create() makes it known to the receive path (its socket),
+ * ebpfs_node_stop() cuts every way in, waits for all who are inside, and lets
+ * go of socket and session; the struct itself stays until the mount ends,
+ * because calls remember the node they were last at.
+ */
+#include <linux/hash.h>
+#include <linux/inet.h>
+#include <linux/netlink.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <net/ipv6.h>
+#include <net/udp.h>
+#include <net/udp_tunnel.h>
+
+#include "engine.h"
+
+#define EBPFS_DUE_BATCH	32
+#define EBPFS_LOST_MAX	(2 * EBPFS_NSEC_PER_SEC)
+
+static DEFINE_HASHTABLE(ebpfs_sessions, 10);
+static DEFINE_SPINLOCK(ebpfs_sessions_lock);
+static struct workqueue_struct *ebpfs_wq;
+static atomic_t ebpfs_live_sessions = ATOMIC_INIT(0);
+static atomic_t ebpfs_live_nodes = ATOMIC_INIT(0);
+
+int ebpfs_node_init(void)
+{
+	ebpfs_wq = alloc_workqueue("ebpfs", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return ebpfs_wq ? 0 : -ENOMEM;
+}
+
+void ebpfs_node_exit(void)
+{
+	destroy_workqueue(ebpfs_wq);
+	rcu_barrier();
+	WARN(atomic_read(&ebpfs_live_sessions) || atomic_read(&ebpfs_live_nodes),
+	     "ebpfs: %d sessions and %d nodes left behind\n",
+	     atomic_read(&ebpfs_live_sessions), atomic_read(&ebpfs_live_nodes));
+}
+
+bool ebpfs_addr_equal(const union ebpfs_addr *a, const union ebpfs_addr *b)
+{
+	if (a->sa.sa_family != b->sa.sa_family)
+		return false;
+	if (a->sa.sa_family == AF_INET)
+		return a->in.sin_port == b->in.sin_port &&
+		       a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
+	return a->in6.sin6_port == b->in6.sin6_port &&
+	       ipv6_addr_equal(&a->in6.sin6_addr, &b->in6.sin6_addr);
+}
+
+/* The placement key: the same number on every client that uses this address. */
+u64 ebpfs_node_key(const union ebpfs_addr *addr)
+{
+	u8 bytes[18] = {};
+
+	if (addr->sa.sa_family == AF_INET) {
+		memcpy(bytes, &addr->in.sin_addr, 4);
+		memcpy(bytes + 16, &addr->in.sin_port, 2);
+	} else {
+		memcpy(bytes, &addr->in6.sin6_addr, 16);
+		memcpy(bytes + 16, &addr->in6.sin6_port, 2);
+	}
+	return ebpfs_place_hash(bytes, sizeof(bytes));
+}
+
+/**
+ * ebpfs_session_find() - the session with an identity
+ * @id: the client's identity
+ *
+ * Context: RCU read lock held.
+ */
+struct ebpfs_session *ebpfs_session_find(u64 id)
+{
+	struct ebpfs_session *s;
+
+	hash_for_each_possible_rcu(ebpfs_sessions, s, hash, id)
+		if (s->id == id)
+			return s;
+	return NULL;
+}
+
+static void ebpfs_session_free_rcu(struct rcu_head *rcu)
+{
+	struct ebpfs_session *s = container_of(rcu, struct ebpfs_session, rcu);
+
+	ebpfs_conn_fini(&s->conn);
+	memzero_explicit(s->key, sizeof(s->key));
+	kvfree(s);
+	atomic_dec(&ebpfs_live_sessions);
+}
+
+/* No new filler finds it; those at work finish within the grace period. */
+static void ebpfs_session_put(struct ebpfs_session *s)
+{
+	spin_lock_bh(&ebpfs_sessions_lock);
+	hash_del_rcu(&s->hash);
+	spin_unlock_bh(&ebpfs_sessions_lock);
+	call_rcu(&s->rcu, ebpfs_session_free_rcu);
+}
+
+/**
+ * ebpfs_node_arm() - let the timer run at @at or before
+ * @node: node
+ * @at: ns
+ */
+void ebpfs_node_arm(struct ebpfs_node *node, u64 at)
+{
+	u64 now = ebpfs_now();
+	unsigned long when = jiffies + (at > now ? nsecs_to_jiffies(at - now) + 1 : 0);
+
+	if (timer_pending(&node->timer) && time_after_eq(when, READ_ONCE(node->timer.expires)))
+		return;
+	mod_timer(&node->timer, when);
+}
+
+static void ebpfs_node_kick(struct ebpfs_node *node)
+{
+	queue_work(ebpfs_wq, &node->work);
+}
+
+static void ebpfs_node_timer(struct timer_list *timer)
+{
+	struct ebpfs_node *node = from_timer(node, timer, timer);
+	struct ebpfs_mount *mnt = node->mnt;
+	struct ebpfs_session *session;
+	u64 next = EBPFS_NEVER, silence = 0, now = ebpfs_now();
+	bool kick, lost = false, tell = false;
+	u64 ids[EBPFS_DUE_BATCH];
+	u32 n;
+
+	rcu_read_lock();
+	session = rcu_dereference(node->session);
+	if (session) {
+		do {
+			n = ebpfs_conn_due(&session->conn, now, ids, EBPFS_DUE_BATCH, &next);
+			if (n)
+				ebpfs_node_resend(node, session, ids, n);
+		} while (n == EBPFS_DUE_BATCH);
+		silence = ebpfs_conn_silence(&session->conn, now);
+	}
+	if (mnt->soft)
+		ebpfs_node_expire(node, now);
+
+	spin_lock(&node->lock);
+	if (session)
+		lost = ebpfs_health_silence(&node->health, silence, now);
+	if (lost)
+		clear_bit(node->index, &mnt->nodes_up);
+	if (!node->silent && silence > mnt->timeo) {
+		node->silent = true;
+		tell = true;
+	}
+	if (session && READ_ONCE(session->conn.blackhole)) {
+		WRITE_ONCE(session->conn.blackhole, false);
+		ebpfs_pmtu_blackhole(&node->pmtu, now);
+		WRITE_ONCE(node->cell, ebpfs_pmtu_cell(&node->pmtu));
+		WRITE_ONCE(node->unit, ebpfs_pmtu_unit(&node->pmtu,
+						       min(session->unit_max, mnt->rsize)));
+	}
+	next = min(next, ebpfs_health_next(&node->health));
+	if (session)
+		next = min(next, node->pmtu.next_at);
+	kick = lost || ebpfs_health_next(&node->health) <= now ||
+	       (session && node->pmtu.next_at <= now);
+	if (mnt->soft && (!list_empty(&node->queue) || !list_empty(&node->active)))
+		next = min(next, now + mnt->timeo / 4);
+	spin_unlock(&node->lock);
+
+	if (lost)
+		ebpfs_stat_inc(node->stats, node_lost);
+	if (tell)
+		pr_warn_ratelimited("ebpfs: server %pISpc not responding, still trying\n",
+				    &node->addr);
+	if (kick)
+		ebpfs_node_kick(node);
+	/* The work moves its times on; until it has run there is no hurry. */
+	if (next != EBPFS_NEVER)
+		ebpfs_node_arm(node, max(next, now + EBPFS_RTO_MIN));
+	rcu_read_unlock();
+}
+
+/* The node answers again. node->lock held. */
+static void ebpfs_node_back(struct ebpfs_node *node)
+{
+	set_bit(node->index, &node->mnt->nodes_up);
+	if (node->silent)
+		pr_info("ebpfs: server %pISpc OK\n", &node->addr);
+	node->silent = false;
+}
+
+/**
+ * ebpfs_node_hear() - a datagram other than REPLY came from a node
+ * @node: of whose socket and from whose address it is
+ * @skb: linear
+ * @off: of the datagram in it
+ * @len: bytes
+ * @type: parsed
+ * @session: parsed
+ *
+ * Context: softirq, RCU read lock held; the checksum is right.
+ */
+void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
+		     u32 off, u32 len, u8 type, u64 session)
+{
+	struct ebpfs_session *s = rcu_dereference(node->session);
+	const struct ebpfs_probe *probe;
+	u64 now = ebpfs_now();
+	bool back = false;
+
+	switch (type) {
+	case EBPFS_CHALLENGE:
+	case EBPFS_ACCEPT:
+	case EBPFS_REJECT:
+		if (len > sizeof(node->inbox))
+			return;
+		spin_lock(&node->work_lock);
+		memcpy(node->inbox, skb->data + off, len);
+		node->inbox_len = len;
+		spin_unlock(&node->work_lock);
+		ebpfs_node_kick(node);
+		break;
+	case EBPFS_PROBE_ACK:
+		if (!s || s->id != session)
+			break;
+		probe = (const struct ebpfs_probe *)(skb->data + off);
+		ebpfs_stat_inc(node->stats, probe_acks);
+		ebpfs_conn_heard(&s->conn, now);
+		spin_lock(&node->lock);
+		if (ebpfs_pmtu_acked(&node->pmtu, le32_to_cpu(probe->serial),
+				     le32_to_cpu(probe->size), now)) {
+			WRITE_ONCE(node->cell, ebpfs_pmtu_cell(&node->pmtu));
+			WRITE_ONCE(node->unit, ebpfs_pmtu_unit(&node->pmtu,
+					min(s->unit_max, node->mnt->rsize)));
+		}
+		if (s == rcu_access_pointer(node->session) && ebpfs_health_heard(&node->health)) {
+			ebpfs_node_back(node);
+			back = true;
+		}
+		spin_unlock(&node->lock);
+		if (back)
+			ebpfs_dispatch(node);
+		ebpfs_node_arm(node, node->pmtu.next_at);
+		break;
+	case EBPFS_UNKNOWN:
+		if (!s || s->server_id != session) {
+			ebpfs_stat_inc(node->stats, drop_session);
+			break;
+		}
+		ebpfs_stat_inc(node->stats, session_unknown);
+		spin_lock(&node->lock);
+		ebpfs_health_unknown(&node->health);
+		spin_unlock(&node->lock);
+		ebpfs_node_kick(node);
+		break;
+	default:	/* what only servers are sent */
+		ebpfs_stat_inc(ebpfs_global_stats, drop_malformed);
+		break;
+	}
+}
+
+/* A new attempt: fresh identity and nonce. Work. */
+static void ebpfs_node_hello(struct ebpfs_node *node)
+{
+	struct ebpfs_mount *mnt = node->mnt;
+	struct ebpfs_hs_client *hs = &node->hs;
+	struct ebpfs_hello hello;
+
+	memset(hs, 0, sizeof(*hs));
+	memcpy(hs->secret, mnt->secret, sizeof(hs->secret));
+	memcpy(hs->client, mnt->client, sizeof(hs->client));
+	memcpy(hs->export, mnt->export, sizeof(hs->export));
+	hs->sec = mnt->sec;
+	hs->slots = mnt->slots;
+	do {
+		hs->session = get_random_u64();
+	} while (!hs->session);
+	get_random_bytes(hs->nonce, sizeof(hs->nonce));
+	ebpfs_send_copy(node, &hello, ebpfs_hs_hello(hs, &hello));
+}
+
+static const char *ebpfs_reason_text(int reason)
+{
+	switch (reason) {
+	case EBPFS_REJECT_VERSION:
+		return "no common protocol version";
+	case EBPFS_REJECT_DENIED:
+		return "unknown client name or wrong secret";
+	case EBPFS_REJECT_EXPORT:
+		return "no such export for this client";
+	case EBPFS_REJECT_SEC:
+		return "the export asks for another sec=";
+	case EBPFS_REJECT_BUSY:
+		return "the server has too many sessions";
+	default:
+		return "unknown reason";
+	}
+}
+
+static int ebpfs_reason_errno(int reason)
+{
+	switch (reason) {
+	case EBPFS_REJECT_VERSION:
+		return -EPROTONOSUPPORT;
+	case EBPFS_REJECT_DENIED:
+	case EBPFS_REJECT_SEC:
+		return -EACCES;
+	case EBPFS_REJECT_EXPORT:
+		return -ENOENT;
+	case EBPFS_REJECT_BUSY:
+		return -EBUSY;
+	default:
+		return -EPROTO;
+	}
+}
+
+static void ebpfs_node_refused(struct ebpfs_node *node, int err, const char *why)
+{
+	ebpfs_stat_inc(node->stats, handshakes_failed);
+	if (READ_ONCE(node->error) != err)
+		pr_warn("ebpfs: server %pISpc: no session: %s\n", &node->addr, why);
+	WRITE_ONCE(node->error, err);
+	wake_up_all(&node->mnt->wait);
+}
+
+/* The server has proved itself: a new session takes the place of the old. Work. */
+static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_session *hs)
+{
+	struct ebpfs_mount *mnt = node->mnt;
+	struct ebpfs_session *s, *old;
+	u32 ceiling = ebpfs_path_ceiling(node);
+	u64 now = ebpfs_now();
+	bool other;
+
+	spin_lock(&mnt->root_lock);
+	if (!mnt->root_fh_len) {
+		memcpy(mnt->root_fh, hs->root_fh, hs->root_fh_len);
+		mnt->root_fh_len = hs->root_fh_len;
+	}
+	other = mnt->root_fh_len != hs->root_fh_len ||
+		memcmp(mnt->root_fh, hs->root_fh, hs->root_fh_len);
+	spin_unlock(&mnt->root_lock);
+	if (other) {
+		ebpfs_node_refused(node, -EXDEV,
+			"it exports another directory than the mount's other servers (or has another handle.key)");
+		return;
+	}
+
+	s = kvzalloc(struct_size(s, slots, hs->slots), GFP_KERNEL);
+	if (!s) {
+		ebpfs_node_refused(node, -ENOMEM, "out of memory");
+		return;
+	}
+	s->node = node;
+	s->id = hs->client_session;
+	s->server_id = hs->server_session;
+	s->server_instance = hs->server_instance;
+	s->unit_max = hs->unit_max;
+	memcpy(s->key, hs->key, sizeof(s->key));
+	ebpfs_conn_init(&s->conn, s->slots, hs->slots, now);
+	atomic_inc(&ebpfs_live_sessions);
+	spin_lock_bh(&ebpfs_sessions_lock);
+	hash_add_rcu(ebpfs_sessions, &s->hash, s->id);
+	spin_unlock_bh(&ebpfs_sessions_lock);
+
+	spin_lock_bh(&node->lock);
+	old = rcu_dereference_protected(node->session, lockdep_is_held(&node->lock));
+	if (node->removed) {
+		spin_unlock_bh(&node->lock);
+		ebpfs_session_put(s);
+		return;
+	}
+	if (old)
+		ebpfs_node_requeue(node);
+	rcu_assign_pointer(node->session, s);
+	if (!old || ceiling != node->pmtu.ceiling) {
+		ebpfs_pmtu_init(&node->pmtu, ceiling, now);
+		WRITE_ONCE(node->cell, ebpfs_pmtu_cell(&node->pmtu));
+		WRITE_ONCE(node->unit, ebpfs_pmtu_unit(&node->pmtu,
+						       min(s->unit_max, mnt->rsize)));
+	}
+	ebpfs_health_joined(&node->health);
+	ebpfs_node_back(node);
+	spin_unlock_bh(&node->lock);
+
+	if (old)
+		ebpfs_session_put(old);
+	ebpfs_stat_inc(node->stats, sessions);
+	WRITE_ONCE(node->error, 0);
+	wake_up_all(&mnt->wait);
+	ebpfs_dispatch(node);
+}
+
+/* A handshake message has come in. Work. */
+static void ebpfs_node_answer(struct ebpfs_node *node, const u8 *msg, u32 len)
+{
+	struct ebpfs_hs_session session;
+	struct ebpfs_auth auth;
+	u64 id;
+	int n;
+
+	switch (ebpfs_parse_hdr(msg, len, &id)) {
+	case EBPFS_CHALLENGE:
+		n = ebpfs_hs_challenge(&node->hs, msg, len, &auth);
+		if (n > 0)
+			ebpfs_send_copy(node, &auth, n);
+		memzero_explicit(&auth, sizeof(auth));
+		break;
+	case EBPFS_ACCEPT:
+		n = ebpfs_hs_accept(&node->hs, msg, len, &session);
+		if (!n)
+			ebpfs_node_join(node, &session);
+		else if (n == -EKEYREJECTED)
+			ebpfs_node_refused(node, -EKEYREJECTED,
+					   "it does not know this client's secret (is it the right server?)");
+		memzero_explicit(&session, sizeof(session));
+		break;
+	case EBPFS_REJECT:
+		n = ebpfs_hs_reject(&node->hs, msg, len);
+		if (n > 0 && n != EBPFS_REJECT_COOKIE)
+			ebpfs_node_refused(node, ebpfs_reason_errno(n), ebpfs_reason_text(n));
+		break;
+	}
+}
+
+static void ebpfs_node_probe(struct ebpfs_node *node, struct ebpfs_session *s)
+{
+	struct sk_buff *skb;
+	u32 size, serial;
+	bool send;
+
+	spin_lock_bh(&node->lock);
+	send = ebpfs_pmtu_poll(&node->pmtu, ebpfs_now(),
+			       max(ebpfs_rtt_timeout(&s->conn.rtt, 1), 4 * EBPFS_RTO_MIN),
+			       &size, &serial);
+	/* A size that was given up changes the cell too. */
+	WRITE_ONCE(node->cell, ebpfs_pmtu_cell(&node->pmtu));
+	spin_unlock_bh(&node->lock);
+	if (!send)
+		return;
+	skb = ebpfs_skb_alloc(size);
+	if (!skb)
+		return;
+	ebpfs_put_probe(skb_put(skb, size), EBPFS_PROBE, s->server_id, serial, size);
+	ebpfs_send_skb(node, skb);
+	ebpfs_stat_inc(node->stats, probes);
+}
+
+static void ebpfs_node_work(struct work_struct *work)
+{
+	struct ebpfs_node *node = container_of(work, struct ebpfs_node, work);
+	struct ebpfs_mount *mnt = node->mnt;
+	u8 msg[sizeof(node->inbox)];
+	struct ebpfs_session *s;
+	bool hello, away;
+	u64 next;
+	u32 len;
+
+	spin_lock_bh(&node->work_lock);
+	len = node->inbox_len;
+	memcpy(msg, node->inbox, len);
+	node->inbox_len = 0;
+	spin_unlock_bh(&node->work_lock);
+	if (len)
+		ebpfs_node_answer(node, msg, len);
+
+	spin_lock_bh(&node->lock);
+	hello = !node->removed && ebpfs_health_connect(&node->health, ebpfs_now());
+	away = node->health.state != EBPFS_NODE_UP;
+	spin_unlock_bh(&node->lock);
+	if (hello) {
+		ebpfs_stat_inc(node->stats, handshakes);
+		ebpfs_node_hello(node);
+	}
+	if (away && (READ_ONCE(mnt->nodes_up) & READ_ONCE(mnt->nodes_used)))
+		ebpfs_node_drain(node, 0);
+
+	/* Only the work replaces and frees sessions, so this one stays. */
+	s = rcu_dereference_protected(node->session, true);
+	if (s)
+		ebpfs_node_probe(node, s);
+
+	spin_lock_bh(&node->lock);
+	next = ebpfs_health_next(&node->health);
+	if (s)
+		next = min(next, node->pmtu.next_at);
+	spin_unlock_bh(&node->lock);
+	if (next != EBPFS_NEVER)
+		ebpfs_node_arm(node, next);
+}
+
+static int ebpfs_node_socket(struct ebpfs_node *node)
+{
+	struct udp_tunnel_sock_cfg tunnel = {
+		.sk_user_data = node,
+		.encap_type = 1,
+		.encap_rcv = ebpfs_encap_rcv,
+	};
+	struct udp_port_cfg port = {
+		.family = node->addr.sa.sa_family,
+		.use_udp_checksums = 1,
+		.use_udp6_tx_checksums = 1,
+		.use_udp6_rx_checksums = 1,
+		.ipv6_v6only = 1,
+	};
+	struct net *net = node->mnt->net;
+	int err;
+
+	err = udp_sock_create(net, &port, &node->sock);
+	if (err)
+		return err;
+	node->local_port = inet_sk(node->sock->sk)->inet_sport;
+	node->sock->sk->sk_allocation = GFP_ATOMIC;
+	setup_udp_tunnel_sock(net, node->sock, &tunnel);
+	/* Super-packets come to encap_rcv whole, and GRO may make them. */
+	udp_set_bit(GRO_ENABLED, node->sock->sk);
+	udp_set_bit(ACCEPT_L4, node->sock->sk);
+	return 0;
+}
+
+/**
+ * ebpfs_node_create() - a server joins a mount
+ * @mnt: mount, its nodes_lock held
+ * @addr: of the server
+ * @extack: for messages, may be NULL
+ *
+ * Starts the handshake and does not wait for it.
+ * Return: the node or an error pointer.
+ */
+struct ebpfs_node *ebpfs_node_create(struct ebpfs_mount *mnt, const union ebpfs_addr *addr,
+				     struct netlink_ext_ack *extack)
+{
+	struct ebpfs_node *node, *other;
+	int err;
+
+	lockdep_assert_held(&mnt->nodes_lock);
+	list_for_each_entry(other, &mnt->nodes, link) {
+		if (ebpfs_addr_equal(&other->addr, addr)) {
+			NL_SET_ERR_MSG_MOD(extack, "this address is a node of the mount already");
+			return ERR_PTR(-EEXIST);
+		}
+	}
+	if (mnt->nodes_used == ~0ull) {
+		NL_SET_ERR_MSG_MOD(extack, "a mount has 64 nodes at most");
+		return ERR_PTR(-ENOSPC);
+	}
+	node = kzalloc(sizeof(*node), GFP_KERNEL);
+	if (!node)
+		return ERR_PTR(-ENOMEM);
+	err = -ENOMEM;
+	node->stats = alloc_percpu(struct ebpfs_stats);
+	if (!node->stats)
+		goto err_free;
+	err = dst_cache_init(&node->dst, GFP_KERNEL);
+	if (err)
+		goto err_stats;
+	node->mnt = mnt;
+	node->addr = *addr;
+	node->key = ebpfs_node_key(addr);
+	spin_lock_init(&node->lock);
+	spin_lock_init(&node->work_lock);
+	INIT_LIST_HEAD(&node->queue);
+	INIT_LIST_HEAD(&node->active);
+	timer_setup(&node->timer, ebpfs_node_timer, 0);
+	INIT_WORK(&node->work, ebpfs_node_work);
+	ebpfs_health_init(&node->health, min(mnt->timeo, EBPFS_LOST_MAX), ebpfs_now());
+	node->pmtu.next_at = EBPFS_NEVER;
+	node->cell = EBPFS_CELL_MIN;
+	node->unit = PAGE_SIZE;
+	err = ebpfs_node_socket(node);
+	if (err) {
+		NL_SET_ERR_MSG_MOD(extack, "cannot make a UDP socket for this address");
+		goto err_dst;
+	}
+
+	atomic_inc(&ebpfs_live_nodes);
+	node->number = mnt->next_node++;
+	node->index = __ffs64(~mnt->nodes_used);
+	mnt->node_keys[node->index] = node->key;
+	rcu_assign_pointer(mnt->node_at[node->index], node);
+	WRITE_ONCE(mnt->node_count, max(mnt->node_count, node->index + 1));
+	smp_wmb();	/* ebpfs_place_req() sees the entry before the bit */
+	WRITE_ONCE(mnt->nodes_used, mnt->nodes_used | BIT_ULL(node->index));
+	list_add_tail_rcu(&node->link, &mnt->nodes);
+	ebpfs_node_kick(node);
+	return node;
+
+err_dst:
+	dst_cache_destroy(&node->dst);
+err_stats:
+	free_percpu(node->stats);
+err_free:
+	kfree(node);
+	return ERR_PTR(err);
+}
+
+static void ebpfs_node_goodbye(struct ebpfs_node *node, struct ebpfs_session *s)
+{
+	struct ebpfs_bye bye;
+
+	ebpfs_send_copy(node, &bye, ebpfs_hs_make_bye(s->server_id, s->key, &bye));
+}
+
+/**
+ * ebpfs_node_stop() - a node goes out of use
+ * @node: no longer in mnt->node_at and mnt->nodes_used
+ *
+ * Its calls move to other nodes, or fail if the mount is aborted. Afterwards
+ * nothing of the node runs and it holds neither socket nor session.
+ */
+void ebpfs_node_stop(struct ebpfs_node *node)
+{
+	struct ebpfs_mount *mnt = node->mnt;
+	struct ebpfs_session *s;
+
+	clear_bit(node->index, &mnt->nodes_up);
+	spin_lock_bh(&node->lock);
+	node->removed = true;
+	spin_unlock_bh(&node->lock);
+	ebpfs_node_drain(node, READ_ONCE(mnt->aborted) ? -EIO : 0);
+
+	timer_shutdown_sync(&node->timer);
+	rcu_assign_sk_user_data(node->sock->sk, NULL);
+	synchronize_rcu();	/* nobody is in encap_rcv, dispatch or resend any more */
+	cancel_work_sync(&node->work);
+
+	spin_lock_bh(&node->lock);
+	s = rcu_dereference_protected(node->session, lockdep_is_held(&node->lock));
+	RCU_INIT_POINTER(node->session, NULL);
+	spin_unlock_bh(&node->lock);
+	if (s) {
+		ebpfs_node_goodbye(node, s);
+		ebpfs_session_put(s);
+		/* A steered filler may still have a call; it lets go by itself. */
+		synchronize_rcu();
+	}
+	udp_tunnel_sock_release(node->sock);
+	node->sock = NULL;
+	dst_cache_destroy(&node->dst);
+	memzero_explicit(&node->hs, sizeof(node->hs));
+}
+
+/* After ebpfs_node_stop(), when no call can remember the node. */
+void ebpfs_node_free(struct ebpfs_node *node)
+{
+	WARN_ON(!list_empty(&node->queue) || !list_empty(&node->active));
+	ebpfs_stats_retire(node->stats);
+	free_percpu(node->stats);
+	kfree(node);
+	atomic_dec(&ebpfs_live_nodes);
+}
+
+/**
+ * ebpfs_node_remove() - take a server out of a mount
+ * @mnt: mount, its nodes_lock held
+ * @number: of the node
+ * @extack: for messages
+ */
+int ebpfs_node_remove(struct ebpfs_mount *mnt, u32 number, struct netlink_ext_ack *extack)
+{
+	struct ebpfs_node *node;
+
+	lockdep_assert_held(&mnt->nodes_lock);
+	list_for_each_entry(node, &mnt->nodes, link) {
+		if (node->number != number)
+			continue;
+		if (list_is_singular(&mnt->nodes)) {
+			NL_SET_ERR_MSG_MOD(extack, "the last node of a mount cannot be removed");
+			return -EBUSY;
+		}
+		list_del_rcu(&node->link);
+		WRITE_ONCE(mnt->nodes_used, mnt->nodes_used & ~BIT_ULL(node->index));
+		ebpfs_node_stop(node);
+		RCU_INIT_POINTER(mnt->node_at[node->index], NULL);
+		synchronize_rcu();
+		list_add(&node->link, &mnt->removed_nodes);
+		return 0;
+	}
+	NL_SET_ERR_MSG_MOD(extack, "the mount has no node with this number");
+	return -ENOENT;
+}

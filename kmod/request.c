@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of a call: submitted, queued at a node, sent when the node's
+ * session has a slot and window for it, sent again until it is answered,
+ * completed exactly once. Who owns a call when is told in engine.h.
+ *
+ * Nothing here waits but ebpfs_call(), and that is killable. A hard call ends
+ * by its answer, by its caller's death or by an abort of the mount; a soft one
+ * by its deadline too. Moving a call to another node, or to a new session of
+ * the same node, is a cancel and a new submission: a late reply to the old one
+ * finds no slot with its identity.
+ */
+#include <linux/completion.h>
+#include <linux/sched/signal.h>
+
+#include "engine.h"
+
+/**
+ * ebpfs_req_prepare() - set what the engine needs; the caller has zeroed @req
+ * @req: call
+ * @mnt: mount
+ */
+void ebpfs_req_prepare(struct ebpfs_req *req, struct ebpfs_mount *mnt)
+{
+	INIT_LIST_HEAD(&req->link);
+	req->mnt = mnt;
+	req->state = EBPFS_REQ_NEW;
+	req->deadline = EBPFS_NEVER;
+	if (mnt->soft)
+		req->deadline = ebpfs_now() + mnt->timeo * (mnt->retrans + 1);
+}
+
+/* The call is its maker's again. No lock held; softirq or process context. */
+static void ebpfs_req_finish(struct ebpfs_req *req, int err)
+{
+	struct ebpfs_mount *mnt = req->mnt;
+	struct ebpfs_node *node = req->node;
+
+	if (!err && req->res.status)
+		err = -(int)req->res.status;
+	if (unlikely(err < 0 && node && req->error))
+		ebpfs_stat_inc(node->stats, calls_failed);
+	req->done(req, err);
+	/* The mount may go as soon as this is 0: the last touch of it. */
+	rcu_read_lock();
+	if (atomic_dec_and_test(&mnt->calls))
+		wake_up_all(&mnt->wait);
+	rcu_read_unlock();
+}
+
+/* Datagrams under construction: built under node->lock, sent without it. */
+struct ebpfs_batch {
+	struct sk_buff_head skbs;
+	struct sk_buff *skb;	/* the last one, may still take calls */
+	u32 room;		/* bytes of UDP payload that still fit */
+	u16 count;
+	const u8 *fh;		/* handle of the last call */
+};
+
+static void ebpfs_batch_init(struct ebpfs_batch *b)
+{
+	__skb_queue_head_init(&b->skbs);
+	b->skb = NULL;
+}
+
+static void ebpfs_batch_close(struct ebpfs_batch *b)
+{
+	struct ebpfs_calls *head;
+
+	if (!b->skb)
+		return;
+	head = (struct ebpfs_calls *)b->skb->data;
+	head->count = cpu_to_le16(b->count);
+	ebpfs_seal(head, b->skb->len);
+	b->skb = NULL;
+}
+
+/* Adds an active call. Without memory the call is left to retransmission. */
+static void ebpfs_batch_add(struct ebpfs_batch *b, struct ebpfs_node *node,
+			    struct ebpfs_session *session, const struct ebpfs_req *req,
+			    struct ebpfs_call_info *c, bool alone)
+{
+	bool reuse = b->skb && b->fh == req->fh;
+	u32 size;
+
+	c->op = req->op;
+	c->cred = 0;
+	c->arg = req->arg;
+	c->count = req->count;
+	c->fh = req->fh;
+	c->fh_len = req->fh_len;
+	c->name = req->name;
+	c->name_len = req->name_len;
+
+	size = ebpfs_call_size(c, reuse);
+	if (b->skb && size > b->room) {
+		ebpfs_batch_close(b);
+		reuse = false;
+		size = ebpfs_call_size(c, false);
+	}
+	if (!b->skb) {
+		u32 max = alone ? sizeof(struct ebpfs_calls) + size : EBPFS_UDP_PAYLOAD_BASE;
+
+		b->skb = ebpfs_skb_alloc(max);
+		if (!b->skb)
+			return;
+		skb_put(b->skb, ebpfs_put_calls(b->skb->data, session->server_id, 0,
+						READ_ONCE(node->cell)));
+		b->room = max - b->skb->len;
+		b->count = 0;
+		__skb_queue_tail(&b->skbs, b->skb);
+	}
+	ebpfs_put_call(skb_put(b->skb, size), c, reuse);
+	b->room -= size;
+	b->count++;
+	b->fh = req->fh;
+}
+
+static void ebpfs_batch_send(struct ebpfs_batch *b, struct ebpfs_node *node)
+{
+	struct sk_buff *skb;
+
+	while ((skb = __skb_dequeue(&b->skbs)))
+		ebpfs_send_skb(node, skb);
+}
+
+/**
+ * ebpfs_dispatch() - send what is queued, as far as slots and window go
+ * @node: node
+ *
+ * Context: any but hard interrupt, no engine lock held.
+ */
+void ebpfs_dispatch(struct ebpfs_node *node)
+{
+	struct ebpfs_session *session;
+	struct ebpfs_batch batch;
+	struct ebpfs_call_info c;
+	struct ebpfs_req *req;
+	u64 now, rto = 0;
+	int slot;
+
+	ebpfs_batch_init(&batch);
+	rcu_read_lock();	/* keeps the socket until all is sent: ebpfs_node_stop() */
+	spin_lock_bh(&node->lock);
+	session = rcu_dereference_protected(node->session, lockdep_is_held(&node->lock));
+	if (!session || node->health.state != EBPFS_NODE_UP)
+		goto unlock;
+	now = ebpfs_now();
+	while ((req = list_first_entry_or_null(&node->queue, struct ebpfs_req, link))) {
+		slot = ebpfs_conn_take(&session->conn, req->limit, req, now);
+		if (slot < 0)
+			break;
+		list_move_tail(&req->link, &node->active);
+		node->nqueue--;
+		req->state = EBPFS_REQ_ACTIVE;
+		req->session = session;
+		ebpfs_conn_sending(&session->conn, slot, 0, now, &c);
+		req->id = c.id;
+		ebpfs_batch_add(&batch, node, session, req, &c, !node->nqueue);
+		ebpfs_stat_inc(node->stats, calls);
+	}
+	ebpfs_batch_close(&batch);
+	rto = ebpfs_rtt_timeout(&session->conn.rtt, 0);
+unlock:
+	spin_unlock_bh(&node->lock);
+	if (rto) {
+		ebpfs_batch_send(&batch, node);
+		ebpfs_node_arm(node, now + rto);
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * ebpfs_req_submit_batch() - hand over calls of one file
+ * @reqs: list of struct ebpfs_req by link, all with the same hash; emptied
+ *
+ * Each comes back through its done(), perhaps before this returns.
+ * Context: any but hard interrupt, no engine lock held.
+ */
+void ebpfs_req_submit_batch(struct list_head *reqs)
+{
+	struct ebpfs_req *req = list_first_entry(reqs, struct ebpfs_req, link);
+	struct ebpfs_mount *mnt = req->mnt;
+	struct ebpfs_node *node;
+	struct ebpfs_req *tmp;
+	LIST_HEAD(failed);
+	int n = 0;
+
+	list_for_each_entry(req, reqs, link)
+		if (req->state == EBPFS_REQ_NEW)
+			n++;
+	atomic_add(n, &mnt->calls);
+	req = list_first_entry(reqs, struct ebpfs_req, link);
+
+	rcu_read_lock();
+	do {
+		node = ebpfs_place_req(mnt, req->hash);
+		if (!node) {	/* the mount's last node goes: it is being ended */
+			list_splice_init(reqs, &failed);
+			break;
+		}
+		spin_lock_bh(&node->lock);
+		if (node->removed && !READ_ONCE(mnt->aborted)) {
+			spin_unlock_bh(&node->lock);
+			continue;	/* the table has changed: choose again */
+		}
+		list_for_each_entry_safe(req, tmp, reqs, link) {
+			WRITE_ONCE(req->node, node);
+			WRITE_ONCE(req->state, EBPFS_REQ_QUEUED);
+			/* Pairs with ebpfs_req_kill(): one sees the other. */
+			smp_mb();
+			if (unlikely(READ_ONCE(req->error) || READ_ONCE(mnt->aborted))) {
+				req->state = EBPFS_REQ_DONE;
+				list_move_tail(&req->link, &failed);
+				continue;
+			}
+			list_move_tail(&req->link, &node->queue);
+			node->nqueue++;
+		}
+		spin_unlock_bh(&node->lock);
+		ebpfs_dispatch(node);
+		/* A node that is not UP sends nothing, but deadlines must fire. */
+		if (mnt->soft)
+			ebpfs_node_arm(node, ebpfs_now() + mnt->timeo);
+	} while (!list_empty(reqs));
+	rcu_read_unlock();
+
+	list_for_each_entry_safe(req, tmp, &failed, link) {
+		list_del_init(&req->link);
+		req->state = EBPFS_REQ_DONE;
+		if (!req->error)
+			req->error = -EIO;
+		ebpfs_req_finish(req, req->error);
+	}
+}
+
+/* The same for one call. */
+void ebpfs_req_submit(struct ebpfs_req *req)
+{
+	LIST_HEAD(one);
+
+	list_add(&req->link, &one);
+	ebpfs_req_submit_batch(&one);
+}
+
+/* Calls that were taken off a node go to wherever they belong now. */
+static void ebpfs_req_move(struct list_head *reqs)
+{
+	struct ebpfs_req *req, *tmp;
+
+	list_for_each_entry_safe(req, tmp, reqs, link) {
+		list_del_init(&req->link);
+		ebpfs_stat_inc(req->node->stats, calls_moved);
+		ebpfs_req_submit(req);
+	}
+}
+
+static void ebpfs_req_fail(struct list_head *reqs)
+{
+	struct ebpfs_req *req, *tmp;
+
+	list_for_each_entry_safe(req, tmp, reqs, link) {
+		list_del_init(&req->link);
+		ebpfs_req_finish(req, req->error);
+	}
+}
+
+/**
+ * ebpfs_req_leave_slot() - the filler was told COMPLETE or RELEASE
+ * @session: of the slot
+ * @req: the call
+ * @slot: index
+ * @res: the reply, NULL if it was cancelled
+ *
+ * Context: softirq, RCU read lock held.
+ */
+void ebpfs_req_leave_slot(struct ebpfs_session *session, struct ebpfs_req *req,
+			  u16 slot, const struct ebpfs_result *res)
+{
+	struct ebpfs_node *node = session->node;
+	bool more;
+	int err;
+
+	spin_lock_bh(&node->lock);
+	list_del_init(&req->link);
+	ebpfs_conn_put(&session->conn, slot, ebpfs_now());
+	err = READ_ONCE(req->error);
+	if (res) {
+		req->res = *res;
+		err = 0;
+	}
+	WRITE_ONCE(req->state, res || err ? EBPFS_REQ_DONE : EBPFS_REQ_TRANSIT);
+	if (unlikely(node->health.state != EBPFS_NODE_UP) &&
+	    session == rcu_access_pointer(node->session) && ebpfs_health_heard(&node->health))
+		set_bit(node->index, &node->mnt->nodes_up);
+	more = !list_empty(&node->queue);
+	spin_unlock_bh(&node->lock);
+
+	if (res || err) {
+		ebpfs_req_finish(req, err);
+	} else {
+		LIST_HEAD(one);
+
+		list_add(&req->link, &one);
+		ebpfs_req_move(&one);
+	}
+	if (more)
+		ebpfs_dispatch(node);
+}
+
+/* Takes an active call out of its slot. node->lock held. Return: false if a
+ * filler or the completion has it, and will pass by here.
+ */
+static bool ebpfs_req_unslot(struct ebpfs_req *req)
+{
+	struct ebpfs_conn *conn = &req->session->conn;
+
+	if (ebpfs_conn_cancel(conn, req->id) != EBPFS_CANCEL_NOW)
+		return false;
+	ebpfs_conn_put(conn, EBPFS_ID_SLOT(req->id), ebpfs_now());
+	return true;
+}
+
+/**
+ * ebpfs_req_kill() - end a call early
+ * @req: submitted; must stay valid during this call, so its done() must not
+ *	free it
+ * @err: negative
+ *
+ * Afterwards done() was called, or will be without waiting for the network.
+ * Context: process, no engine lock held.
+ */
+void ebpfs_req_kill(struct ebpfs_req *req, int err)
+{
+	struct ebpfs_node *node;
+	bool mine = false;
+
+	WRITE_ONCE(req->error, err);
+	smp_mb();	/* pairs with ebpfs_req_submit_batch() */
+	for (;;) {
+		node = READ_ONCE(req->node);
+		spin_lock_bh(&node->lock);
+		if (node == READ_ONCE(req->node))
+			break;
+		spin_unlock_bh(&node->lock);
+	}
+	switch (req->state) {
+	case EBPFS_REQ_QUEUED:
+		node->nqueue--;
+		mine = true;
+		break;
+	case EBPFS_REQ_ACTIVE:
+		mine = ebpfs_req_unslot(req);
+		break;
+	default:	/* whoever has it looks at req->error before it is queued again */
+		break;
+	}
+	if (mine) {
+		list_del_init(&req->link);
+		req->state = EBPFS_REQ_DONE;
+	}
+	spin_unlock_bh(&node->lock);
+	if (mine)
+		ebpfs_req_finish(req, err);
+	ebpfs_dispatch(node);
+}
+
+/* Takes calls off @node onto @out: all (@err as their error, or 0 to move
+ * them), or only those past their deadline at @now.
+ */
+static void ebpfs_node_take(struct ebpfs_node *node, int err, u64 now, struct list_head *out)
+{
+	struct ebpfs_req *req, *tmp;
+	u8 state = err ? EBPFS_REQ_DONE : EBPFS_REQ_TRANSIT;
+
+	lockdep_assert_held(&node->lock);
+	list_for_each_entry_safe(req, tmp, &node->active, link) {
+		if (req->deadline > now)
+			continue;
+		if (err)
+			WRITE_ONCE(req->error, err);
+		if (!ebpfs_req_unslot(req))
+			continue;
+		WRITE_ONCE(req->state, state);
+		list_move_tail(&req->link, out);
+	}
+	list_for_each_entry_safe(req, tmp, &node->queue, link) {
+		if (req->deadline > now)
+			continue;
+		if (err)
+			WRITE_ONCE(req->error, err);
+		WRITE_ONCE(req->state, state);
+		node->nqueue--;
+		list_move_tail(&req->link, out);
+	}
+}
+
+/**
+ * ebpfs_node_drain() - take all calls off a node
+ * @node: node
+ * @err: negative: they fail with it; 0: they move to the nodes that are usable
+ */
+void ebpfs_node_drain(struct ebpfs_node *node, int err)
+{
+	LIST_HEAD(out);
+
+	spin_lock_bh(&node->lock);
+	ebpfs_node_take(node, err, EBPFS_NEVER, &out);
+	spin_unlock_bh(&node->lock);
+	if (err)
+		ebpfs_req_fail(&out);
+	else
+		ebpfs_req_move(&out);
+}
+
+/* Calls past their deadline fail. Softirq: the node's timer. */
+void ebpfs_node_expire(struct ebpfs_node *node, u64 now)
+{
+	struct ebpfs_req *req;
+	LIST_HEAD(out);
+
+	spin_lock_bh(&node->lock);
+	ebpfs_node_take(node, -ETIMEDOUT, now, &out);
+	spin_unlock_bh(&node->lock);
+	list_for_each_entry(req, &out, link)
+		ebpfs_stat_inc(node->stats, calls_timed_out);
+	ebpfs_req_fail(&out);
+}
+
+/**
+ * ebpfs_node_requeue() - a node's active calls go back to the head of its queue
+ * @node: node, its lock held
+ *
+ * For a new session. What a filler still has comes back through
+ * ebpfs_req_leave_slot() and is submitted anew.
+ */
+void ebpfs_node_requeue(struct ebpfs_node *node)
+{
+	struct ebpfs_req *req, *tmp;
+	LIST_HEAD(again);
+
+	lockdep_assert_held(&node->lock);
+	list_for_each_entry_safe(req, tmp, &node->active, link) {
+		if (!ebpfs_req_unslot(req))
+			continue;
+		WRITE_ONCE(req->state, EBPFS_REQ_QUEUED);
+		node->nqueue++;
+		list_move_tail(&req->link, &again);
+		ebpfs_stat_inc(node->stats, calls_moved);
+	}
+	list_splice(&again, &node->queue);
+}
+
+/**
+ * ebpfs_node_resend() - send calls again
+ * @node: node
+ * @session: of the calls
+ * @ids: from ebpfs_conn_due()
+ * @n: how many
+ *
+ * Context: softirq, no engine lock held.
+ */
+void ebpfs_node_resend(struct ebpfs_node *node, struct ebpfs_session *session,
+		       const u64 *ids, u32 n)
+{
+	struct ebpfs_batch batch;
+	struct ebpfs_call_info c;
+	u64 now = ebpfs_now();
+	u32 i, sent = 0;
+
+	ebpfs_batch_init(&batch);
+	rcu_read_lock();
+	spin_lock_bh(&node->lock);
+	if (session == rcu_access_pointer(node->session)) {
+		for (i = 0; i < n; i++) {
+			u16 slot = EBPFS_ID_SLOT(ids[i]);
+
+			if (!ebpfs_conn_sending(&session->conn, slot, ids[i], now, &c))
+				continue;
+			/* Still ours: to leave its slot it needs node->lock. */
+			ebpfs_batch_add(&batch, node, session, session->slots[slot].owner,
+					&c, n == 1);
+			sent++;
+		}
+		ebpfs_batch_close(&batch);
+	}
+	spin_unlock_bh(&node->lock);
+	ebpfs_batch_send(&batch, node);
+	rcu_read_unlock();
+	ebpfs_stat_add(node->stats, calls_resent, sent);
+}
+
+static void ebpfs_call_done(struct ebpfs_req *req, int err)
+{
+	req->error = err;
+	complete(req->waiter);
+}
+
+/**
+ * ebpfs_call() - make a call and wait for its answer
+ * @req: prepared, but for done()
+ *
+ * Context: process, sleeps. A fatal signal ends the wait.
+ * Return: 0 and req->res, or a negative error: the server's, EINTR, EIO
+ * (aborted), ETIMEDOUT (soft).
+ */
+int ebpfs_call(struct ebpfs_req *req)
+{
+	DECLARE_COMPLETION_ONSTACK(waiter);
+
+	req->waiter = &waiter;
+	req->done = ebpfs_call_done;
+	ebpfs_req_submit(req);
+	if (wait_for_completion_killable(&waiter)) {
+		ebpfs_req_kill(req, -EINTR);
+		/* Not for the network: at most for a filler on another CPU. */
+		wait_for_completion(&waiter);
+	}
+	return req->error;
+}
+
+/**
+ * ebpfs_mount_abort() - every call fails with EIO, now and later
+ * @mnt: mount
+ */
+void ebpfs_mount_abort(struct ebpfs_mount *mnt)
+{
+	struct ebpfs_node *node;
+
+	WRITE_ONCE(mnt->aborted, true);
+	smp_mb();	/* pairs with ebpfs_req_submit_batch() */
+	mutex_lock(&mnt->nodes_lock);
+	list_for_each_entry(node, &mnt->nodes, link)
+		ebpfs_node_drain(node, -EIO);
+	mutex_unlock(&mnt->nodes_lock);
+	wake_up_all(&mnt->wait);
+}
