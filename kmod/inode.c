@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Inodes: found by the server's handle, so that a reused inode number is
+ * another inode. Attributes carry the time at which the request left whose
+ * answer brought them; an answer that was asked for earlier than what is
+ * known is not taken over.
+ */
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+
+#include "fs.h"
+
+static struct kmem_cache *ebpfs_inode_cache;
+
+static void ebpfs_inode_once(void *p)
+{
+	struct ebpfs_inode *ei = p;
+
+	inode_init_once(&ei->vfs);
+	spin_lock_init(&ei->attr_lock);
+}
+
+int ebpfs_inode_init(void)
+{
+	ebpfs_inode_cache = kmem_cache_create("ebpfs_inode", sizeof(struct ebpfs_inode), 0,
+					      SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT,
+					      ebpfs_inode_once);
+	return ebpfs_inode_cache ? 0 : -ENOMEM;
+}
+
+void ebpfs_inode_exit(void)
+{
+	rcu_barrier();	/* inodes are freed by RCU */
+	kmem_cache_destroy(ebpfs_inode_cache);
+}
+
+struct inode *ebpfs_inode_alloc(struct super_block *sb)
+{
+	struct ebpfs_inode *ei = alloc_inode_sb(sb, ebpfs_inode_cache, GFP_KERNEL);
+
+	if (!ei)
+		return NULL;
+	ei->change = 0;
+	ei->attr_at = 0;
+	ei->stale_data = false;
+	ei->fh_len = 0;
+	return &ei->vfs;
+}
+
+/* RCU callback: the name of a link may be in use by an RCU walk until now. */
+void ebpfs_inode_free(struct inode *inode)
+{
+	if (S_ISLNK(inode->i_mode))
+		kfree(inode->i_link);
+	kmem_cache_free(ebpfs_inode_cache, EBPFS_I(inode));
+}
+
+static struct timespec64 ebpfs_time(__le64 sec, __le32 nsec)
+{
+	return (struct timespec64) {
+		.tv_sec = (s64)le64_to_cpu(sec),
+		.tv_nsec = min_t(u32, le32_to_cpu(nsec), NSEC_PER_SEC - 1),
+	};
+}
+
+static bool ebpfs_attr_valid(const struct ebpfs_attr *attr)
+{
+	u32 mode = le32_to_cpu(attr->mode);
+
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+	case S_IFDIR:
+	case S_IFLNK:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK:
+		break;
+	default:
+		return false;
+	}
+	return !(mode & ~(S_IFMT | S_IALLUGO)) && (s64)le64_to_cpu(attr->size) >= 0;
+}
+
+/* Takes attributes over. @fresh: the inode is new and locked. */
+static void ebpfs_take_attr(struct inode *inode, const struct ebpfs_attr *attr,
+			    unsigned long asked, bool fresh)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+	u64 change = le64_to_cpu(attr->change);
+	u32 nlink = le32_to_cpu(attr->nlink);
+
+	spin_lock(&ei->attr_lock);
+	if (!fresh && time_before(asked, ei->attr_at)) {
+		spin_unlock(&ei->attr_lock);
+		return;
+	}
+	if (!fresh && change != ei->change)
+		ei->stale_data = true;
+	ei->change = change;
+	ei->attr_at = asked;
+
+	inode->i_mode = le32_to_cpu(attr->mode);
+	if (nlink)
+		set_nlink(inode, nlink);
+	else
+		clear_nlink(inode);
+	i_uid_write(inode, le32_to_cpu(attr->uid));
+	i_gid_write(inode, le32_to_cpu(attr->gid));
+	inode_set_atime_to_ts(inode, ebpfs_time(attr->atime, attr->atime_ns));
+	inode_set_mtime_to_ts(inode, ebpfs_time(attr->mtime, attr->mtime_ns));
+	inode_set_ctime_to_ts(inode, ebpfs_time(attr->ctime, attr->ctime_ns));
+	ei->btime = ebpfs_time(attr->btime, attr->btime_ns);
+	inode->i_blocks = le64_to_cpu(attr->blocks);
+	inode->i_generation = 0;
+	i_size_write(inode, le64_to_cpu(attr->size));
+	spin_unlock(&ei->attr_lock);
+}
+
+/**
+ * ebpfs_update() - attributes of a known file came in
+ * @inode: file
+ * @attr: as received
+ * @asked: jiffies when the request left
+ *
+ * Return: 0, or -ESTALE if it is no longer the kind of file it was, -EIO if
+ * the server talks nonsense.
+ */
+int ebpfs_update(struct inode *inode, const struct ebpfs_attr *attr, unsigned long asked)
+{
+	if (!ebpfs_attr_valid(attr))
+		return -EIO;
+	if (inode_wrong_type(inode, le32_to_cpu(attr->mode)))
+		return -ESTALE;
+	ebpfs_take_attr(inode, attr, asked, false);
+	return 0;
+}
+
+struct ebpfs_iget_key {
+	const u8 *fh;
+	u16 fh_len;
+	u32 type;
+};
+
+static int ebpfs_iget_test(struct inode *inode, void *p)
+{
+	const struct ebpfs_iget_key *key = p;
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+
+	return ei->fh_len == key->fh_len && !memcmp(ei->fh, key->fh, key->fh_len) &&
+	       !inode_wrong_type(inode, key->type);
+}
+
+static int ebpfs_iget_set(struct inode *inode, void *p)
+{
+	const struct ebpfs_iget_key *key = p;
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+
+	memcpy(ei->fh, key->fh, key->fh_len);
+	ei->fh_len = key->fh_len;
+	inode->i_mode = key->type;
+	return 0;
+}
+
+/**
+ * ebpfs_iget() - the inode of a handle
+ * @sb: superblock
+ * @fh: handle
+ * @fh_len: its bytes, 1 to EBPFS_FH_MAX
+ * @attr: as received with it
+ * @asked: jiffies when the request left
+ *
+ * Return: a reference, or an error pointer.
+ */
+struct inode *ebpfs_iget(struct super_block *sb, const u8 *fh, u16 fh_len,
+			 const struct ebpfs_attr *attr, unsigned long asked)
+{
+	struct ebpfs_iget_key key = {
+		.fh = fh,
+		.fh_len = fh_len,
+		.type = le32_to_cpu(attr->mode),
+	};
+	u64 hash = ebpfs_place_hash(fh, fh_len);
+	struct inode *inode;
+
+	if (!ebpfs_attr_valid(attr) || !fh_len || fh_len > EBPFS_FH_MAX)
+		return ERR_PTR(-EIO);
+	inode = iget5_locked(sb, hash, ebpfs_iget_test, ebpfs_iget_set, &key);
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	if (!(inode->i_state & I_NEW)) {
+		ebpfs_take_attr(inode, attr, asked, false);
+		return inode;
+	}
+
+	EBPFS_I(inode)->hash = hash;
+	inode->i_ino = le64_to_cpu(attr->ino);
+	ebpfs_take_attr(inode, attr, asked, true);
+	inode->i_blkbits = PAGE_SHIFT;
+	inode->i_flags |= S_NOATIME | S_NOCMTIME;
+	switch (inode->i_mode & S_IFMT) {
+	case S_IFREG:
+		inode->i_op = &ebpfs_other_iops;
+		inode->i_fop = &ebpfs_file_fops;
+		inode->i_mapping->a_ops = &ebpfs_aops;
+		mapping_set_large_folios(inode->i_mapping);
+		break;
+	case S_IFDIR:
+		inode->i_op = &ebpfs_dir_iops;
+		inode->i_fop = &ebpfs_dir_fops;
+		break;
+	case S_IFLNK:
+		inode->i_op = &ebpfs_symlink_iops;
+		break;
+	default:
+		inode->i_op = &ebpfs_other_iops;
+		init_special_inode(inode, inode->i_mode,
+				   MKDEV(le32_to_cpu(attr->rdev_major),
+					 le32_to_cpu(attr->rdev_minor)));
+		break;
+	}
+	unlock_new_inode(inode);
+	return inode;
+}
+
+/**
+ * ebpfs_call_inode() - a call about a file, waiting for the answer
+ * @inode: file
+ * @op: enum ebpfs_op
+ * @arg: see struct ebpfs_body
+ * @count: see struct ebpfs_body
+ * @name: or NULL
+ * @buf: where the reply goes
+ * @limit: bytes at @buf
+ * @res: out, may be NULL
+ *
+ * Return: 0 or a negative error.
+ */
+int ebpfs_call_inode(struct inode *inode, u16 op, u64 arg, u32 count, const struct qstr *name,
+		     void *buf, u32 limit, struct ebpfs_result *res)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+	struct ebpfs_req req = {
+		.hash = ei->hash,
+		.op = op,
+		.arg = arg,
+		.count = count,
+		.limit = limit,
+		.fh = ei->fh,
+		.fh_len = ei->fh_len,
+		.buf = buf,
+	};
+	int err;
+
+	if (name) {
+		req.name = name->name;
+		req.name_len = name->len;
+	}
+	ebpfs_req_prepare(&req, ebpfs_mnt(inode));
+	err = ebpfs_call(&req);
+	if (res)
+		*res = req.res;
+	return err;
+}
+
+/* Are the attributes still believed? */
+bool ebpfs_attr_fresh(const struct inode *inode)
+{
+	return time_before(jiffies, READ_ONCE(EBPFS_I(inode)->attr_at) +
+				    EBPFS_SB(inode->i_sb)->actimeo);
+}
+
+/**
+ * ebpfs_revalidate() - ask the server for attributes
+ * @inode: file
+ * @force: even if they are still believed
+ */
+int ebpfs_revalidate(struct inode *inode, bool force)
+{
+	unsigned long asked = jiffies;
+	struct ebpfs_result res;
+	struct ebpfs_attr attr;
+	int err;
+
+	if (!force && ebpfs_attr_fresh(inode))
+		return 0;
+	err = ebpfs_call_inode(inode, EBPFS_OP_GETATTR, 0, 0, NULL, &attr, sizeof(attr), &res);
+	if (err)
+		return err;
+	if (res.total != sizeof(attr))
+		return -EIO;
+	return ebpfs_update(inode, &attr, asked);
+}
+
+/**
+ * ebpfs_revalidate_data() - before cached pages are used
+ * @inode: regular file
+ *
+ * Asks for attributes if they are no longer believed, and throws cached pages
+ * away if they are older than the attributes.
+ */
+int ebpfs_revalidate_data(struct inode *inode)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+	int err = ebpfs_revalidate(inode, false);
+	bool stale;
+
+	if (err || !READ_ONCE(ei->stale_data))
+		return err;
+	spin_lock(&ei->attr_lock);
+	stale = ei->stale_data;
+	ei->stale_data = false;
+	spin_unlock(&ei->attr_lock);
+	if (!stale || !inode->i_mapping->nrpages)
+		return 0;
+	err = invalidate_inode_pages2(inode->i_mapping);
+	if (err) {	/* some page stayed: try again next time */
+		WRITE_ONCE(ei->stale_data, true);
+		err = err == -EBUSY ? 0 : err;
+	}
+	return err;
+}
+
+int ebpfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,
+		  u32 request_mask, unsigned int flags)
+{
+	struct inode *inode = d_inode(path->dentry);
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+	int err = 0;
+
+	if (!(flags & AT_STATX_DONT_SYNC))
+		err = ebpfs_revalidate(inode, flags & AT_STATX_FORCE_SYNC);
+	if (err)
+		return err;
+	spin_lock(&ei->attr_lock);
+	generic_fillattr(idmap, request_mask, inode, stat);
+	if (ei->btime.tv_sec || ei->btime.tv_nsec) {
+		stat->btime = ei->btime;
+		stat->result_mask |= STATX_BTIME;
+	}
+	spin_unlock(&ei->attr_lock);
+	return 0;
+}
+
+/**
+ * ebpfs_root() - the root's inode, at mount time
+ * @sb: superblock, its first session is made
+ */
+struct inode *ebpfs_root(struct super_block *sb)
+{
+	struct ebpfs_mount *mnt = &EBPFS_SB(sb)->mnt;
+	unsigned long asked = jiffies;
+	struct ebpfs_attr attr;
+	struct ebpfs_req req = {
+		.hash = ebpfs_place_hash(mnt->root_fh, mnt->root_fh_len),
+		.op = EBPFS_OP_GETATTR,
+		.limit = sizeof(attr),
+		.fh = mnt->root_fh,
+		.fh_len = mnt->root_fh_len,
+		.buf = &attr,
+	};
+	int err;
+
+	ebpfs_req_prepare(&req, mnt);
+	err = ebpfs_call(&req);
+	if (!err && (req.res.total != sizeof(attr) || !S_ISDIR(le32_to_cpu(attr.mode))))
+		err = -EIO;
+	if (err)
+		return ERR_PTR(err);
+	return ebpfs_iget(sb, mnt->root_fh, mnt->root_fh_len, &attr, asked);
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ebpfs: a network filesystem whose replies eBPF programs put straight into
+ * the page cache. Loading and unloading; the rest is found by file name:
+ * fs.h lists the filesystem's files, engine.h those between it and the wire.
+ */
+#include <linux/module.h>
+
+#include "fs.h"
+
+static int __init ebpfs_init(void)
+{
+	int err;
+
+	err = ebpfs_stats_init();
+	if (err)
+		return err;
+	err = ebpfs_node_init();
+	if (err)
+		goto err_stats;
+	err = ebpfs_inode_init();
+	if (err)
+		goto err_node;
+	err = ebpfs_read_init();
+	if (err)
+		goto err_inode;
+	err = ebpfs_kfunc_init();
+	if (err)
+		goto err_read;
+	err = ebpfs_netlink_init();
+	if (err)
+		goto err_read;
+	err = register_filesystem(&ebpfs_fs_type);
+	if (err)
+		goto err_netlink;
+	return 0;
+
+err_netlink:
+	ebpfs_netlink_exit();
+err_read:
+	ebpfs_read_exit();
+err_inode:
+	ebpfs_inode_exit();
+err_node:
+	ebpfs_node_exit();
+err_stats:
+	ebpfs_stats_exit();
+	return err;
+}
+
+static void __exit ebpfs_exit(void)
+{
+	unregister_filesystem(&ebpfs_fs_type);
+	ebpfs_netlink_exit();
+	ebpfs_read_exit();
+	ebpfs_inode_exit();
+	ebpfs_node_exit();
+	ebpfs_stats_exit();
+}
+
+module_init(ebpfs_init);
+module_exit(ebpfs_exit);
+MODULE_DESCRIPTION("Network filesystem with an eBPF data path");
+MODULE_LICENSE("GPL");

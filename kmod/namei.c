@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Names. A name is believed for actimeo= after the server was asked; then the
+ * parent is asked again whether the name still means the same handle. Opening
+ * a file asks for its attributes in any case (close-to-open), unless the name
+ * was looked up for this very open.
+ */
+#include <linux/namei.h>
+#include <linux/slab.h>
+
+#include "fs.h"
+
+/* LOOKUP's reply: an entry with the longest handle. */
+struct ebpfs_lookup_buf {
+	u8 bytes[sizeof(struct ebpfs_entry) + EBPFS_FH_MAX];
+};
+
+/* Ask @dir for @name. Return: 0 and @e (pointing into @buf), or an error. */
+static int ebpfs_lookup_call(struct inode *dir, const struct qstr *name,
+			     struct ebpfs_lookup_buf *buf, struct ebpfs_entry_info *e)
+{
+	struct ebpfs_result res;
+	int err;
+
+	if (name->len > EBPFS_NAME_MAX)
+		return -ENAMETOOLONG;
+	err = ebpfs_call_inode(dir, EBPFS_OP_LOOKUP, 0, 0, name, buf, sizeof(*buf), &res);
+	if (err)
+		return err;
+	if (ebpfs_parse_entry(buf, res.total, false, e) || !(e->flags & EBPFS_ENTRY_ATTR))
+		return -EIO;
+	return 0;
+}
+
+static struct dentry *ebpfs_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
+{
+	unsigned long asked = jiffies;
+	struct ebpfs_lookup_buf buf;
+	struct ebpfs_entry_info e;
+	struct inode *inode = NULL;
+	struct dentry *alias;
+	int err;
+
+	err = ebpfs_lookup_call(dir, &dentry->d_name, &buf, &e);
+	if (!err)
+		inode = ebpfs_iget(dir->i_sb, e.fh, e.fh_len, &e.attr, asked);
+	else if (err != -ENOENT)
+		return ERR_PTR(err);
+	dentry->d_time = asked;
+	alias = d_splice_alias(inode, dentry);
+	if (!IS_ERR_OR_NULL(alias))
+		alias->d_time = asked;
+	return alias;
+}
+
+/**
+ * ebpfs_prime_dentry() - READDIR told a name with its file: remember both
+ * @parent: directory, opened
+ * @e: entry with EBPFS_ENTRY_ATTR
+ * @asked: jiffies when the request left
+ *
+ * Best effort: an error only means that a lookup will ask.
+ */
+void ebpfs_prime_dentry(struct dentry *parent, const struct ebpfs_entry_info *e,
+			unsigned long asked)
+{
+	struct qstr name = QSTR_INIT(e->name, e->name_len);
+	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+	struct dentry *dentry, *alias;
+	struct inode *inode;
+
+	name.hash = full_name_hash(parent, name.name, name.len);
+	dentry = d_lookup(parent, &name);
+	if (dentry) {
+		inode = d_inode(dentry);
+		if (inode && EBPFS_I(inode)->fh_len == e->fh_len &&
+		    !memcmp(EBPFS_I(inode)->fh, e->fh, e->fh_len)) {
+			if (!ebpfs_update(inode, &e->attr, asked))
+				dentry->d_time = asked;
+			dput(dentry);
+			return;
+		}
+		d_invalidate(dentry);
+		dput(dentry);
+	}
+	dentry = d_alloc_parallel(parent, &name, &wq);
+	if (IS_ERR(dentry))
+		return;
+	if (d_in_lookup(dentry)) {
+		inode = ebpfs_iget(parent->d_sb, e->fh, e->fh_len, &e->attr, asked);
+		dentry->d_time = asked;
+		alias = d_splice_alias(inode, dentry);
+		d_lookup_done(dentry);
+		if (!IS_ERR_OR_NULL(alias)) {
+			alias->d_time = asked;
+			dput(alias);
+		}
+	}
+	dput(dentry);
+}
+
+static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
+{
+	struct ebpfs_lookup_buf buf;
+	struct ebpfs_entry_info e;
+	struct dentry *parent;
+	struct inode *inode, *dir;
+	unsigned long asked;
+	bool fresh;
+	int err;
+
+	fresh = time_before(jiffies, READ_ONCE(dentry->d_time) + EBPFS_SB(dentry->d_sb)->actimeo);
+	inode = d_inode_rcu(dentry);
+	if (!inode)
+		return fresh;
+	if (fresh && !((flags & LOOKUP_OPEN) && S_ISREG(inode->i_mode)))
+		return 1;
+	if (flags & LOOKUP_RCU)
+		return -ECHILD;
+	if (fresh) {
+		err = ebpfs_revalidate(inode, true);
+		return err == -ESTALE ? 0 : err ?: 1;
+	}
+
+	asked = jiffies;
+	parent = dget_parent(dentry);
+	dir = d_inode(parent);
+	err = ebpfs_lookup_call(dir, &dentry->d_name, &buf, &e);
+	dput(parent);
+	if (err == -ENOENT || err == -ESTALE)
+		return 0;
+	if (err)
+		return err;
+	if (e.fh_len != EBPFS_I(inode)->fh_len || memcmp(e.fh, EBPFS_I(inode)->fh, e.fh_len) ||
+	    ebpfs_update(inode, &e.attr, asked))
+		return 0;
+	dentry->d_time = asked;
+	return 1;
+}
+
+static const char *ebpfs_get_link(struct dentry *dentry, struct inode *inode,
+				  struct delayed_call *done)
+{
+	struct ebpfs_result res;
+	char *target;
+	int err;
+
+	/* A link's target never changes, so it is read once per inode. */
+	target = READ_ONCE(inode->i_link);
+	if (target)
+		return target;
+	if (!dentry)
+		return ERR_PTR(-ECHILD);
+	target = kmalloc(EBPFS_LINK_MAX + 1, GFP_KERNEL);
+	if (!target)
+		return ERR_PTR(-ENOMEM);
+	err = ebpfs_call_inode(inode, EBPFS_OP_READLINK, 0, 0, NULL, target, EBPFS_LINK_MAX, &res);
+	if (!err && (!res.total || memchr(target, 0, res.total)))
+		err = -EIO;
+	if (!err) {
+		char *fit = kmemdup_nul(target, res.total, GFP_KERNEL);
+
+		kfree(target);
+		if (!fit)
+			return ERR_PTR(-ENOMEM);
+		target = cmpxchg_release(&inode->i_link, NULL, fit);
+		if (!target)
+			return fit;
+		kfree(fit);	/* somebody else was first */
+		return target;
+	}
+	kfree(target);
+	return ERR_PTR(err);
+}
+
+const struct inode_operations ebpfs_dir_iops = {
+	.lookup = ebpfs_lookup,
+	.getattr = ebpfs_getattr,
+};
+
+const struct inode_operations ebpfs_symlink_iops = {
+	.get_link = ebpfs_get_link,
+	.getattr = ebpfs_getattr,
+};
+
+const struct inode_operations ebpfs_other_iops = {
+	.getattr = ebpfs_getattr,
+};
+
+const struct dentry_operations ebpfs_dops = {
+	.d_revalidate = ebpfs_d_revalidate,
+};
