@@ -39,6 +39,7 @@ struct ebpfs_sb {
  * @attr_at: when the request left whose answer gave the attributes, jiffies
  * @stale_data: cached pages are older than the attributes
  * @attr_lock: protects the three above
+ * @timed_out: when a read of the file last passed its deadline, jiffies, 0 never
  * @btime: time of creation, 0 if not known
  * @fh_len: bytes of @fh
  * @fh: the server's handle; never changes
@@ -50,6 +51,7 @@ struct ebpfs_inode {
 	unsigned long attr_at;
 	bool stale_data;
 	spinlock_t attr_lock;
+	unsigned long timed_out;
 	struct timespec64 btime;
 	u16 fh_len;
 	u8 fh[EBPFS_FH_MAX];

@@ -43,6 +43,7 @@ struct inode *ebpfs_inode_alloc(struct super_block *sb)
 	ei->change = 0;
 	ei->attr_at = 0;
 	ei->stale_data = false;
+	ei->timed_out = 0;
 	ei->fh_len = 0;
 	return &ei->vfs;
 }

@@ -79,6 +79,8 @@ static void ebpfs_read_done(struct ebpfs_req *req, int err)
 			ebpfs_stat_inc(req->node->stats, read_short);
 			ebpfs_read_zero(rd, at + req->res.total, req->count - req->res.total);
 		}
+	} else if (err == -ETIMEDOUT) {
+		WRITE_ONCE(EBPFS_I(rd->inode)->timed_out, jiffies);
 	}
 	ebpfs_read_settle(rd, at, req->count, !err);
 	if (req != &rd->single)
@@ -192,8 +194,16 @@ static u32 ebpfs_read_add(struct ebpfs_read *rd, struct folio *folio, u32 size)
 
 static int ebpfs_read_folio(struct file *file, struct folio *folio)
 {
+	unsigned long timed_out = READ_ONCE(EBPFS_I(folio->mapping->host)->timed_out);
 	struct ebpfs_read *rd;
 
+	/* After a readahead that failed the VFS tries each folio by itself. A soft
+	 * mount's deadline counts for the read as a whole.
+	 */
+	if (timed_out && time_before(jiffies, timed_out + HZ)) {
+		folio_unlock(folio);
+		return -ETIMEDOUT;
+	}
 	rd = ebpfs_read_alloc(folio->mapping->host, folio_pos(folio), 1);
 	if (!rd) {
 		folio_unlock(folio);
