@@ -102,7 +102,11 @@ struct ebpfs_hdr {
 #define EBPFS_SEC_INTEGRITY	2	/* reserved: authenticated */
 #define EBPFS_SEC_PRIVACY	3	/* reserved: authenticated and encrypted */
 
-/* Feature bits: offered in HELLO and AUTH, the common ones answered. */
+/*
+ * Feature bits: offered in HELLO and AUTH, the common ones answered. Those in
+ * ACCEPT hold: there the offer and the answer are under the secret, whatever
+ * was changed on the way of HELLO and CHALLENGE.
+ */
 #define EBPFS_FEAT_RANGE	(1u << 0)	/* ebpfs_call.want is honoured */
 #define EBPFS_FEAT_ALL		(EBPFS_FEAT_RANGE)
 
@@ -134,7 +138,7 @@ struct ebpfs_hello {
  * @nonce: the server's, random
  * @time: the server's clock when it made @cookie, opaque to the client
  * @cookie: proves to the server that it made this challenge for this address
- * @version: chosen
+ * @version: chosen, the highest that both speak
  * @reserved: 0
  * @features: common
  */
@@ -150,18 +154,19 @@ struct ebpfs_challenge {
 
 /**
  * struct ebpfs_auth - the client proves that it knows the secret
- * @hdr: session is 0
+ * @hdr: session is 0; version is the one chosen in CHALLENGE
  * @client_session: as in HELLO
  * @client_nonce: as in HELLO
  * @server_nonce: as in CHALLENGE
  * @time: as in CHALLENGE
  * @cookie: as in CHALLENGE
- * @version: as in CHALLENGE
+ * @version_max: as in HELLO; a server that would have chosen another version
+ *	from it was lied to, and keeps silent
  * @sec: EBPFS_SEC_*
  * @slots: how many slots the client wants
- * @features: as in CHALLENGE
- * @client: name, NUL padded
- * @export: name, NUL padded
+ * @features: offered, as in HELLO
+ * @client: name, not empty, NUL padded, the last byte is NUL
+ * @export: name, likewise
  * @mac: keyed BLAKE2s under the secret over "ebpfs1 client" and all bytes from
  *	hdr.magic to the end of @export
  */
@@ -172,7 +177,7 @@ struct ebpfs_auth {
 	__u8   server_nonce[EBPFS_NONCE_LEN];
 	__le64 time;
 	__u8   cookie[EBPFS_COOKIE_LEN];
-	__u8   version;
+	__u8   version_max;
 	__u8   sec;
 	__le16 slots;
 	__le32 features;
@@ -187,16 +192,19 @@ struct ebpfs_auth {
  * @server_session: the server's identity for the session, not 0
  * @server_instance: drawn at random at each start of the server
  * @slots: how many slots the client may use, at least 1
- * @version: as in AUTH
+ * @version: chosen
  * @sec: as in AUTH
- * @features: as in AUTH
- * @unit_max: most bytes one READ may ask for
- * @cell_max: most bytes of payload the server puts into one fragment
+ * @features: common
+ * @unit_max: most bytes one READ may ask for, 4096 to EBPFS_MSG_MAX
+ * @cell_max: the largest cell that the client may ask for
  * @root_fh_len: bytes of @root_fh in use
  * @reserved: 0
  * @root_fh: handle of the export's root
  * @mac: keyed BLAKE2s under the secret over "ebpfs1 server", the mac of AUTH,
  *	and all bytes from hdr.magic to the end of @root_fh
+ *
+ * Both sides then have the session key: keyed BLAKE2s under the secret over
+ * "ebpfs1 key", the mac of AUTH and the mac of ACCEPT.
  */
 struct ebpfs_accept {
 	struct ebpfs_hdr hdr;
