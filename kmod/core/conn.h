@@ -88,8 +88,8 @@ enum ebpfs_filled {
  * enum ebpfs_cancel - what the canceller of a call has to do next
  * @EBPFS_CANCEL_NOW: let go of the destination, then put the slot
  * @EBPFS_CANCEL_FILLER: a filler is still writing; it will be told RELEASE
- * @EBPFS_CANCEL_LATE: the call is complete (or another call is in the slot):
- *	whoever was told COMPLETE deals with it
+ * @EBPFS_CANCEL_LATE: the call is complete, was cancelled before, or another
+ *	call is in the slot: somebody else was or will be told to deal with it
  */
 enum ebpfs_cancel {
 	EBPFS_CANCEL_NOW,
@@ -104,8 +104,8 @@ enum ebpfs_cancel {
  * @owner: the caller's, handed back by claim; valid unless FREE
  * @claimed: cells busy or done
  * @done: cells verified
- * @sent_at: last transmission of the call, ns
- * @first_at: first transmission, ns
+ * @sent_at: last transmission of the call, ns; ebpfs_conn_take() counts as one
+ * @first_at: first transmission, ns, 0 if none yet
  * @heard_at: last good fragment, ns, 0 if none
  * @rtt: round trip of the first good fragment of the call, ns, 0 if none
  * @limit: most bytes the reply may have
@@ -161,10 +161,17 @@ struct ebpfs_slot {
  * @win: window
  * @heard_at: when anything verified was last heard, ns; READ_ONCE/WRITE_ONCE
  * @waiting_since: since when something was outstanding with nothing heard, ns;
- *	EBPFS_NEVER while nothing is outstanding
+ *	EBPFS_NEVER while nothing is outstanding; READ_ONCE/WRITE_ONCE. Moved on by
+ *	fillers under a slot's lock only: that is safe because their slot is
+ *	outstanding until they are done
  * @retransmits: calls sent again
+ * @large_at: when a fragment was last heard that is larger than what every path
+ *	carries, ns; READ_ONCE/WRITE_ONCE
  * @blackhole: large replies seem not to arrive at all: see pmtu.h; the caller
- *	reads and clears it
+ *	reads and clears it. Set when at least two retransmissions in a row of a
+ *	call with a large reply brought nothing (its small last fragment may well
+ *	have come before), a third is due, and since the last of them no large
+ *	fragment of another call arrived either.
  */
 struct ebpfs_conn {
 	ebpfs_lock lock;
@@ -177,6 +184,7 @@ struct ebpfs_conn {
 	u64 heard_at;
 	u64 waiting_since;
 	u64 retransmits;
+	u64 large_at;
 	bool blackhole;
 };
 

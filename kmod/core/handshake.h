@@ -15,16 +15,17 @@
 /**
  * struct ebpfs_hs_client - the client's side of one handshake
  * @secret: shared with the server
- * @client: name, NUL padded
- * @export: name, NUL padded
+ * @client: name, not empty, NUL padded, the last byte is NUL
+ * @export: name, likewise
  * @sec: EBPFS_SEC_*
- * @slots: wanted
+ * @slots: wanted, at least 1
  * @session: own identity, random, not 0
  * @nonce: own, random
  * @auth: the AUTH message that was sent last, for repetition and for ACCEPT
  * @state: 0 nothing, 1 HELLO sent, 2 AUTH sent, 3 done
  *
  * Set the first five (and random @session and @nonce) by hand, zero the rest.
+ * Each attempt after a failure wants a new @session and @nonce.
  */
 struct ebpfs_hs_client {
 	u8 secret[EBPFS_SECRET_LEN];
@@ -68,7 +69,12 @@ struct ebpfs_hs_session {
 	u16 root_fh_len;
 };
 
-/* Client. Builders return the bytes written; messages are sealed. */
+/*
+ * Builders return the bytes written; messages are sealed. What parses a message
+ * checks its type, its length and its crc.
+ */
+
+/* Client: the first message; the same again if it is to be repeated. */
 u32 ebpfs_hs_hello(struct ebpfs_hs_client *hs, struct ebpfs_hello *out);
 
 /**
@@ -82,12 +88,14 @@ int ebpfs_hs_challenge(struct ebpfs_hs_client *hs, const void *msg, u32 len,
 /**
  * ebpfs_hs_accept() - ACCEPT arrived: is the server the right one?
  * Return: 0 and @s; -EBADMSG: not for this handshake or out of range;
- * -EKEYREJECTED: the server does not know the secret.
+ * -EKEYREJECTED: the server does not know the secret. Neither ends the
+ * handshake: anybody may have sent the message, the right one may still come.
+ * The slots are those that the server grants, no more than were wanted.
  */
 int ebpfs_hs_accept(struct ebpfs_hs_client *hs, const void *msg, u32 len,
 		    struct ebpfs_hs_session *s);
 
-/* REJECT arrived: enum ebpfs_reason, or -EBADMSG. */
+/* REJECT arrived: enum ebpfs_reason, or -EBADMSG. It proves nothing of who sent it. */
 int ebpfs_hs_reject(const struct ebpfs_hs_client *hs, const void *msg, u32 len);
 
 /**
@@ -118,6 +126,9 @@ int ebpfs_hs_make_challenge(const struct ebpfs_hs_server *hs, const void *msg, u
 
 /**
  * ebpfs_hs_check_cookie() - AUTH arrived: was the challenge ours, recent, for @addr?
+ * After 0 everything in AUTH has its form: names are not empty and end in NUL,
+ * the version is the right one, slots and client_session are not 0. Who sent it
+ * is not yet known.
  * Return: 0; -EBADMSG; -ETIMEDOUT if it is too old (answer REJECT_COOKIE).
  */
 int ebpfs_hs_check_cookie(const struct ebpfs_hs_server *hs, const void *msg, u32 len,
@@ -134,7 +145,8 @@ bool ebpfs_hs_check_auth(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SE
  *	caller; those are set here
  * @out: the message
  *
- * The same input gives the same message: a repeated AUTH is answered alike.
+ * s->slots is lowered to what the client wants. The same input gives the same
+ * message: a repeated AUTH is answered alike.
  * Return: its bytes.
  */
 u32 ebpfs_hs_make_accept(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SECRET_LEN],

@@ -52,7 +52,7 @@ void ebpfs_health_init(struct ebpfs_health *h, u64 lost_after, u64 now);
 bool ebpfs_health_silence(struct ebpfs_health *h, u64 silence, u64 now);
 /* Something verified was heard on the session. Return: true if UP again just now. */
 bool ebpfs_health_heard(struct ebpfs_health *h);
-/* UNKNOWN was heard. */
+/* UNKNOWN was heard. What is heard later on the session takes the hint back. */
 void ebpfs_health_unknown(struct ebpfs_health *h);
 /* Is a handshake to be started now? If so the next one is put off. */
 bool ebpfs_health_connect(struct ebpfs_health *h, u64 now);

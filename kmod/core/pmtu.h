@@ -55,7 +55,7 @@ bool ebpfs_pmtu_poll(struct ebpfs_pmtu *p, u64 now, u64 rto, u32 *size, u32 *ser
 /* A PROBE_ACK came. Return: true if p->size changed. */
 bool ebpfs_pmtu_acked(struct ebpfs_pmtu *p, u32 serial, u32 size, u64 now);
 
-/* Large datagrams no longer arrive. */
+/* Large datagrams no longer arrive. Nothing happens while the size is the base. */
 void ebpfs_pmtu_blackhole(struct ebpfs_pmtu *p, u64 now);
 
 /* Bytes of payload per reply fragment that the path carries: a valid cell. */

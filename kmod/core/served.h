@@ -48,7 +48,10 @@ enum ebpfs_serve {
  * @cell: bytes per fragment
  * @status: of its reply
  * @flags: of its reply
- * @attempt: of the last call datagram that asked
+ * @attempt: of the call datagram that the reply answers: the one that started
+ *	the execution, or the last one that had the kept reply sent again (not one
+ *	that came while it was executed: the echo tells the client whether its
+ *	retransmission was needed)
  * @state: enum ebpfs_served_state
  */
 struct ebpfs_served_slot {

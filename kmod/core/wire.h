@@ -18,6 +18,18 @@
 #define EBPFS_ID_SEQ(id)	((u64)(id) >> 16)
 #define EBPFS_ID(slot, seq)	((u64)(seq) << 16 | (u16)(slot))
 
+/* Fragments that a reply of @total bytes is cut into; an empty one has one. */
+static inline u8 ebpfs_ncells(u32 total, u16 cell)
+{
+	return total ? (total + cell - 1) / cell : 1;
+}
+
+/* The set of the first @n cells, @n at most EBPFS_CELLS_MAX. */
+static inline u64 ebpfs_cell_set(unsigned int n)
+{
+	return n < EBPFS_CELLS_MAX ? (1ull << n) - 1 : ~0ull;
+}
+
 /**
  * struct ebpfs_frag - a REPLY datagram's head in host order
  * @session: the client's identity for the session
@@ -130,8 +142,8 @@ u32 ebpfs_type_min_len(u8 type);
  * @len: bytes of the datagram
  * @session: out, hdr.session
  *
- * Checks magic, version (HELLO may carry another) and the least length of the
- * type; CHALLENGE, AUTH, ACCEPT, REJECT, HELLO, BYE and UNKNOWN have exactly
+ * Checks magic, version (HELLO and REJECT may carry another, so that two ends
+ * without a common version can tell each other) and the least length of the type; CHALLENGE, AUTH, ACCEPT, REJECT, HELLO, BYE and UNKNOWN have exactly
  * their length, PROBE and PROBE_ACK exactly their size field.
  * Return: the type, or -EBADMSG.
  */
@@ -146,7 +158,8 @@ int ebpfs_parse_hdr(const void *p, u32 len, u64 *session);
  * Guarantees: total <= EBPFS_MSG_MAX; EBPFS_CELL_MIN <= cell <= EBPFS_CELL_MAX,
  * multiple of 8; offset a multiple of cell and below total (0 if total is 0);
  * len == min(cell, total - offset); index < ncells <= EBPFS_CELLS_MAX;
- * instance != 0; status != 0 only if total == 0; status < 4096; sequence of id != 0.
+ * instance != 0; status != 0 only if total == 0; status < 4096; sequence of id != 0;
+ * no unknown flag; reserved fields 0.
  */
 int ebpfs_parse_reply(const void *p, u32 len, struct ebpfs_frag *f);
 
@@ -162,7 +175,8 @@ int ebpfs_parse_reply(const void *p, u32 len, struct ebpfs_frag *f);
  * PING; fh_len 1..EBPFS_FH_MAX after resolving reuse; LOOKUP: name 1..NAME_MAX
  * bytes without '/' and NUL and not "." or ".."; other ops: no name; READ and
  * READDIR: count 1..EBPFS_MSG_MAX; READ: arg + count does not exceed 2^63-1;
- * sequence != 0; reserved fields 0; cell in range; lengths add up exactly.
+ * sequence != 0; reserved fields, flags, cred and padding 0; cell in range; lengths
+ * add up exactly.
  */
 int ebpfs_parse_calls(const void *p, u32 len, struct ebpfs_call_iter *it);
 
@@ -176,8 +190,12 @@ bool ebpfs_next_call(struct ebpfs_call_iter *it, struct ebpfs_call_info *c);
  * ebpfs_parse_entry() - one entry of a LOOKUP or READDIR reply
  * @p: where it starts
  * @len: bytes left in the reply
- * @named: READDIR: a name of 1..NAME_MAX bytes must be there; LOOKUP: none
+ * @named: READDIR: a name of 1..NAME_MAX bytes must be there; LOOKUP: none, but
+ *	EBPFS_ENTRY_ATTR must be set
  * @e: out; advance by e->len
+ *
+ * Guarantees: fh_len 1..EBPFS_FH_MAX with EBPFS_ENTRY_ATTR, 0 without; no
+ * unknown flag; len a multiple of 8, within @len, the sum of its parts.
  */
 int ebpfs_parse_entry(const void *p, u32 len, bool named, struct ebpfs_entry_info *e);
 
