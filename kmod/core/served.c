@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The server's slots: is a call new, a repetition, or late? What is kept of its
+ * reply are the numbers that its fragments' heads need; the bytes are the
+ * daemon's. Rules and locking: served.h.
+ */
+#include "core/served.h"
+
+static u32 new_instance(struct ebpfs_served *s)
+{
+	/* 0 means "none" on the wire. */
+	if (!++s->next_instance)
+		s->next_instance = 1;
+	return s->next_instance;
+}
+
+static struct ebpfs_served_slot *slot_of(struct ebpfs_served *s, u64 id)
+{
+	return EBPFS_ID_SLOT(id) < s->nslots ? &s->slots[EBPFS_ID_SLOT(id)] : NULL;
+}
+
+static u64 all_cells(const struct ebpfs_served_slot *slot)
+{
+	return ebpfs_cell_set(ebpfs_ncells(slot->total, slot->cell));
+}
+
+static enum ebpfs_serve execute(struct ebpfs_served_slot *slot, const struct ebpfs_call_info *c)
+{
+	memset(slot, 0, sizeof(*slot));
+	slot->seq = EBPFS_ID_SEQ(c->id);
+	slot->cell = c->cell;
+	slot->attempt = c->attempt;
+	slot->state = EBPFS_SERVED_RUNNING;
+	return EBPFS_SERVE_EXECUTE;
+}
+
+void ebpfs_served_init(struct ebpfs_served *s, struct ebpfs_served_slot *slots, u16 nslots,
+		       u32 first_instance)
+{
+	memset(slots, 0, nslots * sizeof(*slots));
+	s->slots = slots;
+	s->nslots = nslots;
+	s->next_instance = first_instance;
+}
+
+enum ebpfs_serve ebpfs_served_call(struct ebpfs_served *s, const struct ebpfs_call_info *c,
+				   u64 *send)
+{
+	struct ebpfs_served_slot *slot = slot_of(s, c->id);
+	u64 seq = EBPFS_ID_SEQ(c->id);
+
+	*send = 0;
+	if (!slot)
+		return EBPFS_SERVE_BAD_SLOT;
+	if (seq > slot->seq)
+		return execute(slot, c);
+	if (seq < slot->seq || !seq)
+		return EBPFS_SERVE_STALE;
+
+	switch (slot->state) {
+	case EBPFS_SERVED_RUNNING:
+		return EBPFS_SERVE_IGNORE;
+	case EBPFS_SERVED_DONE:
+		break;
+	default:
+		return execute(slot, c);
+	}
+
+	slot->attempt = c->attempt;
+	if (c->cell != slot->cell) {
+		/* Cut anew: fragments of the two grids must never be combined. */
+		slot->cell = c->cell;
+		slot->instance = new_instance(s);
+	}
+	*send = all_cells(slot);
+	if (c->instance == slot->instance)
+		*send &= c->want;
+	return EBPFS_SERVE_RESEND;
+}
+
+bool ebpfs_served_done(struct ebpfs_served *s, u64 id, u16 status, u16 flags, u32 total,
+		       u64 *send)
+{
+	struct ebpfs_served_slot *slot = slot_of(s, id);
+
+	*send = 0;
+	if (!slot || slot->seq != EBPFS_ID_SEQ(id) || slot->state != EBPFS_SERVED_RUNNING)
+		return false;
+	slot->instance = new_instance(s);
+	slot->status = status;
+	slot->flags = flags;
+	slot->total = total;
+	slot->state = EBPFS_SERVED_DONE;
+	*send = all_cells(slot);
+	return true;
+}
+
+void ebpfs_served_forget(struct ebpfs_served *s, u16 slot)
+{
+	if (slot < s->nslots && s->slots[slot].state == EBPFS_SERVED_DONE)
+		s->slots[slot].state = EBPFS_SERVED_NONE;
+}
+
+void ebpfs_served_frag(const struct ebpfs_served *s, u16 slot, u8 index, struct ebpfs_frag *f)
+{
+	const struct ebpfs_served_slot *kept = &s->slots[slot];
+	u32 left;
+
+	memset(f, 0, sizeof(*f));
+	f->id = EBPFS_ID(slot, kept->seq);
+	f->instance = kept->instance;
+	f->total = kept->total;
+	f->cell = kept->cell;
+	f->status = kept->status;
+	f->flags = kept->flags;
+	f->attempt = kept->attempt;
+	f->index = index;
+	f->ncells = ebpfs_ncells(kept->total, kept->cell);
+	f->offset = (u32)index * kept->cell;
+	left = kept->total - f->offset;
+	f->len = left < kept->cell ? left : kept->cell;
+}
