@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The handshake of both sides. Contracts and the argument: handshake.h and
+ * Documentation/protocol.md. Pure and reentrant; a struct ebpfs_hs_client
+ * belongs to one caller at a time.
+ *
+ * Every MAC begins with a label of its own, none of which begins with another,
+ * so that no MAC can be taken for one of another kind.
+ */
+#include "core/handshake.h"
+
+_Static_assert(sizeof(struct ebpfs_hello) == 96 && sizeof(struct ebpfs_challenge) == 80 &&
+	       sizeof(struct ebpfs_auth) == 344 && sizeof(struct ebpfs_accept) == 216 &&
+	       sizeof(struct ebpfs_reject) == 24 && sizeof(struct ebpfs_bye) == 48,
+	       "wire structs have no padding");
+_Static_assert(sizeof(struct ebpfs_challenge) <= sizeof(struct ebpfs_hello) &&
+	       sizeof(struct ebpfs_reject) <= sizeof(struct ebpfs_hello) &&
+	       sizeof(struct ebpfs_accept) <= sizeof(struct ebpfs_auth),
+	       "no answer is longer than what it answers");
+
+#define LABEL(text)	{ text, sizeof(text) - 1 }
+
+enum hs_state {
+	HS_NOTHING,
+	HS_HELLO_SENT,
+	HS_AUTH_SENT,
+	HS_DONE,
+};
+
+/* The bytes of a message that its MAC covers: from hdr.magic up to @end. */
+static struct ebpfs_bytes covered(const void *msg, size_t end)
+{
+	struct ebpfs_bytes b = {
+		.data = (const u8 *)msg + offsetof(struct ebpfs_hdr, magic),
+		.len = end - offsetof(struct ebpfs_hdr, magic),
+	};
+
+	return b;
+}
+
+/* Is @msg a whole datagram of @type? */
+static bool is_message(u8 type, const void *msg, u32 len, u64 *session)
+{
+	return ebpfs_parse_hdr(msg, len, session) == type && ebpfs_sealed(msg, len);
+}
+
+/* NUL terminated, not empty, and nothing after the first NUL. */
+static bool valid_padded_name(const u8 *name, u32 size)
+{
+	const u8 *end = memchr(name, '\0', size);
+
+	if (!end || end == name)
+		return false;
+	for (; end < name + size; end++)
+		if (*end)
+			return false;
+	return true;
+}
+
+static void auth_mac(const struct ebpfs_auth *auth, const u8 *secret, u8 *mac)
+{
+	const struct ebpfs_bytes parts[] = {
+		LABEL("ebpfs1 client"),
+		covered(auth, offsetof(struct ebpfs_auth, mac)),
+	};
+
+	ebpfs_mac(mac, secret, parts, ARRAY_SIZE(parts));
+}
+
+static void accept_mac(const struct ebpfs_accept *accept, const struct ebpfs_auth *auth,
+		       const u8 *secret, u8 *mac)
+{
+	const struct ebpfs_bytes parts[] = {
+		LABEL("ebpfs1 server"),
+		{ auth->mac, sizeof(auth->mac) },
+		covered(accept, offsetof(struct ebpfs_accept, mac)),
+	};
+
+	ebpfs_mac(mac, secret, parts, ARRAY_SIZE(parts));
+}
+
+static void session_key(const struct ebpfs_accept *accept, const struct ebpfs_auth *auth,
+			const u8 *secret, u8 *key)
+{
+	const struct ebpfs_bytes parts[] = {
+		LABEL("ebpfs1 key"),
+		{ auth->mac, sizeof(auth->mac) },
+		{ accept->mac, sizeof(accept->mac) },
+	};
+
+	ebpfs_mac(key, secret, parts, ARRAY_SIZE(parts));
+}
+
+static void bye_mac(const struct ebpfs_bye *bye, const u8 *key, u8 *mac)
+{
+	const struct ebpfs_bytes parts[] = {
+		LABEL("ebpfs1 bye"),
+		{ &bye->hdr.session, sizeof(bye->hdr.session) },
+	};
+
+	ebpfs_mac(mac, key, parts, ARRAY_SIZE(parts));
+}
+
+/* The client. */
+
+u32 ebpfs_hs_hello(struct ebpfs_hs_client *hs, struct ebpfs_hello *out)
+{
+	memset(out, 0, sizeof(*out));
+	ebpfs_put_hdr(&out->hdr, EBPFS_HELLO, 0);
+	out->client_session = cpu_to_le64(hs->session);
+	memcpy(out->nonce, hs->nonce, sizeof(out->nonce));
+	out->version_min = EBPFS_VERSION;
+	out->version_max = EBPFS_VERSION;
+	out->features = cpu_to_le32(EBPFS_FEAT_ALL);
+	ebpfs_seal(out, sizeof(*out));
+	hs->state = HS_HELLO_SENT;
+	return sizeof(*out);
+}
+
+int ebpfs_hs_challenge(struct ebpfs_hs_client *hs, const void *msg, u32 len,
+		       struct ebpfs_auth *out)
+{
+	struct ebpfs_auth *auth = &hs->auth;
+	struct ebpfs_challenge ch;
+	u64 session;
+
+	if (hs->state != HS_HELLO_SENT || !is_message(EBPFS_CHALLENGE, msg, len, &session) ||
+	    session != hs->session)
+		return -EBADMSG;
+	memcpy(&ch, msg, sizeof(ch));
+	if (ch.version != EBPFS_VERSION || le32_to_cpu(ch.features) & ~EBPFS_FEAT_ALL)
+		return -EBADMSG;
+
+	memset(auth, 0, sizeof(*auth));
+	ebpfs_put_hdr(&auth->hdr, EBPFS_AUTH, 0);
+	auth->client_session = cpu_to_le64(hs->session);
+	memcpy(auth->client_nonce, hs->nonce, sizeof(auth->client_nonce));
+	memcpy(auth->server_nonce, ch.nonce, sizeof(auth->server_nonce));
+	auth->time = ch.time;
+	memcpy(auth->cookie, ch.cookie, sizeof(auth->cookie));
+	auth->version_max = EBPFS_VERSION;
+	auth->sec = hs->sec;
+	auth->slots = cpu_to_le16(hs->slots);
+	auth->features = cpu_to_le32(EBPFS_FEAT_ALL);
+	memcpy(auth->client, hs->client, sizeof(auth->client));
+	memcpy(auth->export, hs->export, sizeof(auth->export));
+	auth_mac(auth, hs->secret, auth->mac);
+	ebpfs_seal(auth, sizeof(*auth));
+	hs->state = HS_AUTH_SENT;
+	*out = *auth;
+	return sizeof(*out);
+}
+
+/* Does ACCEPT, which is authentic, stay within what was asked for and what is possible? */
+static bool valid_accept(const struct ebpfs_hs_client *hs, const struct ebpfs_accept *a)
+{
+	u32 unit_max = le32_to_cpu(a->unit_max);
+	u32 cell_max = le32_to_cpu(a->cell_max);
+	u16 fh_len = le16_to_cpu(a->root_fh_len);
+	u16 slots = le16_to_cpu(a->slots);
+
+	return a->server_session && slots && slots <= EBPFS_SLOTS_MAX &&
+	       a->version == EBPFS_VERSION && a->sec == hs->sec &&
+	       !(le32_to_cpu(a->features) & ~EBPFS_FEAT_ALL) &&
+	       unit_max >= 4096 && unit_max <= EBPFS_MSG_MAX &&
+	       cell_max >= EBPFS_CELL_MIN && cell_max <= EBPFS_CELL_MAX && cell_max % 8 == 0 &&
+	       fh_len && fh_len <= EBPFS_FH_MAX;
+}
+
+int ebpfs_hs_accept(struct ebpfs_hs_client *hs, const void *msg, u32 len,
+		    struct ebpfs_hs_session *s)
+{
+	struct ebpfs_accept a;
+	u8 mac[EBPFS_MAC_LEN];
+	u64 session;
+
+	if (hs->state != HS_AUTH_SENT || !is_message(EBPFS_ACCEPT, msg, len, &session) ||
+	    session != hs->session)
+		return -EBADMSG;
+	memcpy(&a, msg, sizeof(a));
+	accept_mac(&a, &hs->auth, hs->secret, mac);
+	if (!ebpfs_equal(mac, a.mac, sizeof(mac)))
+		return -EKEYREJECTED;
+	if (!valid_accept(hs, &a))
+		return -EBADMSG;
+
+	memset(s, 0, sizeof(*s));
+	s->client_session = hs->session;
+	s->server_session = le64_to_cpu(a.server_session);
+	s->server_instance = le64_to_cpu(a.server_instance);
+	s->features = le32_to_cpu(a.features);
+	s->unit_max = le32_to_cpu(a.unit_max);
+	s->cell_max = le32_to_cpu(a.cell_max);
+	s->slots = le16_to_cpu(a.slots);
+	if (s->slots > hs->slots)
+		s->slots = hs->slots;
+	s->sec = a.sec;
+	s->version = a.version;
+	session_key(&a, &hs->auth, hs->secret, s->key);
+	s->root_fh_len = le16_to_cpu(a.root_fh_len);
+	memcpy(s->root_fh, a.root_fh, s->root_fh_len);
+	hs->state = HS_DONE;
+	return 0;
+}
+
+int ebpfs_hs_reject(const struct ebpfs_hs_client *hs, const void *msg, u32 len)
+{
+	struct ebpfs_reject r;
+	u64 session;
+	u16 reason;
+
+	if ((hs->state != HS_HELLO_SENT && hs->state != HS_AUTH_SENT) ||
+	    !is_message(EBPFS_REJECT, msg, len, &session) || session != hs->session)
+		return -EBADMSG;
+	memcpy(&r, msg, sizeof(r));
+	reason = le16_to_cpu(r.reason);
+	if (reason < EBPFS_REJECT_VERSION || reason > EBPFS_REJECT_COOKIE)
+		return -EBADMSG;
+	return reason;
+}
+
+/* The server. */
+
+/**
+ * make_cookie() - what proves that the server made a challenge
+ * @hs: server
+ * @id: the client's identity, its nonce, the server's nonce and the time, as
+ *	they lie in AUTH: that part of AUTH is the challenge's identity
+ * @addr: the client's address
+ * @cookie: out, EBPFS_COOKIE_LEN bytes
+ */
+static void make_cookie(const struct ebpfs_hs_server *hs, const struct ebpfs_auth *id,
+			struct ebpfs_bytes addr, u8 *cookie)
+{
+	const size_t from = offsetof(struct ebpfs_auth, client_session);
+	const struct ebpfs_bytes parts[] = {
+		LABEL("ebpfs1 cookie"),
+		{ (const u8 *)id + from, offsetof(struct ebpfs_auth, cookie) - from },
+		addr,
+	};
+	u8 mac[EBPFS_MAC_LEN];
+
+	ebpfs_mac(mac, hs->cookie_key, parts, ARRAY_SIZE(parts));
+	memcpy(cookie, mac, EBPFS_COOKIE_LEN);
+}
+
+int ebpfs_hs_make_challenge(const struct ebpfs_hs_server *hs, const void *msg, u32 len,
+			    struct ebpfs_bytes addr, const u8 *nonce, u64 now,
+			    struct ebpfs_challenge *out)
+{
+	struct ebpfs_hello hello;
+	struct ebpfs_auth id;
+	u64 session;
+
+	if (!is_message(EBPFS_HELLO, msg, len, &session) || session)
+		return -EBADMSG;
+	memcpy(&hello, msg, sizeof(hello));
+	session = le64_to_cpu(hello.client_session);
+	if (!session || hello.version_min > hello.version_max)
+		return -EBADMSG;
+	if (hello.version_min > EBPFS_VERSION || hello.version_max < EBPFS_VERSION)
+		return ebpfs_hs_make_reject(session, EBPFS_REJECT_VERSION,
+					    (struct ebpfs_reject *)out);
+
+	memset(&id, 0, sizeof(id));
+	id.client_session = hello.client_session;
+	memcpy(id.client_nonce, hello.nonce, sizeof(id.client_nonce));
+	memcpy(id.server_nonce, nonce, sizeof(id.server_nonce));
+	id.time = cpu_to_le64(now);
+
+	memset(out, 0, sizeof(*out));
+	ebpfs_put_hdr(&out->hdr, EBPFS_CHALLENGE, session);
+	memcpy(out->nonce, nonce, sizeof(out->nonce));
+	out->time = id.time;
+	make_cookie(hs, &id, addr, out->cookie);
+	out->version = EBPFS_VERSION;
+	out->features = cpu_to_le32(le32_to_cpu(hello.features) & EBPFS_FEAT_ALL);
+	ebpfs_seal(out, sizeof(*out));
+	return sizeof(*out);
+}
+
+/* The version this server chooses from an offer up to @max; the offer's start is not above. */
+static u8 choose_version(u8 max)
+{
+	return max < EBPFS_VERSION ? max : EBPFS_VERSION;
+}
+
+int ebpfs_hs_check_cookie(const struct ebpfs_hs_server *hs, const void *msg, u32 len,
+			  struct ebpfs_bytes addr, u64 now)
+{
+	u8 cookie[EBPFS_COOKIE_LEN];
+	struct ebpfs_auth auth;
+	u64 session, time;
+
+	if (!is_message(EBPFS_AUTH, msg, len, &session) || session)
+		return -EBADMSG;
+	memcpy(&auth, msg, sizeof(auth));
+	make_cookie(hs, &auth, addr, cookie);
+	if (!ebpfs_equal(cookie, auth.cookie, sizeof(cookie)))
+		return -EBADMSG;
+	time = le64_to_cpu(auth.time);
+	if (time > now)
+		return -EBADMSG;
+	if (now - time > EBPFS_COOKIE_LIFE)
+		return -ETIMEDOUT;
+
+	/* A client that speaks more would have been answered so, had its HELLO come unchanged. */
+	if (auth.hdr.version != choose_version(auth.version_max))
+		return -EBADMSG;
+	if (!auth.client_session || !auth.slots ||
+	    !valid_padded_name(auth.client, sizeof(auth.client)) ||
+	    !valid_padded_name(auth.export, sizeof(auth.export)))
+		return -EBADMSG;
+	return 0;
+}
+
+bool ebpfs_hs_check_auth(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SECRET_LEN])
+{
+	u8 mac[EBPFS_MAC_LEN];
+
+	auth_mac(auth, secret, mac);
+	return ebpfs_equal(mac, auth->mac, sizeof(mac));
+}
+
+u32 ebpfs_hs_make_accept(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SECRET_LEN],
+			 struct ebpfs_hs_session *s, struct ebpfs_accept *out)
+{
+	if (s->slots > le16_to_cpu(auth->slots))
+		s->slots = le16_to_cpu(auth->slots);
+	s->client_session = le64_to_cpu(auth->client_session);
+	s->features = le32_to_cpu(auth->features) & EBPFS_FEAT_ALL;
+	s->sec = auth->sec;
+	s->version = choose_version(auth->version_max);
+
+	memset(out, 0, sizeof(*out));
+	ebpfs_put_hdr(&out->hdr, EBPFS_ACCEPT, s->client_session);
+	out->server_session = cpu_to_le64(s->server_session);
+	out->server_instance = cpu_to_le64(s->server_instance);
+	out->slots = cpu_to_le16(s->slots);
+	out->version = s->version;
+	out->sec = s->sec;
+	out->features = cpu_to_le32(s->features);
+	out->unit_max = cpu_to_le32(s->unit_max);
+	out->cell_max = cpu_to_le32(s->cell_max);
+	out->root_fh_len = cpu_to_le16(s->root_fh_len);
+	memcpy(out->root_fh, s->root_fh, s->root_fh_len);
+	accept_mac(out, auth, secret, out->mac);
+	session_key(out, auth, secret, s->key);
+	ebpfs_seal(out, sizeof(*out));
+	return sizeof(*out);
+}
+
+u32 ebpfs_hs_make_reject(u64 client_session, u16 reason, struct ebpfs_reject *out)
+{
+	memset(out, 0, sizeof(*out));
+	ebpfs_put_hdr(&out->hdr, EBPFS_REJECT, client_session);
+	out->reason = cpu_to_le16(reason);
+	out->version_min = EBPFS_VERSION;
+	out->version_max = EBPFS_VERSION;
+	ebpfs_seal(out, sizeof(*out));
+	return sizeof(*out);
+}
+
+u32 ebpfs_hs_make_bye(u64 server_session, const u8 key[EBPFS_MAC_LEN], struct ebpfs_bye *out)
+{
+	memset(out, 0, sizeof(*out));
+	ebpfs_put_hdr(&out->hdr, EBPFS_BYE, server_session);
+	bye_mac(out, key, out->mac);
+	ebpfs_seal(out, sizeof(*out));
+	return sizeof(*out);
+}
+
+bool ebpfs_hs_check_bye(const struct ebpfs_bye *bye, const u8 key[EBPFS_MAC_LEN])
+{
+	u8 mac[EBPFS_MAC_LEN];
+
+	bye_mac(bye, key, mac);
+	return ebpfs_equal(mac, bye->mac, sizeof(mac));
+}
