@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Somebody who means harm. The attacker overhears some datagrams, plays them
+ * again later or to others, forges new ones from any address, and may stand in
+ * for a server (the impostor) on a link.
+ *
+ * With sec=crc nothing protects from who knows a session's identity and the
+ * current id of a call: such a fragment is as good as the server's. So what is
+ * forged here with a right checksum always lacks one of these: another
+ * session, an old sequence, a slot that is not there, more bytes than asked
+ * for. With a wrong checksum anything goes.
+ */
+#include "sim.h"
+
+#define MESSAGE_MAX	16384
+
+static union {
+	u8 bytes[MESSAGE_MAX];
+	struct ebpfs_hdr hdr;
+	struct ebpfs_reply reply;
+	struct ebpfs_calls calls;
+	struct ebpfs_challenge challenge;
+	struct ebpfs_auth auth;
+	struct ebpfs_accept accept;
+	struct ebpfs_reject reject;
+	struct ebpfs_hello hello;
+} msg;
+
+/* Takes @d. */
+void attack_record(struct world *w, struct dgram *d)
+{
+	u32 i = rnd(w, SIM_RECORDS);
+
+	if (w->records[i])
+		net_free(w, w->records[i]);
+	w->records[i] = d;
+}
+
+static void send_forged(struct world *w, struct addr src, struct addr dst, u32 len, bool seal)
+{
+	COUNT(w, forgeries);
+	if (seal)
+		ebpfs_seal(msg.bytes, len);
+	TRACE(w, "forge %lu -> %lu: type %lu, %lu bytes, sealed %lu", src.host, dst.host,
+	      msg.hdr.type, len, seal);
+	net_inject(w, src, dst, msg.bytes, len, rnd_time(w, 2 * w->cfg.delay));
+}
+
+static struct csession *session_of(struct client *c, u64 identity)
+{
+	struct csession *cs;
+
+	for (cs = c->sessions; cs; cs = cs->next) {
+		if (cs->hs.client_session == identity)
+			return cs;
+	}
+	return NULL;
+}
+
+/* A head for @total bytes in msg, first cell, and a payload of rubbish; returns its length. */
+static u32 reply_first_cell(struct world *w, u32 total)
+{
+	u32 cell = EBPFS_CELL_MIN + rnd(w, 900) * 8, len;
+
+	len = total < cell ? total : cell;
+	msg.reply.total = cpu_to_le32(total);
+	msg.reply.offset = 0;
+	msg.reply.cell = cpu_to_le16(cell);
+	msg.reply.status = 0;
+	rnd_bytes(w, msg.bytes + sizeof(msg.reply), len);
+	return sizeof(msg.reply) + len;
+}
+
+/* A REPLY that was overheard becomes one that must not be believed. */
+static void forge_reply(struct world *w, const struct dgram *d)
+{
+	struct client *c = &w->clients[d->dst.host];
+	struct csession *cs;
+	const struct request *r;
+	u32 len = d->len, total;
+	u64 id, seq;
+	u16 slot;
+
+	memcpy(msg.bytes, d->data, d->len);
+	cs = session_of(c, le64_to_cpu(msg.hdr.session));
+	if (!cs)
+		return;
+	id = le64_to_cpu(msg.reply.id);
+	slot = EBPFS_ID_SLOT(id);
+	seq = cs->last_seq[slot];
+	r = cs->reqs[slot];
+	switch (rnd(w, 6)) {
+	case 0:
+		msg.hdr.session = cpu_to_le64(rnd64(w));
+		break;
+	case 1:		/* an earlier call of the slot */
+		if (seq < 2)
+			return;
+		msg.reply.id = cpu_to_le64(EBPFS_ID(slot, 1 + rnd(w, seq - 1)));
+		rnd_bytes(w, msg.bytes + sizeof(msg.reply), len - sizeof(msg.reply));
+		break;
+	case 2:		/* a call that is far from being made */
+		msg.reply.id = cpu_to_le64(EBPFS_ID(slot, seq + (1ull << 40)));
+		break;
+	case 3:
+		slot = cs->conn.nslots + rnd(w, 65536 - cs->conn.nslots);
+		msg.reply.id = cpu_to_le64(EBPFS_ID(slot, 1 + rnd(w, 5)));
+		break;
+	case 4:		/* the right call, but more than its destination holds */
+		if (!r || r->limit >= EBPFS_MSG_MAX)
+			return;
+		total = r->limit + 1 + rnd(w, EBPFS_MSG_MAX - r->limit);
+		len = reply_first_cell(w, total);
+		msg.reply.id = cpu_to_le64(r->id);
+		msg.reply.instance = cpu_to_le32(1 + rnd(w, 0xfffffffe));
+		break;
+	default:	/* the right call, some instance, some grid: only the checksum tells */
+		if (!r)
+			return;
+		msg.reply.id = cpu_to_le64(r->id);
+		if (chance(w, 5000))
+			len = reply_first_cell(w, rnd(w, r->limit + 1));
+		else if (len > sizeof(msg.reply))
+			rnd_bytes(w, msg.bytes + sizeof(msg.reply), 1);
+		if (chance(w, 5000) && r->dest.instance)
+			msg.reply.instance = cpu_to_le32(r->dest.instance + rnd(w, 3));
+		else
+			msg.reply.instance = cpu_to_le32(1 + rnd(w, 0xfffffffe));
+		ebpfs_seal(msg.bytes, len);
+		msg.hdr.crc ^= cpu_to_le32(1u << rnd(w, 32));
+		send_forged(w, d->src, d->dst, len, false);
+		return;
+	}
+	send_forged(w, d->src, d->dst, len, true);
+}
+
+/* A CALL that was overheard asks for a slot that the session does not have. */
+static void forge_call(struct world *w, const struct dgram *d)
+{
+	struct ebpfs_call *call = (struct ebpfs_call *)(msg.bytes + sizeof(msg.calls));
+
+	memcpy(msg.bytes, d->data, d->len);
+	call->id = cpu_to_le64(EBPFS_ID(EBPFS_SLOTS_MAX + rnd(w, 9), 1 + rnd(w, 9)));
+	send_forged(w, d->src, d->dst, d->len, true);
+}
+
+/* The proof of another: from elsewhere, or to another server. */
+static void forge_auth(struct world *w, const struct dgram *d)
+{
+	struct addr src = d->src, dst = d->dst;
+
+	memcpy(msg.bytes, d->data, d->len);
+	switch (rnd(w, 4)) {
+	case 0:
+		src.host = w->nclients + w->nservers;
+		break;
+	case 1:
+		src.port++;
+		break;
+	case 2:
+		dst = w->servers[rnd(w, w->nservers)].addr;
+		break;
+	case 3:		/* taken over for another session */
+		msg.auth.client_session = cpu_to_le64(rnd64(w) | 1);
+		break;
+	}
+	send_forged(w, src, dst, d->len, true);
+}
+
+/* What a server might say in a handshake, said by somebody else. */
+static void forge_answer(struct world *w, struct client *c, struct cnode *n)
+{
+	u32 len;
+
+	memset(&msg, 0, sizeof(msg.accept));
+	switch (rnd(w, 4)) {
+	case 0:
+		len = sizeof(msg.challenge);
+		ebpfs_put_hdr(&msg.hdr, EBPFS_CHALLENGE, n->hs.session);
+		rnd_bytes(w, msg.challenge.nonce, sizeof(msg.challenge.nonce));
+		rnd_bytes(w, msg.challenge.cookie, sizeof(msg.challenge.cookie));
+		msg.challenge.version = EBPFS_VERSION;
+		msg.challenge.features = cpu_to_le32(EBPFS_FEAT_ALL);
+		break;
+	case 1:
+		len = sizeof(msg.accept);
+		ebpfs_put_hdr(&msg.hdr, EBPFS_ACCEPT, n->hs.session);
+		msg.accept.server_session = cpu_to_le64(rnd64(w) | 1);
+		msg.accept.slots = cpu_to_le16(1);
+		msg.accept.version = EBPFS_VERSION;
+		msg.accept.sec = EBPFS_SEC_CRC;
+		msg.accept.features = cpu_to_le32(EBPFS_FEAT_ALL);
+		msg.accept.unit_max = cpu_to_le32(EBPFS_MSG_MAX);
+		msg.accept.cell_max = cpu_to_le32(EBPFS_CELL_MAX);
+		msg.accept.root_fh_len = cpu_to_le16(8);
+		if (chance(w, 5000))
+			rnd_bytes(w, msg.accept.mac, sizeof(msg.accept.mac));
+		break;
+	case 2:
+		len = sizeof(msg.reject);
+		ebpfs_hs_make_reject(n->hs.session, 1 + rnd(w, 8), &msg.reject);
+		break;
+	default:
+		len = sizeof(msg.hdr);
+		ebpfs_put_hdr(&msg.hdr, EBPFS_UNKNOWN,
+			      n->cs && chance(w, 7000) ? n->cs->hs.server_session : rnd64(w));
+		break;
+	}
+	send_forged(w, n->server->addr, c->addr, len, true);
+}
+
+/* Anything with a right head and checksum. */
+static void forge_noise(struct world *w, struct addr src, struct addr dst)
+{
+	u8 type = 1 + rnd(w, EBPFS_UNKNOWN);
+	u32 len = ebpfs_type_min_len(type);
+
+	if (type == EBPFS_CALL || type == EBPFS_REPLY || type == EBPFS_PROBE ||
+	    type == EBPFS_PROBE_ACK)
+		len += rnd(w, 200);
+	rnd_bytes(w, msg.bytes, len);
+	ebpfs_put_hdr(&msg.hdr, type, chance(w, 2000) ? 0 : rnd64(w));
+	if (chance(w, 5000) && (type == EBPFS_PROBE || type == EBPFS_PROBE_ACK))
+		((struct ebpfs_probe *)msg.bytes)->size = cpu_to_le32(len);
+	if (chance(w, 1000))
+		len = rnd(w, len);
+	if (len >= sizeof(msg.hdr))
+		send_forged(w, src, dst, len, chance(w, 9000));
+}
+
+/* HELLO in somebody else's name: the answer must not be larger. */
+static void forge_hello(struct world *w, struct addr src, struct addr dst)
+{
+	rnd_bytes(w, &msg.hello, sizeof(msg.hello));
+	ebpfs_put_hdr(&msg.hdr, EBPFS_HELLO, 0);
+	msg.hello.version_min = rnd(w, 3);
+	msg.hello.version_max = rnd(w, 3);
+	if (chance(w, 8000)) {
+		msg.hello.reserved = 0;
+		memset(msg.hello.pad, 0, sizeof(msg.hello.pad));
+	}
+	send_forged(w, src, dst, sizeof(msg.hello), true);
+}
+
+static void forge(struct world *w)
+{
+	const struct dgram *d = w->records[rnd(w, SIM_RECORDS)];
+	struct client *c = &w->clients[rnd(w, w->nclients)];
+	struct server *s = &w->servers[rnd(w, w->nservers)];
+	u32 what = rnd(w, 10);
+	u64 session;
+	int type;
+
+	if (what == 0) {
+		forge_answer(w, c, &c->nodes[s->index]);
+	} else if (what == 1) {
+		forge_noise(w, s->addr, c->addr);
+	} else if (what == 2) {
+		forge_noise(w, c->addr, s->addr);
+	} else if (what == 3) {
+		forge_hello(w, c->addr, s->addr);
+	} else if (d && d->len <= MESSAGE_MAX) {
+		type = ebpfs_parse_hdr(d->data, d->len, &session);
+		if (type == EBPFS_REPLY && d->dst.host < w->nclients)
+			forge_reply(w, d);
+		else if (type == EBPFS_CALL)
+			forge_call(w, d);
+		else if (type == EBPFS_AUTH)
+			forge_auth(w, d);
+	}
+}
+
+static void replay(struct world *w)
+{
+	const struct dgram *d = w->records[rnd(w, SIM_RECORDS)];
+	u64 delay;
+
+	if (!d)
+		return;
+	COUNT(w, replays);
+	delay = rnd_time(w, chance(w, 7000) ? 50 * MSEC : 2 * SEC);
+	if (w->cfg.long_run && chance(w, 5000))
+		delay += EBPFS_COOKIE_LIFE;
+	TRACE(w, "play  %lu -> %lu: type %lu, %lu bytes, in %lu us", d->src.host, d->dst.host,
+	      d->data[offsetof(struct ebpfs_hdr, type)], d->len, delay / USEC);
+	net_inject(w, d->src, d->dst, d->data, d->len, delay);
+}
+
+static void attack(struct world *w, void *obj, u64 arg)
+{
+	if (w->healed)
+		return;
+	if (w->cfg.replay && (!w->cfg.forge || chance(w, 5000)))
+		replay(w);
+	else
+		forge(w);
+	schedule(w, rnd_time(w, 2 * w->cfg.attack_gap), attack, obj, arg);
+}
+
+void attack_start(struct world *w)
+{
+	if (w->cfg.forge || w->cfg.replay)
+		schedule(w, rnd_time(w, 2 * w->cfg.attack_gap), attack, NULL, 0);
+}
+
+/* On a link with an impostor: what was sent to the server comes here. */
+void impostor_receive(struct world *w, const struct dgram *d)
+{
+	struct ebpfs_hs_session hs;
+	u8 secret[EBPFS_SECRET_LEN];
+	struct ebpfs_auth auth;
+	struct ebpfs_hello hello;
+	u64 session;
+	u32 len;
+
+	switch (ebpfs_parse_hdr(d->data, d->len, &session)) {
+	case EBPFS_HELLO:
+		memcpy(&hello, d->data, sizeof(hello));
+		len = sizeof(msg.challenge);
+		rnd_bytes(w, &msg.challenge, len);
+		ebpfs_put_hdr(&msg.hdr, EBPFS_CHALLENGE, le64_to_cpu(hello.client_session));
+		msg.challenge.version = EBPFS_VERSION;
+		memset(msg.challenge.reserved, 0, sizeof(msg.challenge.reserved));
+		msg.challenge.features = cpu_to_le32(le32_to_cpu(hello.features) & EBPFS_FEAT_ALL);
+		break;
+	case EBPFS_AUTH:	/* a whole ACCEPT, but by another secret */
+		memcpy(&auth, d->data, sizeof(auth));
+		rnd_bytes(w, secret, sizeof(secret));
+		memset(&hs, 0, sizeof(hs));
+		hs.server_session = rnd64(w) | 1;
+		hs.server_instance = rnd64(w);
+		hs.slots = 1;
+		hs.unit_max = EBPFS_MSG_MAX;
+		hs.cell_max = EBPFS_CELL_MAX;
+		hs.root_fh_len = 8;
+		len = ebpfs_hs_make_accept(&auth, secret, &hs, &msg.accept);
+		break;
+	case EBPFS_CALL:
+		len = sizeof(msg.hdr);
+		ebpfs_put_hdr(&msg.hdr, EBPFS_UNKNOWN, session);
+		break;
+	default:
+		return;
+	}
+	send_forged(w, d->dst, d->src, len, true);
+}
+
+/* Answers that the attacker drew to its own address. */
+void attacker_receive(struct world *w, const struct dgram *d)
+{
+	TRACE(w, "forge attacker gets %lu bytes of host %lu", d->len, d->src.host);
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Calls on their way out: a slot from the core, several calls in a datagram,
+ * and again what the core finds due. Plays the sending half of kmod/request.c
+ * and the retransmission of kmod/node.c.
+ *
+ * Calls share a datagram of at most EBPFS_UDP_PAYLOAD_BASE bytes, which every
+ * path carries, so that a path that has shrunk cannot swallow the calls too.
+ */
+#include "sim.h"
+
+/* A CALL datagram under construction. */
+struct batch {
+	struct csession *cs;
+	u16 count;
+	u32 len;
+	const u8 *fh;
+	union {
+		u8 data[EBPFS_UDP_PAYLOAD_BASE];
+		__le64 align;
+	};
+};
+
+static void batch_send(struct world *w, struct batch *b)
+{
+	struct csession *cs = b->cs;
+
+	if (!b->count)
+		return;
+	((struct ebpfs_calls *)b->data)->count = cpu_to_le16(b->count);
+	ebpfs_seal(b->data, b->len);
+	TRACE(w, "call  session %lu: %lu calls in %lu bytes", cs->serial, b->count, b->len);
+	net_send(w, cs->node->client->addr, cs->peer, b->data, b->len);
+	b->count = 0;
+}
+
+static u16 session_cell(const struct csession *cs)
+{
+	u16 cell = ebpfs_pmtu_cell(&cs->node->pmtu);
+
+	return cell < cs->hs.cell_max ? cell : cs->hs.cell_max;
+}
+
+static void batch_add(struct world *w, struct batch *b, const struct request *r,
+		      struct ebpfs_call_info *c)
+{
+	const struct file *f = &w->files[r->file];
+	u8 name[EBPFS_NAME_MAX];
+	bool reuse;
+	u32 size;
+
+	c->op = r->op;
+	c->cred = 0;
+	c->arg = r->op == EBPFS_OP_LOOKUP ? 0 : r->arg;
+	c->count = r->count;
+	c->fh = f->fh;
+	c->fh_len = f->fh_len;
+	c->name = name;
+	c->name_len = r->op == EBPFS_OP_LOOKUP ? file_name(r->arg, name) : 0;
+	if (r->op == EBPFS_OP_PING)
+		c->fh_len = 0;
+	reuse = b->count && b->fh == f->fh;
+	size = ebpfs_call_size(c, reuse);
+	if (b->count && b->len + size > sizeof(b->data)) {
+		batch_send(w, b);
+		reuse = false;
+		size = ebpfs_call_size(c, false);
+	}
+	if (!b->count) {
+		b->len = ebpfs_put_calls(b->data, b->cs->hs.server_session, 0,
+					 session_cell(b->cs));
+	} else {
+		COUNT(w, batched);
+	}
+	CHECK(w, b->len + size <= sizeof(b->data), "one call fits a datagram", "%u bytes", size);
+	CHECK(w, ebpfs_put_call(b->data + b->len, c, reuse) == size,
+	      "a call has the size that was foretold", "request %u", r->serial);
+	b->len += size;
+	b->count++;
+	b->fh = r->op == EBPFS_OP_PING ? NULL : f->fh;
+}
+
+/* Sends what is queued, as far as slots and window go. */
+void node_pump(struct world *w, struct cnode *n)
+{
+	struct csession *cs = n->cs;
+	struct ebpfs_call_info c;
+	struct request *r;
+	struct batch b;
+	u64 rto;
+	int slot;
+
+	if (!n->queue.first || !cs || !node_usable(n))
+		return;
+	b.cs = cs;
+	b.count = 0;
+	session_touch(w, cs);
+	while ((r = n->queue.first)) {
+		slot = ebpfs_conn_take(&cs->conn, r->limit, r, w->now);
+		if (slot < 0) {
+			CHECK(w, slot == -EAGAIN && cs->used,
+			      "an unused session has a slot and window for every call",
+			      "session %u refuses %u bytes with %d", cs->serial, r->limit, slot);
+			COUNT(w, full);
+			break;
+		}
+		CHECK(w, slot < cs->conn.nslots && !cs->reqs[slot],
+		      "a slot carries one call at a time", "slot %d given again", slot);
+		queue_pop(&n->queue);
+		CHECK(w, ebpfs_conn_sending(&cs->conn, slot, 0, w->now, &c),
+		      "a call that was just taken can be sent", "slot %d", slot);
+		CHECK(w, EBPFS_ID_SLOT(c.id) == slot && EBPFS_ID_SEQ(c.id) > cs->last_seq[slot],
+		      "the sequence of a slot grows", "slot %d: id %lx after sequence %lu", slot,
+		      c.id, cs->last_seq[slot]);
+		CHECK(w, !c.attempt && !c.instance && !~c.want,
+		      "a new call asks for all of the reply, for the first time",
+		      "attempt %u instance %u want %lx", c.attempt, c.instance, (u64)c.want);
+		cs->last_seq[slot] = EBPFS_ID_SEQ(c.id);
+		cs->due_at[slot] = 0;
+		cs->reqs[slot] = r;
+		cs->used++;
+		r->state = REQ_ACTIVE;
+		r->cs = cs;
+		r->id = c.id;
+		r->dest.held_by = cs;
+		r->dest.held_id = c.id;
+		TRACE(w, "req   %lu in session %lu as id %lx", r->serial, cs->serial, c.id);
+		batch_add(w, &b, r, &c);
+	}
+	batch_send(w, &b);
+	rto = ebpfs_rtt_timeout(&cs->conn.rtt, 0);
+	if (w->now + rto < n->due_next)
+		n->due_next = w->now + rto;
+	node_arm(w, n);
+}
+
+/* Ids that were found due: some time passes before they are sent again. */
+struct due {
+	struct csession *cs;
+	u32 n;
+	u64 ids[16];
+};
+
+static void due_send(struct world *w, void *obj, u64 arg)
+{
+	struct due *due = obj;
+	struct csession *cs = due->cs;
+	struct ebpfs_call_info c;
+	struct batch b = { .cs = cs };
+	u32 i;
+
+	(void)arg;
+	if (cs->node->cs != cs)
+		return;
+	session_touch(w, cs);
+	for (i = 0; i < due->n; i++) {
+		u16 slot = EBPFS_ID_SLOT(due->ids[i]);
+		struct request *r = cs->reqs[slot];
+
+		if (!ebpfs_conn_sending(&cs->conn, slot, due->ids[i], w->now, &c)) {
+			COUNT(w, overtaken);
+			continue;
+		}
+		CHECK(w, r && r->state == REQ_ACTIVE && !r->finishing && r->id == due->ids[i],
+		      "only a call that is not over is sent again", "id %lx", due->ids[i]);
+		CHECK(w, c.id == r->id, "a call keeps its id", "id %lx sent as %lx", r->id, c.id);
+		check_want(w, r, &c);
+		COUNT(w, retransmits);
+		TRACE(w, "call  id %lx of session %lu again: attempt %lu instance %lx want %lx",
+		      c.id, cs->serial, c.attempt, c.instance, c.want);
+		batch_add(w, &b, r, &c);
+	}
+	batch_send(w, &b);
+}
+
+/* Asks the core what is due, and sends it. */
+void node_retransmit(struct world *w, struct cnode *n)
+{
+	struct csession *cs = n->cs;
+	u32 max = chance(w, 7000) ? 16 : 1 + rnd(w, 4), i;
+	struct due *due = arena_alloc(w, sizeof(*due));
+	u64 next;
+
+	session_touch(w, cs);
+	due->cs = cs;
+	due->n = ebpfs_conn_due(&cs->conn, w->now, due->ids, max, &next);
+	CHECK(w, due->n <= max, "no more ids than there is room for", "%u of %u", due->n, max);
+	CHECK(w, next > w->now || (due->n == max && next == w->now),
+	      "time passes before a call is due again, unless there was no room for it",
+	      "next is %lu, now is %lu, %u of %u found", next, w->now, due->n, max);
+	n->due_next = next;
+	for (i = 0; i < cs->conn.nslots && next == EBPFS_NEVER; i++)
+		CHECK(w, !cs->reqs[i] || cs->reqs[i]->state != REQ_ACTIVE || cs->reqs[i]->finishing,
+		      "what is outstanding becomes due some time", "slot %u never", i);
+	for (i = 0; i < due->n; i++) {
+		u16 slot = EBPFS_ID_SLOT(due->ids[i]);
+
+		CHECK(w, slot < cs->conn.nslots && cs->reqs[slot] &&
+		      cs->reqs[slot]->id == due->ids[i] && !cs->reqs[slot]->finishing,
+		      "only calls that are not over are due", "id %lx", due->ids[i]);
+		CHECK(w, !cs->due_at[slot] || w->now - cs->due_at[slot] >= EBPFS_RTO_MIN,
+		      "a call is due again after a timeout, not before", "id %lx after %lu ns",
+		      due->ids[i], w->now - cs->due_at[slot]);
+		cs->due_at[slot] = w->now;
+	}
+	if (!due->n)
+		return;
+	if (chance(w, 3000))
+		schedule(w, rnd_time(w, chance(w, 1000) ? 20 * MSEC : 100 * USEC), due_send, due, 0);
+	else
+		due_send(w, due, 0);
+}
+
+/* The slot of a call that is over, by the one who was told to. */
+void slot_put(struct world *w, struct csession *cs, u16 slot)
+{
+	CHECK(w, cs->used && !cs->reqs[slot], "a slot is given back once, and let go before",
+	      "slot %u of session %u", slot, cs->serial);
+	session_touch(w, cs);
+	ebpfs_conn_put(&cs->conn, slot, w->now);
+	cs->used--;
+	if (cs->dying) {
+		if (!cs->used)
+			session_retire(w, cs);
+	} else {
+		node_pump(w, cs->node);
+	}
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What goes wrong by itself: partitions, crashes, paths that change, delays,
+ * sessions and kept replies that a server drops, nodes that an administrator
+ * adds and removes, files that change. Until a certain time; then everything
+ * is healed, and all requests have to end.
+ */
+#include "sim.h"
+
+static const u32 path_sizes[] = { EBPFS_UDP_PAYLOAD_BASE, 1472, 4000, 8972, EBPFS_UDP_PAYLOAD_MAX };
+
+static void cut_end(struct world *w, void *obj, u64 arg)
+{
+	struct link *l = obj;
+
+	(void)w;
+	(void)arg;
+	l->cut = false;
+	l->impostor = false;
+	l->extra = 0;
+}
+
+/* @what: 0 cut, 1 impostor, 2 delay. For a while, between @a and @b. */
+static void link_trouble(struct world *w, struct addr a, struct addr b, u32 what, u64 time)
+{
+	struct link *there = net_link(w, a, b), *back = net_link(w, b, a);
+	u32 ways = 1 + rnd(w, 3);
+
+	TRACE(w, "chaos %lu <-> %lu: trouble %lu, ways %lu, for %lu us", a.host, b.host, what, ways,
+	      time / USEC);
+	switch (what) {
+	case 0:
+		there->cut |= ways & 1;
+		back->cut |= ways >> 1;
+		break;
+	case 1:
+		there->impostor = true;
+		break;
+	default:
+		there->extra = ways & 1 ? rnd_time(w, 600 * MSEC) : 0;
+		back->extra = ways & 2 ? rnd_time(w, 600 * MSEC) : 0;
+	}
+	schedule(w, time, cut_end, there, 0);
+	schedule(w, time, cut_end, back, 0);
+}
+
+static void restart(struct world *w, void *obj, u64 epoch)
+{
+	struct server *s = obj;
+
+	if (!s->up && s->epoch == epoch)
+		server_start(w, s);
+}
+
+static void crash(struct world *w, struct server *s)
+{
+	if (!s->up)
+		return;
+	server_crash(w, s);
+	schedule(w, chance(w, 3000) ? 0 : rnd_time(w, 2 * SEC), restart, s, s->epoch);
+}
+
+static void change_nodes(struct world *w, struct client *c, struct cnode *n)
+{
+	u64 present;
+
+	if (c->aborted)
+		return;
+	client_usable(c, &present);
+	if (!n->present) {
+		COUNT(w, node_changes);
+		node_add(w, n);
+	} else if (hweight64(present) > 1) {
+		COUNT(w, node_changes);
+		node_remove(w, n);
+	}
+}
+
+static void chaos(struct world *w, void *obj, u64 arg)
+{
+	const struct config *cfg = &w->cfg;
+	struct client *c = &w->clients[rnd(w, w->nclients)];
+	struct server *s = &w->servers[rnd(w, w->nservers)];
+	u64 time = rnd_time(w, chance(w, 5000) ? 100 * MSEC : 3 * SEC);
+	u32 i;
+
+	if (w->healed)
+		return;
+	switch (rnd(w, 10)) {
+	case 0:
+		if (cfg->partition) {
+			COUNT(w, partitions);
+			link_trouble(w, c->addr, s->addr, 0, time);
+		}
+		break;
+	case 1:		/* a server that nobody reaches */
+		if (cfg->partition) {
+			COUNT(w, partitions);
+			for (i = 0; i < w->nclients; i++)
+				link_trouble(w, w->clients[i].addr, s->addr, 0, time);
+		}
+		break;
+	case 2:
+		if (cfg->crash)
+			crash(w, s);
+		break;
+	case 3:
+		if (cfg->mtu) {
+			u32 size = path_sizes[rnd(w, ARRAY_SIZE(path_sizes))];
+
+			TRACE(w, "chaos %lu <-> %lu: path carries %lu bytes", c->addr.host,
+			      s->addr.host, size);
+			net_link(w, c->addr, s->addr)->mtu = size;
+			if (chance(w, 8000))
+				net_link(w, s->addr, c->addr)->mtu = size;
+		}
+		break;
+	case 4:
+		if (cfg->spikes)
+			link_trouble(w, c->addr, s->addr, 2, time / 2);
+		break;
+	case 5:
+		if (cfg->drop_session)
+			server_drop_session(w, s);
+		break;
+	case 6:
+		if (cfg->evict)
+			serve_evict(w, s);
+		break;
+	case 7:
+		if (cfg->nodes)
+			change_nodes(w, c, &c->nodes[s->index]);
+		break;
+	case 8:
+		if (cfg->abort && chance(w, 1500))
+			client_abort(w, c);
+		break;
+	case 9:
+		if (cfg->impostor)
+			link_trouble(w, c->addr, s->addr, 1, time);
+		break;
+	}
+	schedule(w, rnd_time(w, 2 * cfg->chaos_gap), chaos, obj, arg);
+}
+
+static void version(struct world *w, void *obj, u64 arg)
+{
+	struct file *f = &w->files[rnd(w, w->nfiles)];
+
+	f->version++;
+	if (w->open)
+		schedule(w, rnd_time(w, 2 * w->cfg.version_gap), version, obj, arg);
+	else if (!w->healed)
+		schedule(w, 50 * MSEC, version, obj, arg);
+}
+
+void chaos_heal(struct world *w, void *unused, u64 arg)
+{
+	struct config *cfg = &w->cfg;
+	u32 i, j;
+
+	(void)unused;
+	(void)arg;
+	TRACE(w, "chaos ends with %lu requests open", w->open);
+	w->healed = true;
+	w->heal_at = w->now;
+	cfg->loss = 0;
+	cfg->dup = 0;
+	cfg->corrupt = 0;
+	cfg->reorder = 0;
+	cfg->ce = 0;
+	cfg->queue = 0;
+	cfg->slow_exec = 0;
+	cfg->kill = 0;
+	for (i = 0; i < SIM_HOSTS_MAX; i++) {
+		for (j = 0; j < SIM_HOSTS_MAX; j++)
+			cut_end(w, &w->links[i][j], 0);
+	}
+	for (i = 0; i < w->nservers; i++) {
+		if (!w->servers[i].up)
+			server_start(w, &w->servers[i]);
+	}
+	for (i = 0; i < w->nclients; i++) {
+		if (!w->clients[i].member)
+			client_abort(w, &w->clients[i]);
+	}
+}
+
+void chaos_start(struct world *w)
+{
+	u32 i, j, size;
+
+	for (i = 0; i < SIM_HOSTS_MAX; i++) {
+		for (j = 0; j < SIM_HOSTS_MAX; j++)
+			w->links[i][j].mtu = EBPFS_UDP_PAYLOAD_MAX;
+	}
+	size = path_sizes[rnd(w, ARRAY_SIZE(path_sizes))];
+	for (i = 0; i < w->nclients; i++) {
+		for (j = 0; j < w->nservers; j++) {
+			if (chance(w, 2000))
+				size = path_sizes[rnd(w, ARRAY_SIZE(path_sizes))];
+			net_link(w, w->clients[i].addr, w->servers[j].addr)->mtu = size;
+			net_link(w, w->servers[j].addr, w->clients[i].addr)->mtu = size;
+		}
+	}
+	schedule(w, rnd_time(w, 2 * w->cfg.chaos_gap), chaos, NULL, 0);
+	schedule(w, w->cfg.chaos_time, chaos_heal, NULL, 0);
+	schedule(w, 0, version, NULL, 0);
+}

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A client's programs and what the filesystem does for them: requests are
+ * submitted, placed on a node, queued there, killed, moved, and end once.
+ * Plays kmod/request.c and kmod/place.c; the way to the wire is in calls.c.
+ *
+ * A request is in one place at a time: in a node's queue (QUEUED), in a slot
+ * (ACTIVE), cancelled with a filler still writing (STOPPING), or over (DONE).
+ */
+#include "sim.h"
+
+void queue_init(struct request_queue *q)
+{
+	q->first = NULL;
+	q->end = &q->first;
+}
+
+static void queue_push(struct request_queue *q, struct request *r)
+{
+	r->next = NULL;
+	*q->end = r;
+	q->end = &r->next;
+}
+
+static void queue_push_front(struct request_queue *q, struct request *r)
+{
+	r->next = q->first;
+	if (!q->first)
+		q->end = &r->next;
+	q->first = r;
+}
+
+struct request *queue_pop(struct request_queue *q)
+{
+	struct request *r = q->first;
+
+	if (r) {
+		q->first = r->next;
+		if (!q->first)
+			q->end = &q->first;
+	}
+	return r;
+}
+
+static void queue_remove(struct request_queue *q, struct request *r)
+{
+	struct request **at = &q->first;
+
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	if (!r->next)
+		q->end = at;
+}
+
+/* Sets of node indexes: returns the usable ones. */
+u64 client_usable(const struct client *c, u64 *present)
+{
+	u64 up = 0;
+	u32 i;
+
+	*present = 0;
+	for (i = 0; i < SIM_SERVERS_MAX; i++) {
+		if (c->nodes[i].present)
+			*present |= 1ull << i;
+		if (node_usable(&c->nodes[i]))
+			up |= 1ull << i;
+	}
+	return up;
+}
+
+/* A soft request, or one of an aborted mount, may last this much longer: by
+ * then every filler that was at work has finished. */
+static u64 grace(const struct world *w)
+{
+	return w->cfg.slow_fill_time + w->cfg.fill_time + 10 * MSEC;
+}
+
+void request_end(struct world *w, struct request *r, int error)
+{
+	struct client *c = r->client;
+
+	CHECK(w, r->state != REQ_DONE, "a request ends once", "request %u ends again with %d",
+	      r->serial, error);
+	CHECK(w, !r->dest.held_by && !r->dest.fillers,
+	      "a request ends after its destination was let go",
+	      "request %u ends with %d while it is being written", r->serial, error);
+	if (r->deadline != EBPFS_NEVER)
+		CHECK(w, w->now <= r->deadline + grace(w), "a soft request ends by its deadline",
+		      "request %u is %lu us late", r->serial, (w->now - r->deadline) / USEC);
+	TRACE(w, "req   %lu ends with %lu", r->serial, (u64)error);
+	r->state = REQ_DONE;
+	r->result = error;
+	r->dest.gone = true;
+	c->open--;
+	w->open--;
+	switch (error) {
+	case 0:
+		COUNT(w, done_good);
+		break;
+	case EINTR:
+		COUNT(w, done_killed);
+		break;
+	case ETIMEDOUT:
+		COUNT(w, done_deadline);
+		break;
+	case EIO:
+		COUNT(w, done_aborted);
+		break;
+	default:
+		COUNT(w, done_status);
+	}
+	if (w->healed && w->now - w->heal_at > w->slowest)
+		w->slowest = w->now - w->heal_at;
+}
+
+/* To the node that its file belongs to, of those that are usable, else of all. */
+static void request_route(struct world *w, struct request *r)
+{
+	struct client *c = r->client;
+	u64 present, up = client_usable(c, &present), choice;
+	struct cnode *n;
+	int i;
+
+	if (c->aborted) {
+		request_end(w, r, EIO);
+		return;
+	}
+	if (!up)
+		COUNT(w, waited);
+	choice = up ? up : present;
+	i = ebpfs_place(w->files[r->file].hash, c->keys, w->nservers, choice);
+	CHECK(w, i >= 0 && choice >> i & 1, "a file is placed on a node that may be chosen",
+	      "file %u on %d of %lx", r->file, i, choice);
+	n = &c->nodes[i];
+	r->state = REQ_QUEUED;
+	r->node = n;
+	queue_push(&n->queue, r);
+	node_pump(w, n);
+}
+
+/* Nobody writes to the destination any more, and no slot knows the request. */
+void request_let_go(struct world *w, struct request *r)
+{
+	CHECK(w, r->dest.held_by == r->cs && !r->dest.fillers,
+	      "a destination is let go once, without fillers", "request %u, %s", r->serial,
+	      r->dest.fillers ? "fillers at work" : "held by nobody");
+	r->dest.held_by = NULL;
+	r->dest.instance = 0;
+	r->dest.done = 0;
+	r->cs->reqs[EBPFS_ID_SLOT(r->id)] = NULL;
+}
+
+/* The request is out of its slot: it ends, or looks for another. */
+static void request_leave(struct world *w, struct request *r, int error)
+{
+	struct csession *cs = r->cs;
+	struct cnode *n = cs->node;
+
+	r->cs = NULL;
+	if (error) {
+		request_end(w, r, error);
+		return;
+	}
+	COUNT(w, moved);
+	TRACE(w, "req   %lu leaves session %lu", r->serial, cs->serial);
+	if (cs->dying && node_usable(n) && !r->client->aborted) {
+		/* Same node, new session: it has waited longest. */
+		r->state = REQ_QUEUED;
+		r->node = n;
+		queue_push_front(&n->queue, r);
+		node_pump(w, n);
+	} else {
+		request_route(w, r);
+	}
+}
+
+static void put_later(struct world *w, void *obj, u64 slot)
+{
+	slot_put(w, obj, slot);
+}
+
+/* A request's slot is cancelled and let go: give it back, now or a bit later. */
+static void request_out(struct world *w, struct request *r, int error)
+{
+	struct csession *cs = r->cs;
+	u16 slot = EBPFS_ID_SLOT(r->id);
+
+	request_let_go(w, r);
+	switch (rnd(w, 4)) {
+	case 0:		/* others may run between the two */
+		request_leave(w, r, error);
+		schedule(w, rnd_time(w, 200 * USEC), put_later, cs, slot);
+		break;
+	case 1:
+		request_leave(w, r, error);
+		slot_put(w, cs, slot);
+		break;
+	default:
+		slot_put(w, cs, slot);
+		request_leave(w, r, error);
+	}
+}
+
+/**
+ * request_stop() - take a request from wherever it is
+ * @w: world
+ * @r: request
+ * @error: that it ends with, or 0: it moves to another session
+ */
+void request_stop(struct world *w, struct request *r, int error)
+{
+	enum ebpfs_cancel what;
+
+	switch (r->state) {
+	case REQ_QUEUED:
+		queue_remove(&r->node->queue, r);
+		if (error) {
+			request_end(w, r, error);
+		} else {
+			COUNT(w, moved);
+			request_route(w, r);
+		}
+		break;
+	case REQ_ACTIVE:
+		session_touch(w, r->cs);
+		what = ebpfs_conn_cancel(&r->cs->conn, r->id);
+		TRACE(w, "req   %lu cancelled with %lu: %lu (session %lu id %lx)", r->serial,
+		      (u64)error, what, r->cs->serial, r->id);
+		check_cancel(w, r, what);
+		if (what == EBPFS_CANCEL_NOW) {
+			COUNT(w, cancel_now);
+			request_out(w, r, error);
+		} else if (what == EBPFS_CANCEL_FILLER) {
+			COUNT(w, cancel_filler);
+			r->state = REQ_STOPPING;
+			r->after = error;
+		} else {
+			COUNT(w, cancel_late);
+		}
+		break;
+	case REQ_STOPPING:
+		if (!r->after)
+			r->after = error;
+		break;
+	}
+}
+
+/* The last filler of a cancelled call was told to let go. */
+void request_stopped(struct world *w, struct request *r)
+{
+	int error = r->after;
+
+	r->after = 0;
+	request_out(w, r, error);
+}
+
+static void request_kill(struct world *w, void *obj, u64 error)
+{
+	struct request *r = obj;
+
+	if (r->state != REQ_DONE)
+		request_stop(w, r, (int)error);
+}
+
+static void abort_check(struct world *w, void *obj, u64 arg)
+{
+	struct client *c = obj;
+
+	(void)arg;
+	CHECK(w, !c->open, "an abort ends every request of the mount",
+	      "client %u has %u left, and no filler can be at work", c->index, c->open);
+}
+
+void client_abort(struct world *w, struct client *c)
+{
+	struct request *r;
+
+	if (c->aborted)
+		return;
+	TRACE(w, "mount %lu aborted with %lu open", c->index, c->open);
+	c->aborted = true;
+	c->left = 0;
+	for (r = w->all; r; r = r->all) {
+		if (r->client == c && r->state != REQ_DONE)
+			request_stop(w, r, EIO);
+	}
+	schedule(w, grace(w), abort_check, c, 0);
+}
+
+static void submit_one(struct world *w, struct client *c, u16 op, u16 file, u64 arg, u32 count)
+{
+	struct request *r = arena_alloc(w, sizeof(*r));
+
+	r->serial = ++w->serial;
+	r->client = c;
+	r->op = op;
+	r->file = file;
+	r->arg = arg;
+	r->count = count;
+	r->counts = op == EBPFS_OP_GETATTR && file == w->nfiles - 1;
+	r->limit = request_limit(op, count);
+	r->submitted = w->now;
+	r->deadline = EBPFS_NEVER;
+	r->dest.limit = r->limit;
+	r->dest.mem = arena_raw(w, r->limit + 1);
+	r->all = w->all;
+	w->all = r;
+	w->open++;
+	c->open++;
+	COUNT(w, requests);
+	TRACE(w, "req   %lu of client %lu: op %lu file %lu at %lu for %lu", r->serial, c->index, op,
+	      file, arg, count);
+	if (chance(w, w->cfg.soft)) {
+		u64 time = w->cfg.soft_time / 4 + rnd_time(w, w->cfg.soft_time);
+
+		r->deadline = w->now + time;
+		schedule(w, time, request_kill, r, ETIMEDOUT);
+	}
+	if (chance(w, w->cfg.kill)) {
+		u64 most = chance(w, 8000) ? 4 * (w->cfg.delay + w->cfg.exec_time) : 2 * SEC;
+
+		schedule(w, rnd_time(w, most), request_kill, r, EINTR);
+	}
+	request_route(w, r);
+}
+
+static u32 read_size(struct world *w)
+{
+	switch (rnd(w, 4)) {
+	case 0:
+		return w->cfg.unit;
+	case 1:
+		return 1 + rnd(w, w->cfg.unit);
+	default:
+		return 1 + rnd(w, 4096);
+	}
+}
+
+static void client_submit(struct world *w, void *obj, u64 arg)
+{
+	struct client *c = obj;
+	u32 n, i, count, file;
+	u64 pos;
+
+	(void)arg;
+	if (!c->left)
+		return;
+	file = rnd(w, w->nfiles - 1);
+	switch (rnd(w, 16)) {
+	default:	/* a range in several units, as readahead asks */
+		n = 1 + rnd(w, c->left < 6 ? c->left : 6);
+		count = read_size(w);
+		pos = chance(w, 5000) ? rnd(w, 3) * 4096 : rnd(w, 9000);
+		for (i = 0; i < n && c->left; i++) {
+			c->left--;
+			submit_one(w, c, EBPFS_OP_READ, file, pos + (u64)i * count, count);
+		}
+		goto again;
+	case 0: case 1:
+		submit_one(w, c, EBPFS_OP_GETATTR, w->nfiles - 1, 0, 0);
+		break;
+	case 2: case 3:
+		submit_one(w, c, EBPFS_OP_GETATTR, file, 0, 0);
+		break;
+	case 4:
+		submit_one(w, c, EBPFS_OP_LOOKUP, 0, rnd(w, w->nfiles), 0);
+		break;
+	case 5:
+		submit_one(w, c, EBPFS_OP_READDIR, 0, rnd(w, 26), 600 + rnd(w, 8000));
+		break;
+	case 6:
+		submit_one(w, c, EBPFS_OP_READLINK, file, 0, 0);
+		break;
+	case 7:
+		submit_one(w, c, chance(w, 5000) ? EBPFS_OP_STATFS : EBPFS_OP_PING, file, 0, 0);
+		break;
+	}
+	if (c->left)
+		c->left--;
+again:
+	if (c->left)
+		schedule(w, rnd_time(w, 2 * w->cfg.submit_gap), client_submit, c, 0);
+}
+
+void client_start(struct world *w, struct client *c)
+{
+	c->left = w->cfg.requests;
+	schedule(w, rnd_time(w, 50 * MSEC), client_submit, c, 0);
+}
