@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * forge: answers a client's READ calls with forged replies before the server
+ * can.
+ *
+ * usage: forge -i INTERFACE -a ATTACK -n COUNT [-f ADDRESS]
+ *
+ * Runs in the server's network namespace and listens on its end of the link.
+ * For every READ that comes in it sends one forged REPLY, whose payload is 0xEE
+ * throughout, past the interface's queueing discipline (with which a test
+ * delays what the server says). After COUNT forgeries it ends; "N sent" is its
+ * last line. It knows all that an attacker on the path can know; what each
+ * ATTACK gets wrong is all that stands between it and the page cache:
+ *
+ *	session		the client's session identity
+ *	crc		the checksum
+ *	stale		the sequence: that of the slot's call before
+ *	offset		an offset beyond the total
+ *	total		a total larger than what was asked for
+ *	slot		a slot that the session does not have
+ *	address		the source address, which is ADDRESS (-f)
+ *	port		the source port
+ *	short		bytes: less than a head
+ *	magic		the magic number
+ *	replay		nothing: a frame that the server sent a little earlier, again
+ *
+ * Frames are built here, since a socket would not send from foreign addresses.
+ * Single-threaded; parsing is that of the pure core.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/wire.h"
+#include "data.h"
+
+#define KEPT		64	/* frames kept for replay */
+#define SMALL_FRAME	9014u
+
+enum attack {
+	SESSION, CRC, STALE, OFFSET, TOTAL, SLOT, ADDRESS, PORT, SHORT, MAGIC, REPLAY, ATTACKS
+};
+static const char *const names[ATTACKS] = {
+	"session", "crc", "stale", "offset", "total", "slot", "address", "port", "short", "magic",
+	"replay",
+};
+
+/**
+ * struct heard - a datagram as it was on the wire
+ * @v6: IPv6
+ * @ip: its IP header
+ * @udp: its UDP header
+ * @payload: of UDP
+ * @len: bytes of it
+ */
+struct heard {
+	bool v6;
+	const u8 *ip;
+	const struct udphdr *udp;
+	const u8 *payload;
+	u32 len;
+};
+
+static enum attack attack;
+static struct in_addr foreign4;
+static struct in6_addr foreign6;
+static int sock;
+static u64 sent, state = 1;
+
+static void __attribute__((noreturn)) die(const char *what)
+{
+	fprintf(stderr, "forge: cannot %s: %s\n", what, strerror(errno));
+	exit(2);
+}
+
+static u32 sum(u32 total, const void *data, size_t len)
+{
+	const u8 *p = data;
+
+	for (; len > 1; len -= 2, p += 2)
+		total += p[0] << 8 | p[1];
+	return len ? total + (p[0] << 8) : total;
+}
+
+static u16 fold(u32 total)
+{
+	while (total >> 16)
+		total = (total & 0xffff) + (total >> 16);
+	return htons(~total);
+}
+
+static bool dissect(const u8 *frame, size_t len, struct heard *h)
+{
+	u16 type;
+
+	if (len < sizeof(struct ether_header) + sizeof(struct ip) + sizeof(struct udphdr))
+		return false;
+	type = frame[12] << 8 | frame[13];
+	h->ip = frame + sizeof(struct ether_header);
+	h->v6 = type == ETHERTYPE_IPV6;
+	if (h->v6) {
+		if (len < sizeof(struct ether_header) + sizeof(struct ip6_hdr) + sizeof(struct udphdr) ||
+		    h->ip[6] != IPPROTO_UDP)
+			return false;
+		h->udp = (const struct udphdr *)(h->ip + sizeof(struct ip6_hdr));
+	} else {
+		if (type != ETHERTYPE_IP || h->ip[0] != 0x45 || h->ip[9] != IPPROTO_UDP)
+			return false;
+		h->udp = (const struct udphdr *)(h->ip + sizeof(struct ip));
+	}
+	h->payload = (const u8 *)(h->udp + 1);
+	h->len = frame + len - h->payload;
+	if (h->len > ntohs(h->udp->len) - sizeof(*h->udp))
+		h->len = ntohs(h->udp->len) - sizeof(*h->udp);
+	return true;
+}
+
+/* The IP header of an answer to @h, with @len bytes of UDP; returns its own. */
+static u32 put_ip(u8 *to, const struct heard *h, u32 len, struct udphdr *udp)
+{
+	u32 total;
+
+	if (h->v6) {
+		const struct ip6_hdr *call = (const struct ip6_hdr *)h->ip;
+		struct ip6_hdr *ip = (struct ip6_hdr *)to;
+
+		memset(ip, 0, sizeof(*ip));
+		ip->ip6_flow = htonl(6u << 28);
+		ip->ip6_plen = htons(len);
+		ip->ip6_nxt = IPPROTO_UDP;
+		ip->ip6_hlim = 64;
+		ip->ip6_src = attack == ADDRESS ? foreign6 : call->ip6_dst;
+		ip->ip6_dst = call->ip6_src;
+		total = sum(len + IPPROTO_UDP, &ip->ip6_src, 32);
+	} else {
+		const struct ip *call = (const struct ip *)h->ip;
+		struct ip *ip = (struct ip *)to;
+
+		memset(ip, 0, sizeof(*ip));
+		ip->ip_v = 4;
+		ip->ip_hl = 5;
+		ip->ip_len = htons(sizeof(*ip) + len);
+		ip->ip_off = htons(IP_DF);
+		ip->ip_ttl = 64;
+		ip->ip_p = IPPROTO_UDP;
+		ip->ip_src = attack == ADDRESS ? foreign4 : call->ip_dst;
+		ip->ip_dst = call->ip_src;
+		ip->ip_sum = fold(sum(0, ip, sizeof(*ip)));
+		total = sum(len + IPPROTO_UDP, &ip->ip_src, 8);
+	}
+	/* The payload follows the UDP header. */
+	udp->check = fold(sum(total, udp, len)) ?: 0xffff;
+	return h->v6 ? sizeof(struct ip6_hdr) : sizeof(struct ip);
+}
+
+static void transmit(const u8 *frame, size_t len)
+{
+	if (send(sock, frame, len, 0) != (ssize_t)len)
+		die("send a frame");
+	sent++;
+}
+
+/* One forged answer to call @c, which came as @h in a frame beginning at @call. */
+static void answer(const u8 *call, const struct heard *h, const struct ebpfs_call_info *c,
+		   u64 client_session)
+{
+	static u8 frame[EBPFS_UDP_PAYLOAD_MAX + 256];
+	u8 *ip = frame + sizeof(struct ether_header);
+	struct udphdr *udp = (struct udphdr *)(ip + (h->v6 ? sizeof(struct ip6_hdr) : sizeof(struct ip)));
+	u8 *reply = (u8 *)(udp + 1);
+	struct ebpfs_frag f = {
+		.session = client_session,
+		.id = c->id,
+		.instance = 1 + data_random(&state) % 0x7fffffff,
+		.total = c->count,
+		.cell = c->cell,
+	};
+	u32 head, len;
+
+	switch (attack) {
+	case SESSION:
+		f.session ^= 1ull << data_random(&state) % 64;
+		break;
+	case STALE:
+		f.id = EBPFS_ID(EBPFS_ID_SLOT(c->id), EBPFS_ID_SEQ(c->id) - 1);
+		break;
+	case TOTAL:
+		f.total = c->count + 1;
+		break;
+	case SLOT:
+		f.id = EBPFS_ID(EBPFS_SLOTS_MAX + 7, EBPFS_ID_SEQ(c->id));
+		break;
+	case OFFSET:
+		f.offset = (f.total / f.cell + 1) * f.cell;
+		break;
+	default:
+		break;
+	}
+	f.len = f.total < f.cell ? f.total : f.cell;
+	head = ebpfs_put_reply(reply, &f);
+	memset(reply + head, 0xee, f.len);
+	len = head + f.len;
+	if (attack == SHORT)
+		len = sizeof(struct ebpfs_hdr) + 8;
+	if (attack == MAGIC)
+		((struct ebpfs_hdr *)reply)->magic ^= cpu_to_le16(0x101);
+	ebpfs_seal(reply, len);
+	if (attack == CRC)
+		((struct ebpfs_hdr *)reply)->crc ^= cpu_to_le32(1u << data_random(&state) % 32);
+
+	memcpy(frame, call + 6, 6);	/* back to where it came from */
+	memcpy(frame + 6, call, 6);
+	memcpy(frame + 12, call + 12, 2);
+	udp->source = attack == PORT ? htons(ntohs(h->udp->dest) ^ 1) : h->udp->dest;
+	udp->dest = h->udp->source;
+	udp->len = htons(sizeof(*udp) + len);
+	udp->check = 0;
+	len += sizeof(*udp);
+	len += put_ip(ip, h, len, udp) + sizeof(struct ether_header);
+	transmit(frame, len);
+}
+
+/* Frames of the server with a REPLY in them, sent again 32 replies later. */
+static void keep_and_replay(const u8 *frame, size_t len)
+{
+	static u8 kept[KEPT][SMALL_FRAME];
+	static size_t lengths[KEPT];
+	static u64 count;
+	u64 old;
+
+	if (len > SMALL_FRAME)
+		return;
+	memcpy(kept[count % KEPT], frame, len);
+	lengths[count % KEPT] = len;
+	if (count++ < KEPT / 2)
+		return;
+	old = (count - 1 - KEPT / 2) % KEPT;
+	transmit(kept[old], lengths[old]);
+}
+
+/* The client's session identity is in every reply, so the first one tells it. */
+static void listen_in(u64 count)
+{
+	static u8 frame[65536 + 64];
+	u64 client_session = 0;
+
+	while (sent < count) {
+		struct sockaddr_ll from;
+		socklen_t fromlen = sizeof(from);
+		struct pollfd p = { .fd = sock, .events = POLLIN };
+		struct ebpfs_call_iter it;
+		struct ebpfs_call_info c;
+		struct heard h;
+		u64 session;
+		ssize_t n;
+		int type;
+
+		if (poll(&p, 1, 20000) == 0) {
+			printf("%llu sent\n", (unsigned long long)sent);
+			fprintf(stderr, "forge: nothing to answer for 20 s\n");
+			exit(1);
+		}
+		n = recvfrom(sock, frame, sizeof(frame), 0, (struct sockaddr *)&from, &fromlen);
+		if (n < 0 && errno != EINTR && errno != ENETDOWN)
+			die("receive");
+		if (n <= 0 || !dissect(frame, n, &h))
+			continue;
+		type = ebpfs_parse_hdr(h.payload, h.len, &session);
+		if (from.sll_pkttype == PACKET_OUTGOING) {
+			/* What was forged comes by here, too. */
+			if (type != EBPFS_REPLY || h.payload[sizeof(struct ebpfs_reply)] == 0xee)
+				continue;
+			if (attack == REPLAY && session == client_session)
+				keep_and_replay(frame, n);
+			if (!client_session)
+				client_session = session;
+			continue;
+		}
+		if (attack == REPLAY || type != EBPFS_CALL || !client_session ||
+		    ebpfs_parse_calls(h.payload, h.len, &it))
+			continue;
+		while (sent < count && ebpfs_next_call(&it, &c))
+			if (c.op == EBPFS_OP_READ && !(attack == STALE && EBPFS_ID_SEQ(c.id) < 2))
+				answer(frame, &h, &c, client_session);
+	}
+	printf("%llu sent\n", (unsigned long long)sent);
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_ll addr = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+	};
+	const char *interface = NULL, *name = "", *from = "10.99.0.99";
+	int opt, one = 1, room = 8 << 20;
+	u64 count = 0;
+
+	while ((opt = getopt(argc, argv, "i:a:n:f:")) != -1) {
+		switch (opt) {
+		case 'i':
+			interface = optarg;
+			break;
+		case 'a':
+			name = optarg;
+			break;
+		case 'n':
+			count = strtoull(optarg, NULL, 0);
+			break;
+		case 'f':
+			from = optarg;
+			break;
+		default:
+			goto usage;
+		}
+	}
+	while (attack < ATTACKS && strcmp(name, names[attack]))
+		attack++;
+	if (attack == ATTACKS || !interface || !count || optind != argc ||
+	    (inet_pton(AF_INET, from, &foreign4) != 1 && inet_pton(AF_INET6, from, &foreign6) != 1))
+		goto usage;
+	sock = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
+	addr.sll_ifindex = if_nametoindex(interface);
+	if (sock < 0 || !addr.sll_ifindex || bind(sock, (struct sockaddr *)&addr, sizeof(addr)))
+		die(interface);
+	if (setsockopt(sock, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) ||
+	    setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
+		die("set up the socket");
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("listening\n");
+	listen_in(count);
+	return 0;
+usage:
+	fprintf(stderr, "usage: forge -i INTERFACE -a ATTACK -n COUNT [-f ADDRESS]; see forge.c\n");
+	return 2;
+}

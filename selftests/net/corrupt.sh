@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# corrupt: bits that flip on the wire change nothing but a counter
+#
+# modes: off tc xdp xdp-generic
+# timeout: 180
+
+. "${0%/*}/../lib/lib.sh"
+
+plan 4
+
+mkdir -p "$srv"
+mkdata tree "$srv/tree" 200
+mkdata file "$srv/big" 16M
+lab_up --export "$srv"
+check "netem on the server's side" lab netem all corrupt 3%
+check "all bytes are right" treecmp -t 2 "$srv" "$mnt"
+drop_caches
+check "again" treecmp "$srv" "$mnt"
+read_stats
+note "drop_crc ${S[drop_crc]}, malformed ${S[drop_malformed]}, session ${S[drop_session]}," \
+     "sent again ${S[calls_resent]}"
+# Unsteered, most are caught by the checksum of UDP before they reach us.
+if [ "$steer" = off ]; then
+	holds "calls were sent again: there was corruption" "S[calls_resent] > 0"
+else
+	holds "wrong checksums were found" "S[drop_crc] > 0"
+fi

@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# forge: a forged datagram changes nothing but a counter, and exactly that one
+#
+# modes: off tc xdp xdp-generic
+# timeout: 300
+#
+# What the server says is delayed, so that each forgery (lib/forge.c) arrives
+# while its call is open and nothing else has been heard.
+
+. "${0%/*}/../lib/lib.sh"
+
+forgeries=150
+drops=(drop_stale drop_duplicate drop_instance drop_grid drop_range drop_cancelled drop_crc
+       drop_session drop_address drop_malformed)
+
+# attack and the counter that tells of it
+attacks=(session:drop_session crc:drop_crc stale:drop_stale replay:drop_stale
+	 offset:drop_malformed total:drop_range slot:drop_range short:drop_malformed
+	 magic:drop_malformed address:drop_address port:drop_address)
+plan $((3 * ${#attacks[@]} + 1))
+
+mkdir -p "$srv"
+mkdata file "$srv/file" 8M
+lab_up --export "$srv"
+lab netem all delay 5ms
+# The estimator of round trips has to learn of the delay.
+check "before" randread -w pread -s 99 -n 100 "$srv/file" "$mnt/file"
+
+one_attack() {
+	local attack=${1%:*} counter=${1#*:} name i moved='' wrong=''
+	local -A before
+	drop_caches
+	read_stats
+	for name in "${drops[@]}" calls_resent; do
+		before[$name]=${S[$name]}
+	done
+	spawn nsenter --net=/run/netns/ebpfs-s1 forge -i c1 -a "$attack" -n $forgeries \
+		> "$tmp/forge" 2>&1
+	forger=$!
+	for ((i = 0; i < 100; i++)); do
+		[[ $(< "$tmp/forge") != *listening* ]] || break
+		nap 0.05
+	done
+	for ((i = 0; i < 12; i++)); do
+		randread -w pread,mmap -s $i -t 2 -n 60 "$srv/file" "$mnt/file" > "$tmp/read" 2>&1 ||
+			wrong=$(< "$tmp/read")
+		[ -z "$wrong" ] && ! zombie $forger || break
+		drop_caches
+	done
+	check "$attack: every byte is right" test -z "$wrong" || note "$wrong"
+	await 30 $forger || kill -9 $forger
+	check "$attack: $forgeries datagrams were forged" grep -q "^$forgeries sent" "$tmp/forge" ||
+		show "$tmp/forge"
+	nap 0.1
+	read_stats
+	for name in "${drops[@]}"; do
+		((S[$name] == before[$name])) || moved+=" $name $((S[$name] - before[$name]))"
+	done
+	note "$attack: moved:$moved; sent again $((S[calls_resent] - before[calls_resent]))"
+	if ((S[calls_resent] == before[calls_resent])); then
+		check "$attack: $counter counts them, and nothing else does" \
+			test "$moved" = " $counter $forgeries"
+	else
+		# Repetitions of calls bring repeated replies, which are counted, too.
+		holds "$attack: $counter counts them" \
+			"S[$counter] - before[$counter] >= forgeries"
+	fi
+}
+
+for attack in "${attacks[@]}"; do
+	one_attack "$attack"
+done

@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# restart: kill -9 of the server during a read, and its return
+#
+# modes: off tc
+# timeout: 180
+
+. "${0%/*}/../lib/lib.sh"
+
+plan 17
+
+mkdir -p "$srv"
+mkdata tree "$srv/tree" 300
+mkdata file "$srv/big" 64M
+
+# Kills the server in the midst of the reading that runs as process $1: some of
+# it is done, some is not.
+kill_amid() {
+	local i before=$2
+	for ((i = 0; i < 200; i++)); do
+		nap 0.05
+		read_stats
+		((S[read_bytes] - before < 4000000)) || break
+	done
+	lab kill 1 || return
+	[ -e "/proc/$1" ] && ! zombie "$1"
+}
+
+# await_gone PID SECONDS: for a process that is no child of ours
+await_gone() {
+	local i
+	for ((i = 0; i < $2 * 20; i++)); do
+		! zombie "$1" || return 0
+		nap 0.05
+	done
+	return 1
+}
+
+lab_up --export "$srv"
+lab netem all delay 1ms rate 300mbit
+read_stats
+spawn treecmp "$srv" "$mnt" > "$tmp/reader" 2>&1
+reader=$!
+check "hard: killed amid a read" kill_amid $reader "${S[read_bytes]}"
+nap 3
+! zombie $reader
+holds "hard: the reader waits" "$? == 0"
+spawn readfile stat "$mnt/tree/dir0/file17"
+other=$!
+check "hard: the server comes back" lab start 1
+check "hard: the reader ends" await 100 $reader
+holds "hard: every byte was right" "status == 0" || show "$tmp/reader"
+check "hard: another waiter ends" await 30 $other
+read_stats
+note "sessions ${S[sessions]}, handshakes ${S[handshakes]}, moved ${S[calls_moved]}"
+check "hard: handles are still good" treecmp -n "$srv" "$mnt"
+
+# An orderly stop and start is seen no more than a kill.
+drop_caches
+spawn readfile read "$mnt/big" > "$tmp/reader2" 2>&1
+reader=$!
+read -r pid _ < /run/ebpfs-lab/server-1.pid
+kill "$pid"
+check "SIGTERM ends the server within 3 s" await_gone "$pid" 3
+check "and it starts again" lab start 1
+check "a reader over it ends" await 60 $reader
+holds "without an error" "status == 0" || show "$tmp/reader2"
+
+# soft: 3 times 1 s, then an error.
+lab_up --export "$srv" --opts soft,timeo=10,retrans=2
+lab kill 1
+readers=() ways=()
+for way in read mmap; do
+	spawn timeout 60 readfile -t 4 $way "$mnt/big" > "$tmp/$way" 2>&1
+	readers+=($!)
+	ways+=("$way")
+done
+spawn timeout 60 readfile list "$mnt/tree" > "$tmp/list" 2>&1
+readers+=($!) ways+=(list)
+spawn timeout 60 readfile statfs "$mnt" > "$tmp/statfs" 2>&1
+readers+=($!) ways+=(statfs)
+for i in "${!readers[@]}"; do
+	await 60 "${readers[i]}"
+	[[ $(< "$tmp/${ways[i]}") =~ ,\ ([0-9]+)\ ms,\ errors:\ (ETIMEDOUT|EIO|SIGBUS)\ ([0-9]+) ]]
+	milliseconds=${BASH_REMATCH[1]:-0}
+	# A fault or a listing may take one more call than a read.
+	holds "soft: ${ways[i]} fails in the given time" \
+		"milliseconds >= 2500 && milliseconds < 12000" || show "$tmp/${ways[i]}"
+done
+lab start 1
+check "soft: works again with the server there" timeout 60 treecmp -n "$srv/tree" "$mnt/tree"
+check "soft: the data are right" timeout 60 mkdata check "$mnt/big" 1 0 64M
