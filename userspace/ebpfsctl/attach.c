@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ebpfsctl attach: put a steering program on an interface.
+ *
+ * The program is loaded first, so that nothing changes if it cannot be. Then,
+ * if the interface has our link in the same mode, the link gets the new program
+ * in one step. Another mode is attached before the old one is detached, except
+ * between native and generic XDP, which the kernel does not let coexist: there
+ * replies take the plain way for a moment. A program of somebody else is never
+ * replaced; at TC ours goes first and leaves all other packets to the rest.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <net/if_arp.h>
+#include <linux/if_link.h>
+#include <sys/stat.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "ebpfsctl/ctl.h"
+#include "ebpfsctl/iface.h"
+#include "ebpfsctl/programs.h"
+
+static const char help[] =
+	"usage: ebpfsctl attach [OPTION...] IFACE\n"
+	"\n"
+	"Attaches the program that steers block replies arriving on IFACE into the page\n"
+	"cache. It stays attached after ebpfsctl exits. Attaching again replaces it\n"
+	"without a loss, also by another mode.\n"
+	"\n"
+	"  -m, --mode MODE   tc           TC ingress (default): works on every interface, and\n"
+	"                                 takes super-packets (GSO, on veth) in one piece\n"
+	"                    xdp          in the driver: on real network cards\n"
+	"                    xdp-generic  as xdp, without help of the driver: for tests\n"
+	"  -n, --netns NAME  IFACE is in this network namespace (a name, or a path)\n"
+	"  -p, --port PORT   look at UDP from this port only (default: any)\n"
+	"  -j, --json        print what was attached as JSON\n"
+	"  -v, --verbose     show the messages of libbpf\n";
+
+/**
+ * struct target - what the programs go onto
+ * @iface: interface, in the current network namespace
+ * @pin: what is pinned for it
+ * @port: option
+ */
+struct target {
+	struct iface iface;
+	struct pin pin;
+	uint16_t port;
+};
+
+/* What an errno of attaching means here. */
+static const char *explain(const struct iface *iface, enum mode mode, int err)
+{
+	switch (err) {
+	case EOPNOTSUPP:
+		if (mode == MODE_XDP)
+			return ctl_format("its driver (%s) has no XDP; use --mode tc, or "
+					  "--mode xdp-generic for a test",
+					  *iface->driver ? iface->driver : "unknown");
+		break;
+	case EINVAL:
+	case ERANGE:
+		if (mode != MODE_TC && iface->mtu > 1500)
+			return ctl_format("at MTU %u its driver (%s) may not take programs, even "
+					  "such that understand packets in several buffers; lower "
+					  "the MTU, or use --mode tc; the kernel log may say more",
+					  iface->mtu, *iface->driver ? iface->driver : "unknown");
+		if (mode == MODE_TC)
+			return "the kernel may be older than 6.6, which brought tcx links; "
+			       "see: ebpfsctl doctor";
+		break;
+	case EBUSY:
+	case EEXIST:
+		return "another program came meanwhile, or an interface above this one (bond, "
+		       "bridge) has one; see: ip link, bpftool net";
+	case EPERM:
+		return "this needs root, or CAP_BPF and CAP_NET_ADMIN";
+	}
+	return "see the kernel log";
+}
+
+/* A link of the given program, pinned; its file descriptor or -1, said why. */
+static int attach_link(struct target *target, enum mode mode, int prog_fd)
+{
+	static const __u32 xdp_flags[MODES] = {
+		[MODE_XDP] = XDP_FLAGS_DRV_MODE,
+		[MODE_XDP_GENERIC] = XDP_FLAGS_SKB_MODE,
+	};
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = xdp_flags[mode]);
+	const struct iface *iface = &target->iface;
+	char path[96];
+	int fd;
+
+	/* In front of other programs: what they see of us is a packet less. */
+	if (mode == MODE_TC)
+		opts.flags = BPF_F_BEFORE;
+	fd = bpf_link_create(prog_fd, iface->index, mode == MODE_TC ? BPF_TCX_INGRESS : BPF_XDP,
+			     &opts);
+	if (fd < 0) {
+		ctl_error("cannot attach to %s in mode %s: %s: %s", iface->name, mode_names[mode],
+			  strerror(errno), explain(iface, mode, errno));
+		return -1;
+	}
+	snprintf(path, sizeof(path), "%s/%s", target->pin.dir, mode_names[mode]);
+	if (bpf_obj_pin(fd, path)) {
+		ctl_error("cannot pin the link as %s: %s", path, strerror(errno));
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Refuses to take the place of somebody else's program. */
+static bool xdp_is_free(const struct target *target, enum mode mode)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	const struct pinned_link *links = target->pin.links;
+	char name[PROGRAM_NAME];
+	__u32 id;
+
+	if (mode == MODE_TC)
+		return true;
+	if (bpf_xdp_query(target->iface.index, 0, &query)) {
+		ctl_debug("cannot ask for XDP programs on %s: %s", target->iface.name,
+			  strerror(errno));
+		return true;	/* attaching never replaces either */
+	}
+	id = query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
+	if (!id)
+		id = query.hw_prog_id ? query.hw_prog_id : query.prog_id;
+	if (!id || (links[MODE_XDP].fd >= 0 && links[MODE_XDP].prog_id == id) ||
+	    (links[MODE_XDP_GENERIC].fd >= 0 && links[MODE_XDP_GENERIC].prog_id == id))
+		return true;
+	ctl_error("%s has the XDP program %u (%s) of somebody else, which is left alone; use "
+		  "--mode tc, which works beside it, or remove it (bpftool net detach xdp dev %s, "
+		  "or by the tool that attached it), or let a dispatcher such as libxdp run both",
+		  target->iface.name, id, program_name(id, name), target->iface.name);
+	return false;
+}
+
+/* Native and generic XDP exclude each other: one goes, the other comes, or comes back. */
+static bool swap_xdp(struct target *target, enum mode old, enum mode mode, int prog_fd)
+{
+	int old_prog = bpf_prog_get_fd_by_id(target->pin.links[old].prog_id);
+	int fd;
+
+	if (!pin_detach(&target->pin, old))
+		return false;
+	fd = attach_link(target, mode, prog_fd);
+	if (fd < 0 && old_prog >= 0) {
+		fd = attach_link(target, old, old_prog);
+		if (fd >= 0)
+			ctl_error("%s is left as it was, in mode %s", target->iface.name,
+				  mode_names[old]);
+		return false;
+	}
+	if (old_prog >= 0)
+		close(old_prog);
+	return fd >= 0;
+}
+
+static bool attach(struct target *target, enum mode mode, struct steering *s)
+{
+	struct pin *pin = &target->pin;
+	struct pinned_link *same = &pin->links[mode];
+	char path[96];
+
+	if (mkdir(pin->dir, 0700) && errno != EEXIST) {
+		ctl_error("cannot make the directory %s: %s", pin->dir, strerror(errno));
+		return false;
+	}
+	/* The counters first: a link without them would count for nobody. */
+	snprintf(path, sizeof(path), "%s/stats", pin->dir);
+	if (!s->reused && unlink(path) && errno != ENOENT) {
+		ctl_error("cannot remove %s: %s", path, strerror(errno));
+		return false;
+	}
+	if (!s->reused && bpf_obj_pin(s->map_fd, path)) {
+		ctl_error("cannot pin the counters as %s: %s", path, strerror(errno));
+		return false;
+	}
+	if (same->fd >= 0) {
+		if (bpf_link_update(same->fd, s->prog_fd, NULL)) {
+			ctl_error("cannot replace the program on %s: %s: %s", target->iface.name,
+				  strerror(errno), explain(&target->iface, mode, errno));
+			return false;
+		}
+	} else if (mode == MODE_XDP && pin->links[MODE_XDP_GENERIC].fd >= 0) {
+		return swap_xdp(target, MODE_XDP_GENERIC, mode, s->prog_fd);
+	} else if (mode == MODE_XDP_GENERIC && pin->links[MODE_XDP].fd >= 0) {
+		return swap_xdp(target, MODE_XDP, mode, s->prog_fd);
+	} else if (attach_link(target, mode, s->prog_fd) < 0) {
+		return false;
+	}
+	for (enum mode other = 0; other < MODES; other++)
+		if (other != mode && !pin_detach(pin, other))
+			return false;
+	return true;
+}
+
+static void print_result(const struct target *target, enum mode mode, const struct steering *s)
+{
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
+
+	bpf_prog_get_info_by_fd(s->prog_fd, &info, &size);
+	if (ctl_json) {
+		struct json_object *out = json_object_new_object();
+
+		json_add_string(out, "interface", target->iface.name);
+		json_add_u64(out, "ifindex", target->iface.index);
+		json_add_u64(out, "netns", target->pin.netns);
+		json_add_string(out, "mode", mode_names[mode]);
+		json_add_u64(out, "program", info.id);
+		json_print(out);
+	} else {
+		printf("%s: steering in mode %s (program %u)\n", target->iface.name,
+		       mode_names[mode], info.id);
+	}
+}
+
+static int run(const struct command *cmd, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "mode", required_argument, NULL, 'm' },
+		{ "netns", required_argument, NULL, 'n' },
+		{ "port", required_argument, NULL, 'p' },
+		CTL_LONG
+	};
+	enum mode mode = MODE_TC;
+	struct target target = {};
+	struct steering s;
+	char *end;
+	int opt, status;
+
+	while ((opt = getopt_long(argc, argv, "m:n:p:" CTL_SHORT, options, NULL)) >= 0) {
+		unsigned long port;
+
+		switch (opt) {
+		case 'm':
+			mode = mode_find(optarg);
+			if (mode == MODES)
+				return ctl_usage(cmd, "unknown mode '%s': tc, xdp or xdp-generic",
+						 optarg);
+			break;
+		case 'n':
+			if (!netns_enter(optarg))
+				return EXIT_FAILURE;
+			break;
+		case 'p':
+			port = strtoul(optarg, &end, 10);
+			if (*end || end == optarg || port > UINT16_MAX)
+				return ctl_usage(cmd, "'%s' is not a port from 0 to 65535", optarg);
+			target.port = port;
+			break;
+		default:
+			status = ctl_option(cmd, opt);
+			if (status >= 0)
+				return status;
+		}
+	}
+	if (argc - optind != 1)
+		return ctl_usage(cmd, "expected one interface");
+	if (!iface_get(argv[optind], &target.iface))
+		return EXIT_FAILURE;
+	if (target.iface.type != ARPHRD_ETHER && target.iface.type != ARPHRD_LOOPBACK) {
+		ctl_error("%s has no Ethernet heads (type %u): its packets cannot be steered, and "
+			  "arrive by the plain way", target.iface.name, target.iface.type);
+		return EXIT_FAILURE;
+	}
+	if (!pins_lock())
+		return EXIT_FAILURE;
+	pin_open(&target.pin, netns_current(), target.iface.index);
+	/* Left over from an interface, or a whole namespace, that had these numbers. */
+	for (enum mode m = 0; m < MODES; m++)
+		if (target.pin.links[m].fd >= 0 && !target.pin.links[m].ifindex &&
+		    !pin_detach(&target.pin, m))
+			return EXIT_FAILURE;
+	if (!xdp_is_free(&target, mode) ||
+	    !steering_load(&s, mode, target.port,
+			   pin_mode(&target.pin) < MODES ? target.pin.map_fd : -1))
+		return EXIT_FAILURE;
+	if (!attach(&target, mode, &s)) {
+		/* Nothing of ours on it: leave no empty directory. */
+		if (pin_mode(&target.pin) == MODES)
+			pin_remove(&target.pin);
+		return EXIT_FAILURE;
+	}
+	print_result(&target, mode, &s);
+	return EXIT_SUCCESS;
+}
+
+const struct command cmd_attach = {
+	.name = "attach",
+	.summary = "put the steering program on an interface",
+	.help = help,
+	.run = run,
+};

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pinned links and counters; see pins.h.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <bpf/bpf.h>
+
+#include "ebpfsctl/ctl.h"
+#include "ebpfsctl/pins.h"
+
+const char *const mode_names[MODES] = {
+	[MODE_TC] = "tc",
+	[MODE_XDP] = "xdp",
+	[MODE_XDP_GENERIC] = "xdp-generic",
+};
+
+const char *const verdict_names[EBPFS_STEER_VERDICTS] = {
+	[EBPFS_STEER_FILLED] = "filled",
+	[EBPFS_STEER_USELESS] = "useless",
+	[EBPFS_STEER_CORRUPT] = "corrupt",
+	[EBPFS_STEER_PASS_OTHER] = "pass_other",
+	[EBPFS_STEER_PASS_TYPE] = "pass_type",
+	[EBPFS_STEER_PASS_SESSION] = "pass_session",
+	[EBPFS_STEER_PASS_MALFORMED] = "pass_malformed",
+	[EBPFS_STEER_PASS_BUSY] = "pass_busy",
+};
+
+enum mode mode_find(const char *name)
+{
+	enum mode mode;
+
+	for (mode = 0; mode < MODES; mode++)
+		if (!strcmp(name, mode_names[mode]))
+			break;
+	return mode;
+}
+
+bool pins_available(bool complain)
+{
+	struct statfs fs;
+
+	if (!statfs(BPFFS_DIR, &fs) && fs.f_type == BPF_FS_MAGIC)
+		return true;
+	if (complain)
+		ctl_error("no BPF filesystem on " BPFFS_DIR ", where links are kept; run: "
+			  "mount -t bpf bpf " BPFFS_DIR " (\"ip netns exec\" hides it: use "
+			  "--netns NAME instead)");
+	return false;
+}
+
+bool pins_lock(void)
+{
+	int fd;
+
+	if (!pins_available(true))
+		return false;
+	if (mkdir(PINS_DIR, 0700) && errno != EEXIST) {
+		ctl_error("cannot make the directory " PINS_DIR ": %s%s", strerror(errno),
+			  geteuid() ? "; this needs root" : "");
+		return false;
+	}
+	fd = open(PINS_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX)) {
+		ctl_error("cannot lock the directory " PINS_DIR ": %s%s", strerror(errno),
+			  geteuid() ? "; this needs root" : "");
+		return false;
+	}
+	return true;	/* the lock goes with the process */
+}
+
+static void open_link(const char *path, struct pinned_link *link)
+{
+	struct bpf_link_info info = {};
+	__u32 size = sizeof(info);
+
+	link->fd = bpf_obj_get(path);
+	if (link->fd < 0)
+		return;
+	if (bpf_link_get_info_by_fd(link->fd, &info, &size)) {
+		ctl_debug("cannot read the link %s: %s", path, strerror(errno));
+		close(link->fd);
+		link->fd = -1;
+		return;
+	}
+	link->prog_id = info.prog_id;
+	if (info.type == BPF_LINK_TYPE_XDP)
+		link->ifindex = info.xdp.ifindex;
+	else if (info.type == BPF_LINK_TYPE_TCX)
+		link->ifindex = info.tcx.ifindex;
+}
+
+static void pin_path(const struct pin *pin, const char *name, char *path, size_t size)
+{
+	snprintf(path, size, "%s/%s", pin->dir, name);
+}
+
+void pin_open(struct pin *pin, uint64_t netns, uint32_t ifindex)
+{
+	char path[96];
+
+	memset(pin, 0, sizeof(*pin));
+	pin->netns = netns;
+	pin->ifindex = ifindex;
+	snprintf(pin->dir, sizeof(pin->dir), PINS_DIR "/%" PRIu64 "-%" PRIu32, netns, ifindex);
+	for (enum mode mode = 0; mode < MODES; mode++) {
+		pin_path(pin, mode_names[mode], path, sizeof(path));
+		open_link(path, &pin->links[mode]);
+	}
+	pin_path(pin, "stats", path, sizeof(path));
+	pin->map_fd = bpf_obj_get(path);
+}
+
+void pin_close(struct pin *pin)
+{
+	for (enum mode mode = 0; mode < MODES; mode++)
+		if (pin->links[mode].fd >= 0)
+			close(pin->links[mode].fd);
+	if (pin->map_fd >= 0)
+		close(pin->map_fd);
+}
+
+enum mode pin_mode(const struct pin *pin)
+{
+	enum mode mode;
+
+	for (mode = 0; mode < MODES; mode++)
+		if (pin->links[mode].fd >= 0)
+			break;
+	return mode;
+}
+
+bool pin_detach(struct pin *pin, enum mode mode)
+{
+	struct pinned_link *link = &pin->links[mode];
+	char path[96];
+
+	if (link->fd < 0)
+		return true;
+	/*
+	 * Removing the pin would do, some time later; detaching is done when
+	 * the call returns. An interface that is gone took its link along.
+	 */
+	if (link->ifindex && bpf_link_detach(link->fd) && errno != ENOLINK) {
+		ctl_error("cannot detach the %s program of interface %u: %s", mode_names[mode],
+			  pin->ifindex, strerror(errno));
+		return false;
+	}
+	pin_path(pin, mode_names[mode], path, sizeof(path));
+	if (unlink(path) && errno != ENOENT) {
+		ctl_error("cannot remove %s: %s", path, strerror(errno));
+		return false;
+	}
+	close(link->fd);
+	link->fd = -1;
+	return true;
+}
+
+bool pin_remove(struct pin *pin)
+{
+	char path[96];
+
+	for (enum mode mode = 0; mode < MODES; mode++)
+		if (!pin_detach(pin, mode))
+			return false;
+	if (pin->map_fd >= 0)
+		close(pin->map_fd);
+	pin->map_fd = -1;
+	pin_path(pin, "stats", path, sizeof(path));
+	if (unlink(path) && errno != ENOENT) {
+		ctl_error("cannot remove %s: %s", path, strerror(errno));
+		return false;
+	}
+	if (rmdir(pin->dir) && errno != ENOENT) {
+		ctl_error("cannot remove %s: %s", pin->dir, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+static int compare_pins(const void *left, const void *right)
+{
+	const struct pin *a = left, *b = right;
+
+	if (a->netns != b->netns)
+		return a->netns < b->netns ? -1 : 1;
+	return (a->ifindex > b->ifindex) - (a->ifindex < b->ifindex);
+}
+
+struct pin *pins_list(size_t *count)
+{
+	struct pin *pins = NULL;
+	struct dirent *entry;
+	DIR *dir;
+
+	*count = 0;
+	dir = opendir(PINS_DIR);
+	if (!dir)
+		return NULL;
+	while ((entry = readdir(dir))) {
+		uint64_t netns;
+		uint32_t ifindex;
+		int end = 0;
+
+		if (sscanf(entry->d_name, "%" SCNu64 "-%" SCNu32 "%n", &netns, &ifindex, &end) != 2 ||
+		    entry->d_name[end])
+			continue;
+		pins = ctl_grow(pins, *count, sizeof(*pins));
+		pin_open(&pins[(*count)++], netns, ifindex);
+	}
+	closedir(dir);
+	if (*count)
+		qsort(pins, *count, sizeof(*pins), compare_pins);
+	return pins;
+}
+
+bool counters_map(const struct pin *pin, struct counters *counters)
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+	size_t page = sysconf(_SC_PAGESIZE), bytes;
+	void *rows;
+
+	memset(counters, 0, sizeof(*counters));
+	if (pin->map_fd < 0 || bpf_map_get_info_by_fd(pin->map_fd, &info, &size))
+		return false;
+	if (info.value_size != sizeof(*counters->rows)) {
+		ctl_debug("the counters of interface %u are of another version", pin->ifindex);
+		return false;
+	}
+	bytes = (size_t)info.max_entries * info.value_size;
+	bytes = (bytes + page - 1) / page * page;
+	rows = mmap(NULL, bytes, PROT_READ, MAP_SHARED, pin->map_fd, 0);
+	if (rows == MAP_FAILED) {
+		ctl_debug("cannot map the counters of interface %u: %s", pin->ifindex,
+			  strerror(errno));
+		return false;
+	}
+	counters->rows = rows;
+	counters->cpus = info.max_entries;
+	return true;
+}
+
+void counters_sum(const struct counters *counters, struct ebpfs_steer_row *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (size_t cpu = 0; cpu < counters->cpus; cpu++) {
+		/* The kernel writes meanwhile: every word is read once. */
+		const volatile struct ebpfs_steer_row *row = &counters->rows[cpu];
+
+		for (int i = 0; i < EBPFS_STEER_VERDICTS; i++)
+			sum->packets[i] += row->packets[i];
+		sum->bytes += row->bytes;
+		sum->errors += row->errors;
+	}
+}
