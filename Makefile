@@ -67,7 +67,7 @@ selftests: userspace
 	$(if $(wildcard selftests/Makefile),$(MAKE) -C selftests all)
 
 check:
-	$(if $(EBPFS_IN_ROOT),,scripts/vm --) selftests/run.sh
+	selftests/run.sh
 
 demo:
 	scripts/demo
