@@ -173,7 +173,11 @@ bool mount_source_resolve(const char *source, char **numeric)
 	const char *export = strstr(source, ":/"), *at = source;
 	char *out = ctl_strdup(""), *longer;
 
-	if (!export || export == source) {
+	if (export == source) {
+		ctl_error("source '%s' names no server: expected HOST[:PORT]:/EXPORT", source);
+		return false;
+	}
+	if (!export) {
 		ctl_error("source '%s' is not HOST[:PORT][,HOST[:PORT]]...:/EXPORT; an IPv6 "
 			  "address stands in [brackets]", source);
 		return false;

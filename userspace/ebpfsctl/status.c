@@ -143,7 +143,7 @@ struct json_object *node_json(const struct nl_node *node)
 	char text[EBPFS_ADDR_TEXT];
 	double share = nl_steered_share(&node->stats);
 
-	json_add_u64(out, "number", node->number);
+	json_add_u64(out, "node", node->number);
 	json_add_string(out, "address", ebpfs_addr_format(&node->addr, true, text));
 	json_add_string(out, "state", nl_state_name(node->state));
 	snprintf(text, sizeof(text), "%016" PRIx64, node->session);
@@ -195,7 +195,7 @@ struct json_object *mount_json(const struct nl_mount *mount)
 	double share = nl_steered_share(&mount->stats);
 
 	snprintf(device, sizeof(device), "%u:%u", mount->major, mount->minor);
-	json_add_u64(out, "number", mount->number);
+	json_add_u64(out, "mount", mount->number);
 	json_add_string(out, "mount_point", point);
 	json_add_string(out, "device", device);
 	json_add_string(out, "source", mount->source);
