@@ -67,7 +67,6 @@ check "a deleted file has no name" test ! -e "$mnt/gone"
 stale=''
 for ((i = 0; i < 40; i++)); do
 	drop_caches
-	echo 1 > /proc/self/oom_score_adj
 	if ! dd bs=64K skip=1 count=1 iflag=fullblock status=none \
 	     < "/proc/self/fd/$held" > "$tmp/rest" 2> "$tmp/err"; then
 		stale=$(< "$tmp/err")

@@ -46,7 +46,9 @@ one_attack() {
 	for ((i = 0; i < 12; i++)); do
 		randread -w pread,mmap -s $i -t 2 -n 60 "$srv/file" "$mnt/file" > "$tmp/read" 2>&1 ||
 			wrong=$(< "$tmp/read")
-		[ -z "$wrong" ] && ! zombie $forger || break
+		if [ -n "$wrong" ] || zombie $forger; then
+			break
+		fi
 		drop_caches
 	done
 	check "$attack: every byte is right" test -z "$wrong" || note "$wrong"

@@ -55,7 +55,7 @@ refuse "attach to no interface" nothing "${client[@]}" ebpfsctl attach nothing
 refuse "attach in no mode" mode "${client[@]}" ebpfsctl attach s1 --mode sideways
 check "attach without a mode" "${client[@]}" ebpfsctl attach s1
 check "which is tc, as status tells" test \
-	"$("${client[@]}" ebpfsctl -j status | jq -r '[.. | .mode? // empty] | first')" = tc
+	"$("${client[@]}" ebpfsctl -j status | jq -r '.interfaces[0].mode')" = tc
 refuse "rmmod while a program is attached" "in use" rmmod ebpfs
 lab steer off
 
