@@ -16,6 +16,8 @@
 #include <bpf/bpf_helpers.h>
 #include <ebpfs/steer.h>
 
+_Static_assert(!(EBPFS_STEER_VERDICTS & (EBPFS_STEER_VERDICTS - 1)), "used as a mask");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -35,14 +37,22 @@ static __always_inline bool ebpfs_count(int verdict, __u32 bytes)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct ebpfs_steer_row *row = bpf_map_lookup_elem(&ebpfs_stats, &cpu);
-	/* Unsigned, so that one comparison bounds the index for the verifier. */
 	__u32 index = verdict;
 
+	_Static_assert((EBPFS_STEER_VERDICTS & (EBPFS_STEER_VERDICTS - 1)) == 0,
+		       "the index is masked");
 	if (row) {
-		if (index < EBPFS_STEER_VERDICTS)
-			row->packets[index]++;
-		else
+		if (index < EBPFS_STEER_VERDICTS) {
+			/* The compiler may not use the comparison to drop the mask:
+			 * the verifier believes the mask only.
+			 */
+			__u32 i = index;
+
+			asm volatile("" : "+r"(i));
+			row->packets[i & (EBPFS_STEER_VERDICTS - 1)]++;
+		} else {
 			row->errors++;
+		}
 		row->bytes += bytes;
 	}
 	return index <= EBPFS_STEER_CORRUPT;
