@@ -157,7 +157,7 @@ static void ebpfs_node_timer(struct timer_list *timer)
 		lost = ebpfs_health_silence(&node->health, silence, now);
 	if (lost)
 		clear_bit(node->index, &mnt->nodes_up);
-	if (!node->silent && silence > mnt->timeo) {
+	if (!node->silent && node->health.state != EBPFS_NODE_UP && silence > mnt->timeo) {
 		node->silent = true;
 		tell = true;
 	}
@@ -190,8 +190,8 @@ static void ebpfs_node_timer(struct timer_list *timer)
 	rcu_read_unlock();
 }
 
-/* The node answers again. node->lock held. */
-static void ebpfs_node_back(struct ebpfs_node *node)
+/* The node answers (again). node->lock held. */
+void ebpfs_node_back(struct ebpfs_node *node)
 {
 	set_bit(node->index, &node->mnt->nodes_up);
 	if (node->silent)
@@ -267,6 +267,18 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 		ebpfs_stat_inc(ebpfs_global_stats, drop_malformed);
 		break;
 	}
+}
+
+/* Calls that wait at nodes that are not UP could move now. */
+static void ebpfs_kick_waiting(struct ebpfs_mount *mnt)
+{
+	struct ebpfs_node *node;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(node, &mnt->nodes, link)
+		if (!test_bit(node->index, &mnt->nodes_up))
+			ebpfs_node_kick(node);
+	rcu_read_unlock();
 }
 
 /* A new attempt: fresh identity and nonce. Work. */
@@ -399,6 +411,7 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 	WRITE_ONCE(node->error, 0);
 	wake_up_all(&mnt->wait);
 	ebpfs_dispatch(node);
+	ebpfs_kick_waiting(mnt);
 }
 
 /* A handshake message has come in. Work. */

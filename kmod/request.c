@@ -292,7 +292,7 @@ void ebpfs_req_leave_slot(struct ebpfs_session *session, struct ebpfs_req *req,
 	WRITE_ONCE(req->state, res || err ? EBPFS_REQ_DONE : EBPFS_REQ_TRANSIT);
 	if (unlikely(node->health.state != EBPFS_NODE_UP) &&
 	    session == rcu_access_pointer(node->session) && ebpfs_health_heard(&node->health))
-		set_bit(node->index, &node->mnt->nodes_up);
+		ebpfs_node_back(node);
 	more = !list_empty(&node->queue);
 	spin_unlock_bh(&node->lock);
 
