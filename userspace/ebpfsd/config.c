@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ebpfsd.conf(5) and the options that say the same.
+ *
+ * A parser of lines, written so that a file with ten mistakes tells ten
+ * mistakes: a bad line is logged, counted and left out. Runs in one thread
+ * before anything is opened.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "log.h"
+
+/* A mistake in the configuration: where, and what is to be done. */
+#define mistake(c, where, fmt, ...)						\
+	do {									\
+		log_error("%s: " fmt, where __VA_OPT__(,) __VA_ARGS__);		\
+		(c)->mistakes++;						\
+	} while (0)
+
+static char *copy(const char *s)
+{
+	char *p = strdup(s);
+
+	if (!p) {
+		log_error("no memory for the configuration");
+		exit(1);
+	}
+	return p;
+}
+
+static void set_string(char **to, const char *s)
+{
+	free(*to);
+	*to = copy(s);
+}
+
+void config_init(struct config *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->sessions_max = CONFIG_SESSIONS;
+	c->reply_cache = CONFIG_REPLY_CACHE;
+	c->clients = copy(CONFIG_CLIENTS);
+	c->state_dir = copy(CONFIG_STATE_DIR);
+}
+
+void config_free(struct config *c)
+{
+	config_forget_exports(c);
+	free(c->clients);
+	free(c->state_dir);
+	memset(c, 0, sizeof(*c));
+}
+
+void config_forget_listens(struct config *c)
+{
+	c->nlistens = 0;
+}
+
+void config_forget_exports(struct config *c)
+{
+	while (c->nexports) {
+		struct config_export *e = &c->exports[--c->nexports];
+
+		free(e->path);
+		free(e->clients);
+		free(e->where);
+	}
+}
+
+/* A number with an optional suffix K, M or G; false if it is none or out of range. */
+static bool parse_number(const char *s, u64 min, u64 max, u64 *out)
+{
+	unsigned long long n;
+	unsigned int shift = 0;
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return false;
+	errno = 0;
+	n = strtoull(s, &end, 10);
+	if (errno)
+		return false;
+	switch (*end) {
+	case 'G': case 'g':
+		shift += 10;
+		/* fall through */
+	case 'M': case 'm':
+		shift += 10;
+		/* fall through */
+	case 'K': case 'k':
+		shift += 10;
+		end++;
+	}
+	if (*end || n > max >> shift || n << shift < min)
+		return false;
+	*out = n << shift;
+	return true;
+}
+
+void config_add_listen(struct config *c, const char *arg, const char *where)
+{
+	char host[EBPFS_HOST_TEXT];
+	union ebpfs_sockaddr addr;
+	const char *error;
+	unsigned int i;
+	u16 port;
+
+	error = ebpfs_addr_split(arg, strlen(arg), host, &port);
+	if (!error)
+		error = ebpfs_addr_resolve(host, port ? port : EBPFS_PORT, true, &addr);
+	if (error) {
+		mistake(c, where, "\"%s\": %s (write a numeric address: 192.0.2.1, "
+			"192.0.2.1:%d, [2001:db8::1] or [2001:db8::1]:%d)", arg, error,
+			EBPFS_PORT, EBPFS_PORT);
+		return;
+	}
+	for (i = 0; i < c->nlistens; i++) {
+		if (!memcmp(&c->listens[i], &addr, sizeof(addr))) {
+			mistake(c, where, "listen address %s is there twice", arg);
+			return;
+		}
+	}
+	if (c->nlistens == CONFIG_LISTENS_MAX)
+		mistake(c, where, "more than %d listen addresses", CONFIG_LISTENS_MAX);
+	else
+		c->listens[c->nlistens++] = addr;
+}
+
+void config_set_threads(struct config *c, const char *arg, const char *where)
+{
+	u64 n;
+
+	if (parse_number(arg, 1, CONFIG_THREADS_MAX, &n))
+		c->threads = (unsigned int)n;
+	else
+		mistake(c, where, "threads \"%s\" is not a number from 1 to %d", arg,
+			CONFIG_THREADS_MAX);
+}
+
+/* A new export, or NULL if its name cannot be. */
+static struct config_export *new_export(struct config *c, const char *name, const char *where)
+{
+	struct config_export *e;
+	const char *p;
+	unsigned int i;
+
+	if (name[0] != '/' || strlen(name) >= EBPFS_EXPORT_MAX) {
+		mistake(c, where, "export name \"%s\" must begin with / and have at most %d bytes",
+			name, EBPFS_EXPORT_MAX - 1);
+		return NULL;
+	}
+	for (p = name; *p; p++) {
+		if (!isgraph((unsigned char)*p) || *p == ']') {
+			mistake(c, where, "export name \"%s\" must have printable ASCII only, "
+				"no space and no ]", name);
+			return NULL;
+		}
+	}
+	for (i = 0; i < c->nexports; i++) {
+		if (!strcmp(c->exports[i].name, name)) {
+			mistake(c, where, "export %s is there already, at %s", name,
+				c->exports[i].where);
+			return NULL;
+		}
+	}
+	if (c->nexports == CONFIG_EXPORTS_MAX) {
+		mistake(c, where, "more than %d exports", CONFIG_EXPORTS_MAX);
+		return NULL;
+	}
+	e = &c->exports[c->nexports++];
+	memset(e, 0, sizeof(*e));
+	strcpy(e->name, name);
+	e->where = copy(where);
+	return e;
+}
+
+void config_set_path(struct config *c, char **to, const char *path, const char *where)
+{
+	if (path[0] != '/')
+		mistake(c, where, "\"%s\" must be an absolute path", path);
+	else
+		set_string(to, path);
+}
+
+void config_add_export(struct config *c, const char *arg)
+{
+	const char *equal = strchr(arg, '=');
+	struct config_export *e;
+	char where[64 + EBPFS_EXPORT_MAX];
+	char *name;
+
+	if (!equal) {
+		mistake(c, "-e", "\"%s\": write -e /NAME=PATH", arg);
+		return;
+	}
+	name = copy(arg);
+	name[equal - arg] = '\0';
+	snprintf(where, sizeof(where), "-e %.*s", EBPFS_EXPORT_MAX, name);
+	e = new_export(c, name, where);
+	if (e) {
+		e->clients = copy("*");
+		config_set_path(c, &e->path, equal + 1, where);
+	}
+	free(name);
+}
+
+bool config_client_name_ok(const char *name)
+{
+	size_t len = strlen(name), i;
+
+	if (!len || len >= EBPFS_CLIENT_MAX)
+		return false;
+	for (i = 0; i < len; i++)
+		if (!isgraph((unsigned char)name[i]) || name[i] == '*' || name[i] == '#')
+			return false;
+	return true;
+}
+
+bool config_client_listed(const char *list, const char *name)
+{
+	size_t want = strlen(name);
+
+	while (*list) {
+		size_t len = strcspn(list, " ");
+
+		if ((len == 1 && *list == '*') || (len == want && !memcmp(list, name, len)))
+			return true;
+		list += len;
+		list += strspn(list, " ");
+	}
+	return false;
+}
+
+/* "a  b\tc" to "a b c", each checked. */
+static void set_clients(struct config *c, struct config_export *e, char *value, const char *where)
+{
+	char *list = copy(value);
+	char *save, *name;
+	size_t len = 0;
+
+	list[0] = '\0';
+	for (name = strtok_r(value, " \t", &save); name; name = strtok_r(NULL, " \t", &save)) {
+		if (strcmp(name, "*") && !config_client_name_ok(name)) {
+			mistake(c, where, "\"%s\" is no client name: 1 to %d printable bytes "
+				"without space, * and #", name, EBPFS_CLIENT_MAX - 1);
+			continue;
+		}
+		len += sprintf(list + len, "%s%s", len ? " " : "", name);
+	}
+	free(e->clients);
+	e->clients = list;
+}
+
+static void set_global(struct config *c, const char *key, char *value, const char *where)
+{
+	char *save, *addr;
+	u64 n;
+
+	if (!strcmp(key, "listen")) {
+		for (addr = strtok_r(value, " \t", &save); addr; addr = strtok_r(NULL, " \t", &save))
+			config_add_listen(c, addr, where);
+	} else if (!strcmp(key, "threads")) {
+		config_set_threads(c, value, where);
+	} else if (!strcmp(key, "clients")) {
+		config_set_path(c, &c->clients, value, where);
+	} else if (!strcmp(key, "state-dir")) {
+		config_set_path(c, &c->state_dir, value, where);
+	} else if (!strcmp(key, "sessions-max")) {
+		if (parse_number(value, 1, CONFIG_SESSIONS_MAX, &n))
+			c->sessions_max = (unsigned int)n;
+		else
+			mistake(c, where, "sessions-max \"%s\" is not a number from 1 to %d", value,
+				CONFIG_SESSIONS_MAX);
+	} else if (!strcmp(key, "reply-cache")) {
+		if (parse_number(value, CONFIG_REPLY_CACHE_MIN, 1ull << 40, &n))
+			c->reply_cache = n;
+		else
+			mistake(c, where, "reply-cache \"%s\" is not a number of bytes from %lluM "
+				"to 1024G", value, CONFIG_REPLY_CACHE_MIN >> 20);
+	} else {
+		mistake(c, where, "unknown key \"%s\": here listen, threads, clients, state-dir, "
+			"sessions-max and reply-cache are known", key);
+	}
+}
+
+static void set_export(struct config *c, struct config_export *e, const char *key, char *value,
+		       const char *where)
+{
+	if (!strcmp(key, "path"))
+		config_set_path(c, &e->path, value, where);
+	else if (!strcmp(key, "clients"))
+		set_clients(c, e, value, where);
+	else
+		mistake(c, where, "unknown key \"%s\": in an export path and clients are known "
+			"(global keys stand before the first export)", key);
+}
+
+static char *trim(char *s)
+{
+	char *end;
+
+	s += strspn(s, " \t\r\n");
+	end = s + strlen(s);
+	while (end > s && strchr(" \t\r\n", end[-1]))
+		*--end = '\0';
+	return s;
+}
+
+void config_read(struct config *c, const char *path, bool must_exist)
+{
+	struct config_export scrap;	/* takes the keys of an export that was refused */
+	struct config_export *e = NULL;
+	char where[4096];
+	char *line = NULL;
+	unsigned int number = 0;
+	size_t size = 0;
+	FILE *f = fopen(path, "re");
+
+	if (!f) {
+		if (errno != ENOENT || must_exist)
+			mistake(c, path, "cannot be read: %m");
+		return;
+	}
+	memset(&scrap, 0, sizeof(scrap));
+	while (getline(&line, &size, f) >= 0) {
+		char *s = trim(line), *value;
+
+		snprintf(where, sizeof(where), "%s:%u", path, ++number);
+		if (!*s || *s == '#')
+			continue;
+		if (*s == '[') {
+			char *close = strchr(s, ']');
+
+			if (close && !close[1] && !strncmp(s, "[export", 7) && isblank(s[7])) {
+				*close = '\0';
+				e = new_export(c, trim(s + 7), where);
+			} else {
+				mistake(c, where, "\"%s\": a section is [export /NAME]", s);
+				e = NULL;
+			}
+			if (!e)
+				e = &scrap;
+			continue;
+		}
+		value = strchr(s, '=');
+		if (!value) {
+			mistake(c, where, "\"%s\" is neither key = value nor [export /NAME]", s);
+			continue;
+		}
+		*value++ = '\0';
+		s = trim(s);
+		value = trim(value);
+		if (!*value)
+			mistake(c, where, "%s has no value", s);
+		else if (e)
+			set_export(c, e, s, value, where);
+		else
+			set_global(c, s, value, where);
+	}
+	if (ferror(f))
+		mistake(c, path, "cannot be read: %m");
+	fclose(f);
+	free(line);
+	free(scrap.path);
+	free(scrap.clients);
+}
+
+void config_finish(struct config *c)
+{
+	unsigned int i;
+
+	if (!c->nexports && !c->mistakes)
+		mistake(c, "configuration", "nothing is exported: write [export /NAME] with a path "
+			"into %s, or use -e /NAME=PATH", CONFIG_FILE);
+	for (i = 0; i < c->nexports; i++) {
+		struct config_export *e = &c->exports[i];
+
+		if (!e->path)
+			mistake(c, e->where, "export %s has no path", e->name);
+		if (!e->clients)
+			mistake(c, e->where, "export %s says no clients: list their names, or * "
+				"for every name in the clients file", e->name);
+	}
+	if (!c->threads) {
+		long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+		c->threads = cpus < 1 ? 1 : cpus > 16 ? 16 : (unsigned int)cpus;
+	}
+	if (!c->nlistens) {
+		/* Two sockets, not one for both families: IPv4 then takes IPv4's short way. */
+		c->listens_default = true;
+		config_add_listen(c, "0.0.0.0", "default");
+		config_add_listen(c, "[::]", "default");
+	}
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the administrator wants: ebpfsd.conf(5) and the command line, checked
+ * as far as that goes without opening exports or sockets. Filled once at
+ * start by one thread, read-only afterwards.
+ */
+#ifndef EBPFSD_CONFIG_H
+#define EBPFSD_CONFIG_H
+
+#include "core/platform.h"
+#include "lib/addr.h"
+
+#define CONFIG_FILE		"/etc/ebpfs/ebpfsd.conf"
+#define CONFIG_CLIENTS		"/etc/ebpfs/clients"
+#define CONFIG_STATE_DIR	"/var/lib/ebpfs"
+
+#define CONFIG_LISTENS_MAX	16
+#define CONFIG_EXPORTS_MAX	256
+#define CONFIG_THREADS_MAX	64
+#define CONFIG_SESSIONS		1024	/* default of sessions-max */
+#define CONFIG_SESSIONS_MAX	65536
+#define CONFIG_REPLY_CACHE	(128ull << 20)	/* bytes, default of reply-cache */
+#define CONFIG_REPLY_CACHE_MIN	(1ull << 20)
+
+/**
+ * struct config_export - an export as it was written down
+ * @name: begins with '/', at most EBPFS_EXPORT_MAX - 1 bytes
+ * @path: directory, absolute
+ * @clients: names that may use it, space separated; "*" for all
+ * @where: "file:line" or the option, for messages
+ */
+struct config_export {
+	char name[EBPFS_EXPORT_MAX];
+	char *path;
+	char *clients;
+	char *where;
+};
+
+/**
+ * struct config - everything that can be configured
+ * @listens: addresses
+ * @nlistens: how many; never 0 after config_finish()
+ * @listens_default: nobody asked for them, so one that cannot be had may be left out
+ * @exports: directories
+ * @nexports: how many
+ * @threads: workers; never 0 after config_finish()
+ * @sessions_max: sessions at a time
+ * @reply_cache: bytes of replies kept
+ * @clients: path of the clients file
+ * @state_dir: path of the directory with handle.key
+ * @mistakes: found so far; each was logged with its place
+ */
+struct config {
+	union ebpfs_sockaddr listens[CONFIG_LISTENS_MAX];
+	unsigned int nlistens;
+	bool listens_default;
+	struct config_export exports[CONFIG_EXPORTS_MAX];
+	unsigned int nexports;
+	unsigned int threads;
+	unsigned int sessions_max;
+	u64 reply_cache;
+	char *clients;
+	char *state_dir;
+	unsigned int mistakes;
+};
+
+/* Defaults. */
+void config_init(struct config *c);
+
+/**
+ * config_read() - take a configuration file in
+ * @c: configuration
+ * @path: file
+ * @must_exist: it is a mistake if the file does not exist
+ *
+ * Goes on after a mistake, so that all of them are told at once.
+ */
+void config_read(struct config *c, const char *path, bool must_exist);
+
+/* Options of the command line; @arg as given. The first -l and -e replace what
+ * the file says, so call config_forget_*() before. */
+void config_add_listen(struct config *c, const char *arg, const char *where);
+void config_add_export(struct config *c, const char *arg);
+void config_set_threads(struct config *c, const char *arg, const char *where);
+/* @to: &clients or &state_dir */
+void config_set_path(struct config *c, char **to, const char *path, const char *where);
+void config_forget_listens(struct config *c);
+void config_forget_exports(struct config *c);
+
+/* Fill in what nobody said, and check what can only be checked at the end. */
+void config_finish(struct config *c);
+
+/* May a client of this name use an export with this list? */
+bool config_client_listed(const char *list, const char *name);
+
+/* Is @name what a client may be called: 1 to EBPFS_CLIENT_MAX - 1 printable
+ * bytes without space, '*' and '#'? */
+bool config_client_name_ok(const char *name);
+
+void config_free(struct config *c);
+
+#endif /* EBPFSD_CONFIG_H */

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The directories that are served, opened, and the key of their file handles.
+ *
+ * Each export is reached through a private clone of the mount it lies on
+ * (open_tree(2)): without the mounts beneath it, so that no request reaches
+ * them (what they hide is shown), read-only, and unaffected by later mounts
+ * and unmounts. Opened at start by one thread with all capabilities,
+ * read-only afterwards.
+ */
+#ifndef EBPFSD_EXPORT_H
+#define EBPFSD_EXPORT_H
+
+#include "config.h"
+#include "core/platform.h"
+
+/**
+ * struct export - one served directory
+ * @name: as clients ask for it
+ * @id: hash of @name, first thing in its handles; unique here
+ * @root: descriptor of the directory on the private clone, O_RDONLY
+ * @dev_major: of the filesystem; nothing else is shown
+ * @dev_minor: likewise
+ * @root_ino: of the directory
+ * @root_fh: its handle
+ * @root_fh_len: its bytes
+ * @local: what is in memory is known to be valid there: attributes and names do
+ *	not wait for another machine
+ * @clients: list of names, as in struct config_export
+ */
+struct export {
+	char name[EBPFS_EXPORT_MAX];
+	u32 id;
+	bool local;
+	int root;
+	u32 dev_major;
+	u32 dev_minor;
+	u64 root_ino;
+	u8 root_fh[EBPFS_FH_MAX];
+	u16 root_fh_len;
+	const char *clients;
+};
+
+/**
+ * struct exports - all of them
+ * @list: @count entries
+ * @count: how many
+ * @handle_key: of the handles' MACs
+ */
+struct exports {
+	struct export *list;
+	unsigned int count;
+	u8 handle_key[EBPFS_SECRET_LEN];
+};
+
+/**
+ * exports_open() - open what is configured
+ * @e: to be filled
+ * @c: configuration without mistakes; must outlive @e
+ * @check_only: look, but change nothing: handle.key is not made, and what
+ *	only the daemon's privileges show is not tried
+ *
+ * Every failure is logged. Return: number of mistakes.
+ */
+unsigned int exports_open(struct exports *e, const struct config *c, bool check_only);
+void exports_close(struct exports *e);
+
+/* By name, NULL if there is none. */
+const struct export *exports_find(const struct exports *e, const char *name);
+
+#endif /* EBPFSD_EXPORT_H */

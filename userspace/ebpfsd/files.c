@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The cache of open files. See files.h for what it promises and its locking.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "export.h"
+#include "files.h"
+#include "handle.h"
+#include "stats.h"
+
+#define HINT_LIFE	10	/* seconds, below 2^15 */
+
+int files_init(struct files *files, const u8 *key, u32 most)
+{
+	u32 buckets = 1;
+	unsigned int i;
+
+	memset(files, 0, sizeof(*files));
+	files->key = key;
+	files->per_shard = most / FILES_SHARDS ? most / FILES_SHARDS : 1;
+	while (buckets < files->per_shard)
+		buckets <<= 1;
+	files->mask = buckets - 1;
+	for (i = 0; i < FILES_SHARDS; i++) {
+		struct files_shard *s = &files->shards[i];
+
+		pthread_mutex_init(&s->lock, NULL);
+		s->buckets = calloc(buckets, sizeof(*s->buckets));
+		if (!s->buckets)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static struct files_shard *shard_of(struct files *files, u64 hash)
+{
+	return &files->shards[hash % FILES_SHARDS];
+}
+
+static struct file **bucket_of(struct files *files, struct files_shard *s, u64 hash)
+{
+	return &s->buckets[(hash / FILES_SHARDS) & files->mask];
+}
+
+void files_put(struct file *file)
+{
+	if (__atomic_sub_fetch(&file->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	close(file->fd);
+	stats_inc(files_closed);
+	free(file);
+}
+
+/* The next four under the shard's lock. */
+
+static void list_out(struct files_shard *s, struct file *f)
+{
+	*(f->newer ? &f->newer->older : &s->newest) = f->older;
+	*(f->older ? &f->older->newer : &s->oldest) = f->newer;
+}
+
+static void list_in(struct files_shard *s, struct file *f)
+{
+	f->newer = NULL;
+	f->older = s->newest;
+	*(s->newest ? &s->newest->newer : &s->oldest) = f;
+	s->newest = f;
+}
+
+static void unlist(struct files *files, struct files_shard *s, struct file *f)
+{
+	struct file **p = bucket_of(files, s, f->hash);
+
+	while (*p != f)
+		p = &(*p)->next;
+	*p = f->next;
+	list_out(s, f);
+	f->listed = false;
+	s->count--;
+}
+
+static struct file *find(struct files *files, struct files_shard *s, const struct export *e,
+			 const u8 *fh, u16 len, u64 hash)
+{
+	struct file *f = *bucket_of(files, s, hash);
+
+	while (f && !(f->hash == hash && f->fh_len == len && f->export == e &&
+		      !memcmp(f->fh, fh, len)))
+		f = f->next;
+	return f;
+}
+
+/* Take @f out of the table, whoever put it there. */
+static void drop(struct files *files, struct file *f)
+{
+	struct files_shard *s = shard_of(files, f->hash);
+	bool listed;
+
+	pthread_mutex_lock(&s->lock);
+	listed = f->listed;
+	if (listed)
+		unlist(files, s, f);
+	pthread_mutex_unlock(&s->lock);
+	if (listed)
+		files_put(f);
+}
+
+void files_fini(struct files *files)
+{
+	unsigned int i;
+
+	for (i = 0; i < FILES_SHARDS; i++) {
+		while (files->shards[i].oldest)
+			drop(files, files->shards[i].oldest);
+		free(files->shards[i].buckets);
+		pthread_mutex_destroy(&files->shards[i].lock);
+	}
+}
+
+/* Enter @f, which replaces an entry of the same handle. */
+static void enter(struct files *files, struct file *f, u64 now)
+{
+	struct files_shard *s = shard_of(files, f->hash);
+	struct file **bucket = bucket_of(files, s, f->hash);
+	struct file *out[2] = { NULL, NULL };
+	bool listed = true;
+
+	f->used = f->moved = f->checked = now;
+	f->refs++;
+	pthread_mutex_lock(&s->lock);
+	out[0] = find(files, s, f->export, f->fh, f->fh_len, f->hash);
+	if (out[0] && out[0]->readable && !f->readable) {
+		/* What is there is worth more. */
+		out[0] = NULL;
+		listed = false;
+	}
+	if (out[0])
+		unlist(files, s, out[0]);
+	if (listed) {
+		if (s->count >= files->per_shard) {
+			out[1] = s->oldest;
+			unlist(files, s, out[1]);
+		}
+		f->next = *bucket;
+		*bucket = f;
+		list_in(s, f);
+		f->listed = true;
+		s->count++;
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (out[0])
+		files_put(out[0]);
+	if (out[1])
+		files_put(out[1]);
+	if (!listed)
+		files_put(f);
+}
+
+/* Takes @fd; NULL (and @fd is closed) without memory. One reference is the caller's. */
+static struct file *make(struct files *files, const struct export *e, const u8 *fh, u16 len,
+			 int fd, u32 mode, u64 size, bool readable)
+{
+	struct file *f = malloc(sizeof(*f));
+
+	if (!f) {
+		close(fd);
+		return NULL;
+	}
+	memset(f, 0, sizeof(*f));
+	f->fd = fd;
+	f->readable = readable;
+	f->mode = mode & S_IFMT;
+	f->size = size;
+	f->files = files;
+	f->export = e;
+	f->hash = handle_hash(fh, len);
+	f->refs = 1;
+	f->fh_len = len;
+	memcpy(f->fh, fh, len);
+	stats_inc(files_opened);
+	return f;
+}
+
+/* Has @f a name left? Asked now and then only. */
+static bool check(struct files *files, struct file *f, u64 now)
+{
+	struct stat st;
+
+	WRITE_ONCE(f->checked, now);
+	if (!fstat(f->fd, &st) && st.st_nlink) {
+		WRITE_ONCE(f->size, st.st_size);
+		return true;
+	}
+	drop(files, f);
+	return false;
+}
+
+struct file *files_get(struct files *files, const struct export *e, const u8 *fh, u16 len,
+		       bool readable, u64 now)
+{
+	u64 hash = handle_hash(fh, len);
+	struct files_shard *s = shard_of(files, hash);
+	struct file *f;
+
+	pthread_mutex_lock(&s->lock);
+	f = find(files, s, e, fh, len, hash);
+	if (f && readable && !f->readable)
+		f = NULL;
+	if (f) {
+		/* Moved up at most once a second: the list is for what is old. */
+		if (now - f->moved >= 1000) {
+			f->moved = now;
+			list_out(s, f);
+			list_in(s, f);
+		}
+		f->used = now;
+		__atomic_add_fetch(&f->refs, 1, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (f && now - READ_ONCE(f->checked) >= FILES_CHECK && !check(files, f, now)) {
+		files_put(f);
+		f = NULL;
+	}
+	return f;
+}
+
+int files_open(struct files *files, const struct export *e, const u8 *fh, u16 len,
+	       bool readable, u64 now, struct file **out)
+{
+	struct file *f = files_get(files, e, fh, len, readable, now);
+	struct stat st;
+	int fd;
+
+	if (f) {
+		*out = f;
+		return 0;
+	}
+	if (!handle_check(files->key, e, fh, len)) {
+		stats_inc(bad_handles);
+		return -ESTALE;
+	}
+	if (readable && handle_mode(fh) != S_IFREG)
+		return handle_mode(fh) == S_IFDIR ? -EISDIR : -EINVAL;
+	/* O_NONBLOCK: a lease that a local process holds must not stop us here. */
+	fd = handle_open(e, fh, readable ? O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY :
+					   O_PATH | O_NOFOLLOW);
+	if (fd < 0)
+		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? -EAGAIN :
+		       fd == -ENOENT ? -ESTALE : fd;
+	if (fstat(fd, &st) || !st.st_nlink || (st.st_mode & S_IFMT) != handle_mode(fh)) {
+		close(fd);
+		return -ESTALE;
+	}
+	f = make(files, e, fh, len, fd, st.st_mode, st.st_size, readable);
+	if (!f)
+		return -EAGAIN;
+	enter(files, f, now);
+	*out = f;
+	return 0;
+}
+
+void files_add(struct files *files, const struct export *e, const u8 *fh, u16 len, int fd,
+	       u32 mode, u64 now)
+{
+	struct file *f = make(files, e, fh, len, fd, mode, 0, false);
+
+	if (!f)
+		return;
+	enter(files, f, now);
+	files_put(f);
+}
+
+/* A hint is 48 bits of the hash and 16 bits of time in seconds. */
+static u64 hint_tag(u64 hash)
+{
+	return hash & ~0xffffull;
+}
+
+static u32 hint_index(u64 hash)
+{
+	return (u32)(hash % FILES_HINTS);
+}
+
+void files_expect(struct files *files, const u8 *fh, u16 len, u64 now)
+{
+	u64 hash = handle_hash(fh, len);
+
+	WRITE_ONCE(files->hints[hint_index(hash)], hint_tag(hash) | (now / 1000 & 0xffff));
+}
+
+bool files_expected(const struct files *files, const u8 *fh, u16 len, u64 now)
+{
+	u64 hash = handle_hash(fh, len);
+	u64 hint = READ_ONCE(files->hints[hint_index(hash)]);
+
+	return hash && hint_tag(hint) == hint_tag(hash) &&
+	       ((now / 1000 - hint) & 0xffff) <= HINT_LIFE;
+}
+
+void files_tick(struct files *files, u64 now)
+{
+	unsigned int i;
+
+	for (i = 0; i < FILES_SHARDS; i++) {
+		struct files_shard *s = &files->shards[i];
+		struct file *idle = NULL, *f;
+
+		pthread_mutex_lock(&s->lock);
+		while (s->oldest && now - s->oldest->used >= FILES_IDLE && now > s->oldest->used) {
+			f = s->oldest;
+			unlist(files, s, f);
+			f->next = idle;
+			idle = f;
+		}
+		pthread_mutex_unlock(&s->lock);
+		while (idle) {
+			f = idle;
+			idle = f->next;
+			files_put(f);
+		}
+	}
+}
+
+u64 files_count(struct files *files)
+{
+	u64 count = 0;
+	unsigned int i;
+
+	for (i = 0; i < FILES_SHARDS; i++) {
+		pthread_mutex_lock(&files->shards[i].lock);
+		count += files->shards[i].count;
+		pthread_mutex_unlock(&files->shards[i].lock);
+	}
+	return count;
+}

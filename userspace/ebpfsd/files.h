@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Open files by handle: a bounded cache of descriptors, so that a READ of a
+ * file in use costs neither a MAC nor open_by_handle_at(2). A handle that is
+ * found here byte for byte was checked when it came in.
+ *
+ * A descriptor keeps a deleted file's space allocated. Entries are therefore
+ * dropped after FILES_IDLE without use, and one in use is looked at every
+ * FILES_CHECK and dropped when its last name is gone.
+ *
+ * Locking: shards by hash, each with a mutex that is never held across a
+ * system call. An entry is referenced by the table and by its users and
+ * closed by the last of them. A file that is opened for reading after it was
+ * cached for attributes only gets a new entry.
+ */
+#ifndef EBPFSD_FILES_H
+#define EBPFSD_FILES_H
+
+#include "core/platform.h"
+
+struct export;
+
+#define FILES_SHARDS	32
+#define FILES_HINTS	16384
+#define FILES_MAX	16384		/* open at a time, if RLIMIT_NOFILE allows */
+#define FILES_IDLE	5000		/* ms */
+#define FILES_CHECK	1000		/* ms */
+
+/**
+ * struct file - an open file; fields not named here are the cache's
+ * @fd: descriptor
+ * @readable: @fd is open for reading, not O_PATH; a regular file then
+ * @size: in bytes when last looked at; READ_ONCE/WRITE_ONCE. Only a hint
+ *	where the end may be.
+ * @mode: file type
+ */
+struct file {
+	int fd;
+	bool readable;
+	u32 mode;
+	u64 size;
+
+	struct files *files;
+	struct file *next;		/* in the bucket */
+	struct file *newer;		/* in the shard's list by time of use */
+	struct file *older;
+	const struct export *export;
+	u64 hash;
+	u64 used;			/* ms */
+	u64 moved;			/* to the front of the list, ms */
+	u64 checked;			/* ms */
+	u32 refs;			/* atomic */
+	bool listed;			/* under the shard's lock */
+	u16 fh_len;
+	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
+};
+
+struct files_shard {
+	pthread_mutex_t lock;
+	struct file **buckets;
+	struct file *newest;
+	struct file *oldest;
+	u32 count;
+} __attribute__((aligned(64)));
+
+/**
+ * struct files - the cache
+ * @key: of the handles' MACs
+ * @per_shard: most entries in a shard
+ * @mask: buckets in a shard, minus 1
+ * @shards: by the low bits of the hash
+ * @hints: handles given out of late, see files_expect()
+ */
+struct files {
+	const u8 *key;
+	u32 per_shard;
+	u32 mask;
+	struct files_shard shards[FILES_SHARDS];
+	u64 hints[FILES_HINTS];
+};
+
+/* @most: descriptors that may be in use. 0 or -ENOMEM. */
+int files_init(struct files *files, const u8 *key, u32 most);
+void files_fini(struct files *files);
+
+/**
+ * files_get() - a file that is open already
+ * @files: cache
+ * @e: export of the session
+ * @fh: handle as received, unchecked
+ * @len: its bytes
+ * @readable: only an entry that is open for reading is of use
+ * @now: ms
+ *
+ * Does not wait for a disk. Return: the file, to be given back with
+ * files_put(), or NULL.
+ */
+struct file *files_get(struct files *files, const struct export *e, const u8 *fh, u16 len,
+		       bool readable, u64 now);
+
+/**
+ * files_open() - a file by its handle, open already or not
+ * As files_get(), but checks the handle and opens the file, which may wait for
+ * the disk.
+ * @out: out, to be given back with files_put()
+ *
+ * Return: 0; -ESTALE: not our handle, or the file is gone; -EISDIR or -EINVAL:
+ * @readable, and no regular file; -EAGAIN: try later (out of descriptors, or a
+ * local process holds a lease); or another -errno of the filesystem.
+ */
+int files_open(struct files *files, const struct export *e, const u8 *fh, u16 len,
+	       bool readable, u64 now, struct file **out);
+
+/**
+ * files_add() - hand over an O_PATH descriptor that was opened by name
+ * @files: cache
+ * @e: export
+ * @fh: handle, ours
+ * @len: its bytes
+ * @fd: closed by the cache, in any case
+ * @mode: file type
+ * @now: ms
+ */
+void files_add(struct files *files, const struct export *e, const u8 *fh, u16 len, int fd,
+	       u32 mode, u64 now);
+
+void files_put(struct file *file);
+
+/**
+ * files_expect() - this handle was just given to a client
+ * Its inode is in memory, so opening it soon will hardly wait for a disk, and
+ * can be done at once rather than by a helper. Only a hint; may be forgotten.
+ */
+void files_expect(struct files *files, const u8 *fh, u16 len, u64 now);
+bool files_expected(const struct files *files, const u8 *fh, u16 len, u64 now);
+
+/* Drop what is idle; call about every second. */
+void files_tick(struct files *files, u64 now);
+
+/* Entries now. */
+u64 files_count(struct files *files);
+
+#endif /* EBPFSD_FILES_H */

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * File handles: made, checked, opened. See handle.h.
+ */
+#include <fcntl.h>
+
+#include "export.h"
+#include "handle.h"
+
+/* The kernel's struct file_handle with room for the longest that we take. */
+struct kernel_handle {
+	struct file_handle h;
+	u8 room[HANDLE_KERNEL_MAX];
+};
+
+static void make_mac(const u8 key[EBPFS_SECRET_LEN], const struct export *e, const void *data,
+		     size_t len, u8 mac[EBPFS_MAC_LEN])
+{
+	/* The name too, so that two exports whose ids are equal share no handle. */
+	const struct ebpfs_bytes parts[] = {
+		{ "ebpfsd handle", 14 },
+		{ e->name, sizeof(e->name) },
+		{ data, len },
+	};
+
+	ebpfs_mac(mac, key, parts, ARRAY_SIZE(parts));
+}
+
+u32 handle_export_id(const char *name)
+{
+	return ~ebpfs_crc32c(~0u, name, strlen(name));
+}
+
+int handle_make(const u8 key[EBPFS_SECRET_LEN], const struct export *e, int fd, u32 mode,
+		u8 fh[EBPFS_FH_MAX])
+{
+	struct wire_handle *w = (struct wire_handle *)fh;
+	struct kernel_handle k = { .h.handle_bytes = HANDLE_KERNEL_MAX };
+	u8 mac[EBPFS_MAC_LEN];
+	int mount_id;
+	size_t len;
+
+	if (name_to_handle_at(fd, "", &k.h, &mount_id, AT_EMPTY_PATH))
+		return -errno;
+	if (k.h.handle_type < 0 || k.h.handle_type > 0xffff)
+		return -EOVERFLOW;
+	w->export = cpu_to_le32(e->id);
+	w->type = cpu_to_le16((u16)k.h.handle_type);
+	w->len = (u8)k.h.handle_bytes;
+	w->kind = (u8)(mode >> 12);
+	memcpy(w->bytes, k.h.f_handle, k.h.handle_bytes);
+	len = sizeof(*w) + k.h.handle_bytes;
+	make_mac(key, e, fh, len, mac);
+	memcpy(fh + len, mac, HANDLE_MAC_LEN);
+	return (int)len + HANDLE_MAC_LEN;
+}
+
+bool handle_check(const u8 key[EBPFS_SECRET_LEN], const struct export *e, const u8 *fh, u16 len)
+{
+	const struct wire_handle *w = (const struct wire_handle *)fh;
+	u8 mac[EBPFS_MAC_LEN];
+
+	if (len < sizeof(*w) + HANDLE_MAC_LEN || len > EBPFS_FH_MAX ||
+	    len != sizeof(*w) + w->len + HANDLE_MAC_LEN)
+		return false;
+	make_mac(key, e, fh, len - HANDLE_MAC_LEN, mac);
+	/* The id is under the MAC, by way of the name: no need to compare it. */
+	return ebpfs_equal(mac, fh + len - HANDLE_MAC_LEN, HANDLE_MAC_LEN);
+}
+
+int handle_open(const struct export *e, const u8 *fh, int flags)
+{
+	const struct wire_handle *w = (const struct wire_handle *)fh;
+	struct kernel_handle k = {
+		.h.handle_bytes = w->len,
+		.h.handle_type = le16_to_cpu(w->type),
+	};
+	int fd;
+
+	memcpy(k.h.f_handle, w->bytes, w->len);
+	fd = open_by_handle_at(e->root, &k.h, flags | O_CLOEXEC);
+	return fd >= 0 ? fd : -errno;
+}

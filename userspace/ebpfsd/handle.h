@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * File handles on the wire: the kernel's handle of an inode, with the export
+ * it belongs to and a MAC, because open_by_handle_at(2) opens any inode of the
+ * filesystem. Clients see opaque bytes that are the same for the same file
+ * every time, also after a restart and on every server with the same key.
+ *
+ * Pure but for the system calls; any thread.
+ */
+#ifndef EBPFSD_HANDLE_H
+#define EBPFSD_HANDLE_H
+
+#include "core/platform.h"
+
+struct export;
+
+/**
+ * struct wire_handle - what the bytes of a handle mean to us
+ * @export: struct export.id
+ * @type: of the kernel's handle
+ * @len: bytes of the kernel's handle, which follow
+ * @kind: file type, as mode >> 12: known before the file is opened, so that a
+ *	FIFO or a device never is
+ *
+ * HANDLE_MAC_LEN bytes of MAC follow the kernel's handle.
+ */
+struct wire_handle {
+	__le32 export;
+	__le16 type;
+	u8 len;
+	u8 kind;
+	u8 bytes[];
+};
+
+#define HANDLE_MAC_LEN	16
+#define HANDLE_KERNEL_MAX \
+	(EBPFS_FH_MAX - sizeof(struct wire_handle) - HANDLE_MAC_LEN)	/* 104 */
+
+u32 handle_export_id(const char *name);
+
+/**
+ * handle_make() - the handle of an open file
+ * @key: of the MAC
+ * @e: export the file lies in
+ * @fd: the file, O_PATH will do
+ * @mode: its type, as in struct stat
+ * @fh: out, EBPFS_FH_MAX bytes
+ *
+ * Return: bytes of the handle; -EOPNOTSUPP or -EOVERFLOW if the filesystem
+ * has none (or a longer one), or another -errno of name_to_handle_at(2).
+ */
+int handle_make(const u8 key[EBPFS_SECRET_LEN], const struct export *e, int fd, u32 mode,
+		u8 fh[EBPFS_FH_MAX]);
+
+/**
+ * handle_check() - did we make this handle, for this export?
+ * @key: of the MAC
+ * @e: export of the session
+ * @fh: bytes from the network
+ * @len: how many
+ *
+ * In constant time for handles of equal length.
+ */
+bool handle_check(const u8 key[EBPFS_SECRET_LEN], const struct export *e, const u8 *fh, u16 len);
+
+/* File type of a checked handle, as S_IFMT of a mode. */
+static inline u32 handle_mode(const u8 *fh)
+{
+	return (u32)((const struct wire_handle *)fh)->kind << 12;
+}
+
+/* A well spread hash of a handle, even of an unchecked one (any 8 bytes of the
+ * MAC are); 0 if it is too short to be one of ours. */
+static inline u64 handle_hash(const u8 *fh, u16 len)
+{
+	u64 h;
+
+	if (len < sizeof(struct wire_handle) + HANDLE_MAC_LEN)
+		return 0;
+	memcpy(&h, fh + len - sizeof(h), sizeof(h));
+	return h;
+}
+
+/**
+ * handle_open() - open the file of a checked handle
+ * @e: export
+ * @fh: handle
+ * @flags: of open(2); O_CLOEXEC is added
+ *
+ * May wait for the disk.
+ * Return: descriptor, -ESTALE if the file is gone, or another -errno.
+ */
+int handle_open(const struct export *e, const u8 *fh, int flags);
+
+#endif /* EBPFSD_HANDLE_H */

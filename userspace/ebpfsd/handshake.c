@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sessions come to be: HELLO and AUTH, around the pure core/handshake.c.
+ *
+ * Runs in workers. Until a client has proved its secret nothing is kept about
+ * it, nothing longer than its datagram is answered, and it is not told which
+ * of name and secret was wrong.
+ */
+#include <sys/random.h>
+
+#include "log.h"
+#include "server.h"
+#include "stats.h"
+#include "worker.h"
+
+static u64 now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * EBPFS_NSEC_PER_SEC + t.tv_nsec;
+}
+
+void handshake_hello(struct worker *w, const struct route *r, const u8 *p, u32 len)
+{
+	struct ebpfs_challenge out;
+	u8 nonce[EBPFS_NONCE_LEN];
+	struct peer peer;
+	int n;
+
+	stats_inc(hellos);
+	peer_of(r, &peer);
+	if (getrandom(nonce, sizeof(nonce), 0) != sizeof(nonce))
+		return;
+	n = ebpfs_hs_make_challenge(&w->srv->handshake, p, len,
+				    (struct ebpfs_bytes){ &peer, sizeof(peer) }, nonce, now_ns(),
+				    &out);
+	if (n < 0)
+		stats_inc(drop_malformed);
+	else
+		send_datagram(r, &out, (u32)n);
+}
+
+static void reject(const struct route *r, const struct ebpfs_auth *auth, u16 reason)
+{
+	struct ebpfs_reject out;
+	u32 len = ebpfs_hs_make_reject(le64_to_cpu(auth->client_session), reason, &out);
+
+	stats_inc(rejects);
+	send_datagram(r, &out, len);
+}
+
+/* Who is it, and may it? Fills @number, @export, @secret. Return: 0 or the reason why not. */
+static u16 judge(struct server *srv, const struct route *r, const struct ebpfs_auth *auth,
+		 u64 *number, const struct export **export, u8 secret[EBPFS_SECRET_LEN])
+{
+	char addr[EBPFS_ADDR_TEXT], name[4 * EBPFS_CLIENT_MAX];
+	const char *client = (const char *)auth->client;
+	const char *wanted = (const char *)auth->export;
+
+	/* ebpfs_hs_check_cookie() saw that both names end. */
+	*number = clients_find(&srv->clients, client, secret);
+	if (!ebpfs_hs_check_auth(auth, secret) || !*number) {
+		log_warning_limited("denied %s, who says to be client %s: %s",
+				    ebpfs_addr_format(&r->to, true, addr),
+				    log_quote(name, sizeof(name), client, sizeof(auth->client)),
+				    *number ? "it does not know the secret in the clients file" :
+				    "no such client in the clients file");
+		return EBPFS_REJECT_DENIED;
+	}
+	*export = exports_find(&srv->exports, wanted);
+	if (!*export || !config_client_listed((*export)->clients, client)) {
+		char quoted[4 * EBPFS_EXPORT_MAX];
+
+		log_warning_limited("denied client %s: %s %s", client, *export ?
+				    "it is not listed at export" : "there is no export",
+				    log_quote(quoted, sizeof(quoted), wanted,
+					      sizeof(auth->export)));
+		return EBPFS_REJECT_EXPORT;
+	}
+	if (auth->sec != EBPFS_SEC_CRC)
+		return EBPFS_REJECT_SEC;
+	return 0;
+}
+
+static u16 slots_for(const struct ebpfs_auth *auth)
+{
+	u16 wanted = le16_to_cpu(auth->slots);
+
+	return wanted > EBPFS_SLOTS_MAX ? EBPFS_SLOTS_MAX : wanted;
+}
+
+/* Make the session and ACCEPT. Return: 0 or the reason why not. */
+static u16 admit(struct worker *w, const struct route *r, const struct ebpfs_auth *auth,
+		 u64 number, const struct export *export, const u8 secret[EBPFS_SECRET_LEN],
+		 struct ebpfs_accept *accept)
+{
+	struct server *srv = w->srv;
+	struct ebpfs_hs_session hs = { 0 };
+	char addr[EBPFS_ADDR_TEXT];
+	struct session *s;
+	struct peer peer;
+
+	peer_of(r, &peer);
+	s = session_new(&peer, export, auth, slots_for(auth), w->now);
+	if (!s)
+		return EBPFS_REJECT_BUSY;
+	hs.server_session = s->id;
+	hs.server_instance = srv->instance;
+	hs.unit_max = EBPFS_MSG_MAX;
+	hs.cell_max = EBPFS_CELL_MAX;
+	hs.slots = s->served.nslots;
+	hs.root_fh_len = export->root_fh_len;
+	memcpy(hs.root_fh, export->root_fh, export->root_fh_len);
+	ebpfs_hs_make_accept(auth, secret, &hs, accept);
+	s->accept = *accept;
+	s->number = number;
+	memcpy(s->key, hs.key, sizeof(s->key));
+	explicit_bzero(&hs, sizeof(hs));
+	if (session_add(&srv->sessions, s, w->now)) {
+		log_warning_limited("client %s at %s has to wait: all %u sessions are in use "
+				    "(sessions-max)", (const char *)auth->client,
+				    ebpfs_addr_format(&r->to, true, addr), srv->sessions.max);
+		return EBPFS_REJECT_BUSY;
+	}
+	log_verbose_limited("session of client %s at %s for %s begins",
+			    (const char *)auth->client, ebpfs_addr_format(&r->to, true, addr),
+			    export->name);
+	return 0;
+}
+
+void handshake_auth(struct worker *w, const struct route *r, const u8 *p, u32 len)
+{
+	const struct ebpfs_auth *auth = (const struct ebpfs_auth *)p;
+	const struct export *export = NULL;
+	u8 secret[EBPFS_SECRET_LEN];
+	struct ebpfs_accept accept;
+	struct session *s;
+	struct peer peer;
+	u64 number = 0;
+	u16 reason;
+
+	stats_inc(auths);
+	peer_of(r, &peer);
+	switch (ebpfs_hs_check_cookie(&w->srv->handshake, p, len,
+				      (struct ebpfs_bytes){ &peer, sizeof(peer) }, now_ns())) {
+	case 0:
+		break;
+	case -ETIMEDOUT:
+		reject(r, auth, EBPFS_REJECT_COOKIE);
+		return;
+	default:
+		stats_inc(drop_malformed);
+		return;
+	}
+	/* Our answer was lost: the same again. */
+	s = session_find_auth(&w->srv->sessions, &peer, auth);
+	if (s) {
+		send_datagram(r, &s->accept, sizeof(s->accept));
+		session_put(&w->srv->sessions, s);
+		return;
+	}
+	reason = judge(w->srv, r, auth, &number, &export, secret);
+	if (!reason)
+		reason = admit(w, r, auth, number, export, secret, &accept);
+	explicit_bzero(secret, sizeof(secret));
+	if (reason) {
+		reject(r, auth, reason);
+		return;
+	}
+	stats_inc(accepts);
+	send_datagram(r, &accept, sizeof(accept));
+}

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The worker's loop and the first look at every datagram.
+ *
+ * Datagrams arrive by one multishot recvmsg per socket, each in a buffer that
+ * the ring picks from those provided; a round takes all completions there are,
+ * answers, gives the buffers back and then enters the kernel once, to submit
+ * and to wait. Nothing here or below waits for anything but that (a full
+ * socket buffer excepted, see SO_SNDTIMEO in send.c).
+ *
+ * What ebpfs_parse_hdr() and the checksum did not accept is only counted.
+ */
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "serve.h"
+#include "server.h"
+#include "stats.h"
+#include "worker.h"
+
+#define RING_ENTRIES	256
+#define CQ_ENTRIES	4096
+#define BUFFERS		64	/* a power of two */
+#define BUFFER_GROUP	0
+
+/* Layout of a buffer: io_uring's head, source address, control data, datagram.
+ * Each part is a multiple of 8 long, so that the datagram is 8-aligned. */
+#define NAME_ROOM	32
+#define CONTROL_ROOM	CMSG_SPACE(sizeof(struct in6_pktinfo))
+#define BUFFER_SIZE	((sizeof(struct io_uring_recvmsg_out) + NAME_ROOM + CONTROL_ROOM + \
+			  EBPFS_UDP_PAYLOAD_MAX + 63) & ~63ul)
+
+/* user_data: a job, or one of these small numbers */
+#define TAG_STOP	0
+#define TAG_LISTENER	1	/* and up to TAG_LISTENER + CONFIG_LISTENS_MAX - 1 */
+#define TAG_END		(TAG_LISTENER + CONFIG_LISTENS_MAX)
+
+/* UNKNOWN to one class of sources: at most so many in so many ms. */
+#define UNKNOWN_COUNT	8
+#define UNKNOWN_WINDOW	100
+
+void peer_of(const struct route *r, struct peer *peer)
+{
+	memset(peer, 0, sizeof(*peer));
+	peer->family = r->listener->family;
+	if (peer->family == AF_INET) {
+		peer->addr[10] = 0xff;
+		peer->addr[11] = 0xff;
+		memcpy(peer->addr + 12, &r->to.in.sin_addr, 4);
+		peer->port = r->to.in.sin_port;
+	} else {
+		memcpy(peer->addr, &r->to.in6.sin6_addr, 16);
+		peer->port = r->to.in6.sin6_port;
+		peer->scope = r->to.in6.sin6_scope_id;
+	}
+}
+
+/* A hint that the session is gone, as short as it can be: it must not be worth
+ * forging a source address for. */
+static void say_unknown(struct worker *w, const struct route *r, u64 id)
+{
+	struct peer peer;
+	struct ebpfs_hdr h;
+	u32 hash;
+
+	stats_inc(drop_session);
+	peer_of(r, &peer);
+	hash = ebpfs_crc32c(~0u, peer.addr, sizeof(peer.addr)) % WORKER_SOURCES;
+	if (w->now - w->unknowns[hash].window >= UNKNOWN_WINDOW) {
+		w->unknowns[hash].window = w->now;
+		w->unknowns[hash].count = 0;
+	}
+	if (w->unknowns[hash].count++ >= UNKNOWN_COUNT)
+		return;
+	ebpfs_put_hdr(&h, EBPFS_UNKNOWN, id);
+	ebpfs_seal(&h, sizeof(h));
+	send_datagram(r, &h, sizeof(h));
+	stats_inc(unknowns_sent);
+}
+
+static void uncache(struct worker *w, struct session **cached)
+{
+	session_put(&w->srv->sessions, *cached);
+	*cached = NULL;
+}
+
+void worker_forget_sessions(struct worker *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < WORKER_CACHE; i++)
+		if (w->cache[i])
+			uncache(w, &w->cache[i]);
+}
+
+/* The session called @id, locked, if @r is where its client is; the reference
+ * is the cache's. NULL: dealt with. */
+static struct session *enter_session(struct worker *w, const struct route *r, u64 id)
+{
+	struct session **cached = &w->cache[id % WORKER_CACHE], *s = *cached;
+	struct peer peer;
+
+	if (!s || s->id != id) {
+		s = session_find(&w->srv->sessions, id);
+		if (!s) {
+			say_unknown(w, r, id);
+			return NULL;
+		}
+		if (*cached)
+			uncache(w, cached);
+		*cached = s;
+	}
+	peer_of(r, &peer);
+	if (memcmp(&peer, &s->peer, sizeof(peer))) {
+		stats_inc(drop_address);
+		return NULL;
+	}
+	pthread_mutex_lock(&s->lock);
+	if (s->dead) {
+		pthread_mutex_unlock(&s->lock);
+		uncache(w, cached);
+		say_unknown(w, r, id);
+		return NULL;
+	}
+	WRITE_ONCE(s->heard, w->now);
+	return s;
+}
+
+static void receive_calls(struct worker *w, const struct route *r, const u8 *p, u32 len, u64 id)
+{
+	struct ebpfs_call_iter it;
+	struct ebpfs_call_info c;
+	struct session *s;
+
+	if (ebpfs_parse_calls(p, len, &it)) {
+		stats_inc(drop_malformed);
+		return;
+	}
+	s = enter_session(w, r, id);
+	if (!s)
+		return;
+	while (ebpfs_next_call(&it, &c))
+		serve_call(w, s, r, &c);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void receive_probe(struct worker *w, const struct route *r, const u8 *p, u64 id)
+{
+	const struct ebpfs_probe *probe = (const struct ebpfs_probe *)p;
+	struct session *s = enter_session(w, r, id);
+	u64 client_id;
+	u32 len;
+
+	if (!s)
+		return;
+	client_id = s->client_id;
+	pthread_mutex_unlock(&s->lock);
+	stats_inc(probes);
+	len = ebpfs_put_probe(w->scratch, EBPFS_PROBE_ACK, client_id, le32_to_cpu(probe->serial),
+			      le32_to_cpu(probe->size));
+	send_datagram(r, w->scratch, len);
+}
+
+static void receive_bye(struct worker *w, const struct route *r, const u8 *p, u64 id)
+{
+	struct session *s = enter_session(w, r, id);
+	bool ours;
+
+	if (!s)
+		return;
+	ours = ebpfs_hs_check_bye((const struct ebpfs_bye *)p, s->key);
+	pthread_mutex_unlock(&s->lock);
+	if (!ours)
+		stats_inc(drop_mac);
+	else if (session_end(&w->srv->sessions, s, "the client said so"))
+		stats_inc(sessions_ended);
+}
+
+void receive_datagram(struct worker *w, const struct route *r, const u8 *p, u32 len)
+{
+	int type;
+	u64 id;
+
+	stats_inc(datagrams_in);
+	stats_add(bytes_in, len);
+	type = ebpfs_parse_hdr(p, len, &id);
+	if (type < 0) {
+		stats_inc(drop_malformed);
+		return;
+	}
+	if (!ebpfs_sealed(p, len)) {
+		stats_inc(drop_crc);
+		return;
+	}
+	switch (type) {
+	case EBPFS_CALL:
+		receive_calls(w, r, p, len, id);
+		break;
+	case EBPFS_PROBE:
+		receive_probe(w, r, p, id);
+		break;
+	case EBPFS_HELLO:
+		handshake_hello(w, r, p, len);
+		break;
+	case EBPFS_AUTH:
+		handshake_auth(w, r, p, len);
+		break;
+	case EBPFS_BYE:
+		receive_bye(w, r, p, id);
+		break;
+	default:
+		stats_inc(drop_type);
+	}
+}
+
+/* Which of our addresses was called. The interface is kept for link-local
+ * addresses only: else the reply's way is the routing table's to choose. */
+static void find_local(struct route *r, struct io_uring_recvmsg_out *out, struct msghdr *msg)
+{
+	struct cmsghdr *c;
+
+	for (c = io_uring_recvmsg_cmsg_firsthdr(out, msg); c;
+	     c = io_uring_recvmsg_cmsg_nexthdr(out, msg, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			memcpy(&r->local4, CMSG_DATA(c), sizeof(r->local4));
+			r->local4.ipi_ifindex = 0;
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+			memcpy(&r->local6, CMSG_DATA(c), sizeof(r->local6));
+			if (!IN6_IS_ADDR_LINKLOCAL(&r->local6.ipi6_addr))
+				r->local6.ipi6_ifindex = 0;
+		}
+	}
+}
+
+static void take_buffer(struct worker *w, unsigned int listener, void *buffer, int len)
+{
+	struct msghdr *msg = &w->msg[listener];
+	struct io_uring_recvmsg_out *out = io_uring_recvmsg_validate(buffer, len, msg);
+	struct route r;
+
+	if (!out || out->flags & MSG_TRUNC) {
+		stats_inc(datagrams_in);
+		stats_inc(drop_malformed);
+		return;
+	}
+	r.listener = &w->listeners[listener];
+	memcpy(&r.to, io_uring_recvmsg_name(out), sizeof(r.to));
+	if (r.listener->wildcard) {
+		memset(&r.local6, 0, sizeof(r.local6));
+		find_local(&r, out, msg);
+	}
+	receive_datagram(w, &r, io_uring_recvmsg_payload(out, msg),
+			 io_uring_recvmsg_payload_length(out, len, msg));
+}
+
+static u8 *buffer_at(struct worker *w, unsigned int index)
+{
+	return w->memory + index * BUFFER_SIZE;
+}
+
+/* One completion of a receive; counts up @given, buffers to be given back. */
+static void receive_done(struct worker *w, unsigned int listener, const struct io_uring_cqe *cqe,
+			 int *given)
+{
+	if (!(cqe->flags & IORING_CQE_F_MORE))
+		w->armed[listener] = false;
+	if (cqe->flags & IORING_CQE_F_BUFFER) {
+		unsigned int index = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+		u8 *buffer = buffer_at(w, index);
+
+		if (cqe->res >= 0 && !w->stopping)
+			take_buffer(w, listener, buffer, cqe->res);
+		io_uring_buf_ring_add(w->buffers, buffer, BUFFER_SIZE, (u16)index,
+				      BUFFERS - 1, *given);
+		(*given)++;
+	} else if (cqe->res < 0 && cqe->res != -ENOBUFS && cqe->res != -EINTR) {
+		errno = -cqe->res;
+		log_warning_limited("receiving failed: %m (going on)");
+	}
+}
+
+static void arm(struct worker *w)
+{
+	struct io_uring_sqe *sqe;
+	unsigned int i;
+
+	for (i = 0; i < w->nlisteners; i++) {
+		if (w->armed[i])
+			continue;
+		sqe = io_uring_get_sqe(&w->ring);
+		if (!sqe)
+			return;		/* in the next round */
+		io_uring_prep_recvmsg_multishot(sqe, w->listeners[i].fd, &w->msg[i], 0);
+		sqe->flags |= IOSQE_BUFFER_SELECT;
+		sqe->buf_group = BUFFER_GROUP;
+		io_uring_sqe_set_data64(sqe, TAG_LISTENER + i);
+		w->armed[i] = true;
+	}
+}
+
+static int start_ring(struct worker *w)
+{
+	struct io_uring_params params = {
+		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+			 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_CQSIZE,
+		.cq_entries = CQ_ENTRIES,
+	};
+	struct io_uring_sqe *sqe;
+	unsigned int i;
+	int err;
+
+	err = io_uring_queue_init_params(RING_ENTRIES, &w->ring, &params);
+	if (err) {
+		errno = -err;
+		log_error("io_uring cannot be set up: %m (see kernel.io_uring_disabled in "
+			  "sysctl(8); ebpfsd needs Linux 6.6)");
+		return err;
+	}
+	/* One look-up of a descriptor less in each round. */
+	io_uring_register_ring_fd(&w->ring);
+	w->buffers = io_uring_setup_buf_ring(&w->ring, BUFFERS, BUFFER_GROUP, 0, &err);
+	w->memory = mmap(NULL, BUFFERS * BUFFER_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (!w->buffers || w->memory == MAP_FAILED) {
+		w->memory = NULL;
+		err = w->buffers ? -ENOMEM : err;
+		errno = -err;
+		log_error("receive buffers cannot be set up: %m");
+		return err;
+	}
+	for (i = 0; i < BUFFERS; i++)
+		io_uring_buf_ring_add(w->buffers, buffer_at(w, i), BUFFER_SIZE, (u16)i,
+				      BUFFERS - 1, (int)i);
+	io_uring_buf_ring_advance(w->buffers, BUFFERS);
+	for (i = 0; i < w->nlisteners; i++) {
+		w->msg[i].msg_namelen = NAME_ROOM;
+		w->msg[i].msg_controllen = w->listeners[i].wildcard ? CONTROL_ROOM : 0;
+	}
+	sqe = io_uring_get_sqe(&w->ring);
+	io_uring_prep_poll_add(sqe, w->stop_fd, POLLIN);
+	io_uring_sqe_set_data64(sqe, TAG_STOP);
+	return 0;
+}
+
+static void loop(struct worker *w)
+{
+	while (!w->stopping || w->reads) {
+		struct io_uring_cqe *cqe;
+		unsigned int head, taken = 0;
+		int given = 0, ret;
+
+		if (!w->stopping)
+			arm(w);
+		ret = io_uring_submit_and_wait(&w->ring, 1);
+		if (ret < 0 && ret != -EINTR && ret != -EAGAIN && ret != -EBUSY) {
+			errno = -ret;
+			log_error("io_uring_enter failed: %m; worker %u ends", w->index);
+			w->error = ret;
+			kill(getpid(), SIGTERM);	/* main() sees the error */
+			return;
+		}
+		w->now = now_ms();
+		io_uring_for_each_cqe(&w->ring, head, cqe) {
+			u64 tag = io_uring_cqe_get_data64(cqe);
+
+			taken++;
+			if (tag == TAG_STOP)
+				w->stopping = true;
+			else if (tag < TAG_END)
+				receive_done(w, (unsigned int)tag - TAG_LISTENER, cqe, &given);
+			else
+				serve_read_done(w, io_uring_cqe_get_data(cqe), cqe->res);
+		}
+		io_uring_buf_ring_cq_advance(&w->ring, w->buffers, given);
+		io_uring_cq_advance(&w->ring, taken - (unsigned int)given);
+		if (sessions_over_budget(&w->srv->sessions))
+			sessions_reclaim(&w->srv->sessions, w->now);
+	}
+}
+
+void *worker_run(void *arg)
+{
+	struct worker *w = arg;
+	char name[16];
+
+	snprintf(name, sizeof(name), "worker/%u", w->index);
+	pthread_setname_np(pthread_self(), name);
+	(void)stats_thread();
+	w->now = now_ms();
+	w->error = start_ring(w);
+	sem_post(w->started);
+	if (!w->error)
+		loop(w);
+	worker_forget_sessions(w);
+	if (w->buffers)
+		io_uring_free_buf_ring(&w->ring, w->buffers, BUFFERS, BUFFER_GROUP);
+	if (w->ring.ring_fd > 0)
+		io_uring_queue_exit(&w->ring);
+	if (w->memory)
+		munmap(w->memory, BUFFERS * BUFFER_SIZE);
+	return NULL;
+}

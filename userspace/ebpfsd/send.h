@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Sockets, and datagrams that leave through them. sendmsg(2) directly rather
+ * than through the ring: one system call either way, and no completion to
+ * wait for before the reply's memory may be used again.
+ *
+ * Any thread; replies under the session's lock.
+ */
+#ifndef EBPFSD_SEND_H
+#define EBPFSD_SEND_H
+
+#include "lib/addr.h"
+#include "session.h"
+
+/**
+ * struct listener - one UDP socket of one worker
+ * @fd: socket
+ * @family: AF_INET or AF_INET6
+ * @wildcard: bound to any address: replies must name the one that was called
+ * @no_gso: UDP_SEGMENT was refused for good; READ_ONCE/WRITE_ONCE
+ * @addr: bound to
+ */
+struct listener {
+	int fd;
+	u16 family;
+	bool wildcard;
+	bool no_gso;
+	union ebpfs_sockaddr addr;
+};
+
+/**
+ * struct route - the way back to where a datagram came from
+ * @listener: it came in by
+ * @to: its source
+ * @local4: its destination, if the listener is a wildcard
+ * @local6: likewise
+ */
+struct route {
+	struct listener *listener;
+	union ebpfs_sockaddr to;
+	union {
+		struct in_pktinfo local4;
+		struct in6_pktinfo local6;
+	};
+};
+
+/**
+ * listener_open() - make and bind a socket
+ * @l: out
+ * @addr: to bind to
+ * @first: no other socket of this process is bound to it; then it fails if
+ *	another process's is
+ *
+ * Return: 0 or -errno.
+ */
+int listener_open(struct listener *l, const union ebpfs_sockaddr *addr, bool first);
+void listener_close(struct listener *l);
+
+/* Send @len bytes at @p, sealed. */
+void send_datagram(const struct route *r, const void *p, u32 len);
+
+/**
+ * send_reply() - send fragments of a slot's kept reply
+ * @s: session, locked
+ * @slot: index
+ * @cells: which fragments
+ * @data: the reply's bytes
+ * @r: where to
+ *
+ * What cannot be sent is counted and left to the client's retransmission.
+ */
+void send_reply(const struct session *s, u16 slot, u64 cells, const u8 *data,
+		const struct route *r);
+
+#endif /* EBPFSD_SEND_H */

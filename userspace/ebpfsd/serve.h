@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Calls: judged by their session, executed at once, in the ring or by a
+ * helper, and answered.
+ */
+#ifndef EBPFSD_SERVE_H
+#define EBPFSD_SERVE_H
+
+#include "send.h"
+#include "session.h"
+
+struct server;
+struct worker;
+
+/**
+ * struct job - a call whose execution outlives its datagram
+ * @next: in the helpers' queue
+ * @session: whose, with a reference
+ * @route: where the reply goes
+ * @call: with copies of handle and name
+ * @buf: for the reply; the slot's when it is done
+ * @file: READ in the ring: with a reference
+ * @done: READ in the ring: bytes so far
+ * @fh: the handle
+ * @name: the name
+ */
+struct job {
+	struct job *next;
+	struct session *session;
+	struct route route;
+	struct ebpfs_call_info call;
+	struct reply_buf buf;
+	struct file *file;
+	u32 done;
+	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
+	u8 name[EBPFS_NAME_MAX + 1];
+};
+
+/* One call of @s, which is locked and alive. */
+void serve_call(struct worker *w, struct session *s, const struct route *r,
+		const struct ebpfs_call_info *c);
+
+/* A READ in @w's ring has ended with @res. */
+void serve_read_done(struct worker *w, struct job *job, int res);
+
+/* Execute and answer; consumes @job. In helper threads. */
+void job_run(struct server *srv, struct job *job);
+
+#endif /* EBPFSD_SERVE_H */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Everything one running daemon consists of. Made by main() before threads
+ * exist and taken down when they are gone; what changes in between has locks
+ * of its own, see the headers of the parts.
+ */
+#ifndef EBPFSD_SERVER_H
+#define EBPFSD_SERVER_H
+
+#include <time.h>
+
+#include "clients.h"
+#include "core/handshake.h"
+#include "export.h"
+#include "files.h"
+#include "helper.h"
+#include "session.h"
+
+/**
+ * struct server - the daemon
+ * @exports: directories
+ * @clients: names and secrets
+ * @files: open files
+ * @sessions: of clients
+ * @helpers: threads for what may wait
+ * @handshake: cookie key
+ * @instance: random, of this start
+ */
+struct server {
+	struct exports exports;
+	struct clients clients;
+	struct files files;
+	struct sessions sessions;
+	struct helpers helpers;
+	struct ebpfs_hs_server handshake;
+	u64 instance;
+};
+
+/* Milliseconds of a monotonic clock, to a few of them. */
+static inline u64 now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return (u64)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+#endif /* EBPFSD_SERVER_H */

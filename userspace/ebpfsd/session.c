@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The table of sessions and the memory of their replies; see session.h.
+ */
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "clients.h"
+#include "log.h"
+#include "session.h"
+#include "stats.h"
+
+int sessions_init(struct sessions *ss, u32 max, u64 budget)
+{
+	u64 buckets = 64;
+
+	memset(ss, 0, sizeof(*ss));
+	while (buckets < max)
+		buckets <<= 1;
+	pthread_mutex_init(&ss->lock, NULL);
+	ss->by_id = calloc(buckets, sizeof(*ss->by_id));
+	ss->by_client = calloc(buckets, sizeof(*ss->by_client));
+	ss->mask = buckets - 1;
+	ss->max = max;
+	ss->budget = budget;
+	return ss->by_id && ss->by_client ? 0 : -ENOMEM;
+}
+
+void sessions_fini(struct sessions *ss)
+{
+	while (ss->first) {
+		struct session *s = ss->first;
+
+		__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+		session_end(ss, s, "the server stops");
+		session_put(ss, s);
+	}
+	free(ss->by_id);
+	free(ss->by_client);
+	pthread_mutex_destroy(&ss->lock);
+}
+
+bool reply_buf_alloc(struct sessions *ss, struct reply_buf *b, u32 need)
+{
+	/* Few sizes, so that a slot's buffer serves its next call too. */
+	u32 size = need <= 512 ? 512 : need <= 4096 ? 4096 : need <= 16384 ? 16384 :
+		   EBPFS_MSG_MAX;
+
+	b->data = malloc(size);
+	b->size = b->data ? size : 0;
+	if (b->data)
+		__atomic_add_fetch(&ss->reply_bytes, size, __ATOMIC_RELAXED);
+	return b->data;
+}
+
+void reply_buf_free(struct sessions *ss, struct reply_buf *b)
+{
+	if (!b->size)
+		return;
+	__atomic_sub_fetch(&ss->reply_bytes, b->size, __ATOMIC_RELAXED);
+	free(b->data);
+	b->data = NULL;
+	b->size = 0;
+}
+
+struct session *session_find(struct sessions *ss, u64 id)
+{
+	struct session *s;
+
+	pthread_mutex_lock(&ss->lock);
+	s = ss->by_id[id & ss->mask];
+	while (s && s->id != id)
+		s = s->next_id;
+	if (s)
+		__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&ss->lock);
+	return s;
+}
+
+struct session *session_find_auth(struct sessions *ss, const struct peer *peer,
+				  const struct ebpfs_auth *auth)
+{
+	u64 client_id = le64_to_cpu(auth->client_session);
+	struct session *s;
+
+	pthread_mutex_lock(&ss->lock);
+	s = ss->by_client[client_id & ss->mask];
+	while (s && !(s->client_id == client_id && !memcmp(&s->peer, peer, sizeof(*peer)) &&
+		      ebpfs_equal(s->auth_mac, auth->mac, EBPFS_MAC_LEN)))
+		s = s->next_client;
+	if (s)
+		__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&ss->lock);
+	return s;
+}
+
+void session_put(struct sessions *ss, struct session *s)
+{
+	unsigned int i;
+
+	if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	for (i = 0; i < s->served.nslots; i++)
+		reply_buf_free(ss, &s->bufs[i]);
+	free(s->bufs);
+	free(s->served.slots);
+	pthread_mutex_destroy(&s->lock);
+	explicit_bzero(s, sizeof(*s));
+	free(s);
+}
+
+struct session *session_new(const struct peer *peer, const struct export *export,
+			    const struct ebpfs_auth *auth, u16 nslots, u64 now)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	struct ebpfs_served_slot *slots = calloc(nslots, sizeof(*slots));
+	struct {
+		u64 id;
+		u32 instance;
+	} random;
+
+	if (s)
+		s->bufs = calloc(nslots, sizeof(*s->bufs));
+	if (!s || !slots || !s->bufs)
+		goto fail;
+	do {
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			goto fail;
+	} while (!random.id);
+	pthread_mutex_init(&s->lock, NULL);
+	s->refs = 1;
+	s->id = random.id;
+	s->client_id = le64_to_cpu(auth->client_session);
+	s->peer = *peer;
+	s->export = export;
+	s->heard = now;
+	memcpy(s->client, auth->client, sizeof(s->client));
+	memcpy(s->auth_mac, auth->mac, sizeof(s->auth_mac));
+	ebpfs_served_init(&s->served, slots, nslots, random.instance);
+	return s;
+fail:
+	if (s)
+		free(s->bufs);
+	free(slots);
+	free(s);
+	return NULL;
+}
+
+/* The one that was silent longest; under the lock. */
+static struct session *most_idle(struct sessions *ss)
+{
+	struct session *s, *best = ss->first;
+
+	for (s = ss->first; s; s = s->next)
+		if (READ_ONCE(s->heard) < READ_ONCE(best->heard))
+			best = s;
+	return best;
+}
+
+int session_add(struct sessions *ss, struct session *s, u64 now)
+{
+	struct session *victim, *same;
+
+	for (;;) {
+		pthread_mutex_lock(&ss->lock);
+		if (ss->count < ss->max)
+			break;
+		victim = most_idle(ss);
+		if (now < READ_ONCE(victim->heard) + SESSION_EVICT) {
+			pthread_mutex_unlock(&ss->lock);
+			session_put(ss, s);
+			return -EBUSY;
+		}
+		__atomic_add_fetch(&victim->refs, 1, __ATOMIC_RELAXED);
+		pthread_mutex_unlock(&ss->lock);
+		if (session_end(ss, victim, "makes room for a new one"))
+			stats_inc(sessions_evicted);
+		session_put(ss, victim);
+	}
+	/* Two of 2^64 alike do not happen, but would be a mess. */
+	for (same = ss->by_id[s->id & ss->mask]; same; same = same->next_id) {
+		if (same->id == s->id) {
+			pthread_mutex_unlock(&ss->lock);
+			session_put(ss, s);
+			return -EBUSY;
+		}
+	}
+	s->next_id = ss->by_id[s->id & ss->mask];
+	ss->by_id[s->id & ss->mask] = s;
+	s->next_client = ss->by_client[s->client_id & ss->mask];
+	ss->by_client[s->client_id & ss->mask] = s;
+	s->prev = NULL;
+	s->next = ss->first;
+	if (ss->first)
+		ss->first->prev = s;
+	ss->first = s;
+	ss->count++;
+	stats_inc(sessions_made);
+	pthread_mutex_unlock(&ss->lock);
+	return 0;
+}
+
+/* Out of the tables; under the lock. */
+static void unlist(struct sessions *ss, struct session *s)
+{
+	struct session **p = &ss->by_id[s->id & ss->mask];
+
+	while (*p != s)
+		p = &(*p)->next_id;
+	*p = s->next_id;
+	p = &ss->by_client[s->client_id & ss->mask];
+	while (*p != s)
+		p = &(*p)->next_client;
+	*p = s->next_client;
+	*(s->prev ? &s->prev->next : &ss->first) = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+	ss->count--;
+}
+
+bool session_end(struct sessions *ss, struct session *s, const char *why)
+{
+	unsigned int i;
+	bool first;
+
+	pthread_mutex_lock(&s->lock);
+	first = !s->dead;
+	s->dead = true;
+	if (first)
+		for (i = 0; i < s->served.nslots; i++)
+			reply_buf_free(ss, &s->bufs[i]);
+	pthread_mutex_unlock(&s->lock);
+	if (!first)
+		return false;
+
+	pthread_mutex_lock(&ss->lock);
+	unlist(ss, s);
+	pthread_mutex_unlock(&ss->lock);
+	log_verbose("session of client %s ends: %s", s->client, why);
+	session_put(ss, s);
+	return true;
+}
+
+/* One session that @over says has to go, with a reference, or NULL. */
+static struct session *pick(struct sessions *ss, bool (*over)(struct session *s, void *arg),
+			    void *arg)
+{
+	struct session *s;
+
+	pthread_mutex_lock(&ss->lock);
+	s = ss->first;
+	while (s && !over(s, arg))
+		s = s->next;
+	if (s)
+		__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&ss->lock);
+	return s;
+}
+
+static bool is_idle(struct session *s, void *now)
+{
+	return *(u64 *)now > READ_ONCE(s->heard) + SESSION_IDLE;
+}
+
+void sessions_tick(struct sessions *ss, u64 now)
+{
+	struct session *s;
+
+	while ((s = pick(ss, is_idle, &now))) {
+		if (session_end(ss, s, "silent for too long"))
+			stats_inc(sessions_idle);
+		session_put(ss, s);
+	}
+}
+
+static bool is_revoked(struct session *s, void *clients)
+{
+	return !clients_has(clients, s->client, s->number);
+}
+
+void sessions_revoke(struct sessions *ss, struct clients *clients)
+{
+	struct session *s;
+
+	while ((s = pick(ss, is_revoked, clients))) {
+		if (session_end(ss, s, "its client was removed or has a new secret"))
+			stats_inc(sessions_revoked);
+		session_put(ss, s);
+	}
+}
+
+/* Free the kept replies of @s that are older than @age ms; under its lock. */
+static void forget_old(struct sessions *ss, struct session *s, u32 age, u64 now)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->served.nslots; i++) {
+		struct reply_buf *b = &s->bufs[i];
+
+		if (!b->size || (u32)now - b->used < age)
+			continue;
+		/* Without a buffer there must be no kept reply, and a job that runs
+		 * has its own buffer: whatever is here may go. */
+		ebpfs_served_forget(&s->served, (u16)i);
+		reply_buf_free(ss, b);
+		stats_inc(replies_forgotten);
+	}
+}
+
+void sessions_reclaim(struct sessions *ss, u64 now)
+{
+	/* Old ones first: nobody asks again for a reply of seconds ago. */
+	static const u32 ages[] = { 10000, 1000, 100, 0 };	/* ms */
+	u64 target = ss->budget - ss->budget / 8;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ages); i++) {
+		struct session *s;
+
+		pthread_mutex_lock(&ss->lock);
+		for (s = ss->first; s && READ_ONCE(ss->reply_bytes) > target; s = s->next) {
+			if (pthread_mutex_trylock(&s->lock))
+				continue;
+			forget_old(ss, s, ages[i], now);
+			pthread_mutex_unlock(&s->lock);
+		}
+		pthread_mutex_unlock(&ss->lock);
+		if (READ_ONCE(ss->reply_bytes) <= target)
+			break;
+	}
+}

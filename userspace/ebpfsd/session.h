@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Sessions: who may call, and the replies that are kept for repetitions.
+ *
+ * Locking: sessions.lock guards the tables and is held for look-ups and
+ * changes only. session.lock makes its holder the one user of what struct
+ * session says it protects, the slots of core/served.h above all; it is held
+ * while a call is executed at once and while replies are sent, but not while
+ * something waits for a disk. Order: sessions.lock, then session.lock, and the
+ * latter is only tried then. Sessions are reference counted; one that has
+ * ended stays in memory until nobody uses it, marked dead, without buffers.
+ *
+ * Reply buffers belong to a slot until its next call, or to a job (serve.h)
+ * while that is executed. All of them count against a budget; being over it
+ * makes sessions_reclaim() drop kept replies, the oldest first. Every operation
+ * may be executed again so far; one that may not must be exempted there.
+ */
+#ifndef EBPFSD_SESSION_H
+#define EBPFSD_SESSION_H
+
+#include "core/served.h"
+
+struct clients;
+struct export;
+
+#define SESSION_IDLE		(3600 * 1000ull)	/* ms without a datagram */
+#define SESSION_EVICT		(60 * 1000ull)	/* ms of silence before a session makes room */
+
+/**
+ * struct peer - a client's address in one form for both families, without padding
+ * @addr: IPv6, or IPv4 mapped
+ * @scope: of a link-local IPv6 address
+ * @port: network order
+ * @family: AF_INET or AF_INET6
+ */
+struct peer {
+	u8 addr[16];
+	u32 scope;
+	u16 port;
+	u16 family;
+};
+
+/**
+ * struct reply_buf - memory for a reply; none if @size is 0
+ * @data: from malloc()
+ * @size: bytes at @data
+ * @used: when it was last filled, ms, low 32 bits
+ */
+struct reply_buf {
+	u8 *data;
+	u32 size;
+	u32 used;
+};
+
+/**
+ * struct session - one client's session
+ * @lock: protects @served, @bufs and @dead
+ * @refs: atomic; one is the table's
+ * @id: ours
+ * @client_id: the client's, which replies carry
+ * @peer: where its calls must come from
+ * @export: what it may see
+ * @number: of the client's entry in the clients file
+ * @client: its name, NUL terminated
+ * @heard: when a good datagram last came, ms; READ_ONCE/WRITE_ONCE
+ * @key: of the session
+ * @auth_mac: of the AUTH that made it, to know that one again
+ * @accept: how that was answered
+ * @served: slots
+ * @bufs: the slots' kept replies
+ * @dead: it has ended
+ */
+struct session {
+	pthread_mutex_t lock;
+	u32 refs;
+	bool dead;
+	u64 id;
+	u64 client_id;
+	struct peer peer;
+	const struct export *export;
+	u64 heard;
+	struct ebpfs_served served;
+	struct reply_buf *bufs;
+
+	u64 number;
+	char client[EBPFS_CLIENT_MAX];
+	u8 key[EBPFS_MAC_LEN];
+	u8 auth_mac[EBPFS_MAC_LEN];
+	struct ebpfs_accept accept;
+
+	struct session *next_id;	/* these four under sessions.lock */
+	struct session *next_client;
+	struct session *prev;
+	struct session *next;
+};
+
+/**
+ * struct sessions - all of them
+ * @lock: protects @by_id, @by_client, @first, @count
+ * @by_id: hash table, chained by next_id
+ * @by_client: hash table, chained by next_client
+ * @mask: of both tables
+ * @first: list
+ * @count: in the list
+ * @max: most of them
+ * @budget: bytes of reply buffers to stay below
+ * @reply_bytes: bytes of reply buffers, atomic
+ */
+struct sessions {
+	pthread_mutex_t lock;
+	struct session **by_id;
+	struct session **by_client;
+	u64 mask;
+	struct session *first;
+	u32 count;
+	u32 max;
+	u64 budget;
+	u64 reply_bytes;
+};
+
+/* 0 or -ENOMEM. */
+int sessions_init(struct sessions *ss, u32 max, u64 budget);
+/* No thread may use sessions any more. */
+void sessions_fini(struct sessions *ss);
+
+/* The session called @id, to be given back with session_put(), or NULL. */
+struct session *session_find(struct sessions *ss, u64 id);
+void session_put(struct sessions *ss, struct session *s);
+
+/* The session that this very AUTH made, if it lives; to be given back. */
+struct session *session_find_auth(struct sessions *ss, const struct peer *peer,
+				  const struct ebpfs_auth *auth);
+
+/**
+ * session_new() - a session that nobody knows yet
+ * @peer: client's address
+ * @export: what it may see
+ * @auth: what it was admitted by
+ * @nslots: granted
+ * @now: ms
+ *
+ * Set number, key and accept, then session_add(). Return: NULL without memory.
+ */
+struct session *session_new(const struct peer *peer, const struct export *export,
+			    const struct ebpfs_auth *auth, u16 nslots, u64 now);
+
+/**
+ * session_add() - make a new session known
+ * @ss: sessions
+ * @s: from session_new(); consumed, in any case
+ * @now: ms
+ *
+ * If the table is full, the session that was silent longest makes room, if that
+ * was at least SESSION_EVICT. Return: 0 or -EBUSY.
+ */
+int session_add(struct sessions *ss, struct session *s, u64 now);
+
+/* End @s and drop what it keeps. The caller has a reference and not its lock.
+ * Return: true if it had not ended before. */
+bool session_end(struct sessions *ss, struct session *s, const char *why);
+
+/* Drop sessions that were silent for SESSION_IDLE. */
+void sessions_tick(struct sessions *ss, u64 now);
+
+/* End the sessions of clients that are not in @clients any more as they were. */
+void sessions_revoke(struct sessions *ss, struct clients *clients);
+
+/* Free kept replies until the budget is kept by an eighth. */
+void sessions_reclaim(struct sessions *ss, u64 now);
+
+static inline bool sessions_over_budget(const struct sessions *ss)
+{
+	return READ_ONCE(ss->reply_bytes) > ss->budget;
+}
+
+/* Memory for @need bytes; false without. Any thread, no lock. */
+bool reply_buf_alloc(struct sessions *ss, struct reply_buf *b, u32 need);
+void reply_buf_free(struct sessions *ss, struct reply_buf *b);
+
+#endif /* EBPFSD_SESSION_H */

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Counters of the daemon. Each thread counts in a block of its own (no atomic
+ * operation, no shared cache line); stats_print() adds them up.
+ *
+ * To add one: a line here, and ebpfsd(8), section STATISTICS.
+ */
+#ifndef EBPFSD_STATS_H
+#define EBPFSD_STATS_H
+
+#include <stdio.h>
+
+#include "core/platform.h"
+
+#define EBPFSD_STATS(X)							\
+	X(datagrams_in)		/* UDP datagrams received */		\
+	X(bytes_in)		/* their bytes of UDP payload */	\
+	X(datagrams_out)	/* UDP datagrams sent, segments of GSO counted */ \
+	X(bytes_out)							\
+	X(calls_ping)		/* executed, by operation */		\
+	X(calls_getattr)						\
+	X(calls_lookup)							\
+	X(calls_readdir)						\
+	X(calls_readlink)						\
+	X(calls_read)							\
+	X(calls_statfs)							\
+	X(calls_failed)		/* answered with an error number */	\
+	X(read_bytes)		/* bytes of file data in replies, each once */ \
+	X(read_cached)		/* READs answered from the page cache at once */ \
+	X(read_waited)		/* READs that waited for the disk in the ring */ \
+	X(deferred)		/* calls handed to a helper thread */	\
+	X(resends)		/* kept replies sent again */		\
+	X(repeats_running)	/* repetitions of a call in execution */ \
+	X(retries)		/* dropped for now, the client asks again */ \
+	X(drop_malformed)	/* does not parse */			\
+	X(drop_crc)							\
+	X(drop_type)		/* a type that a server does not get */	\
+	X(drop_session)		/* unknown session */			\
+	X(drop_address)		/* not the session's address and port */ \
+	X(drop_stale)		/* sequence below the slot's */		\
+	X(drop_slot)		/* slot that the session does not have */ \
+	X(drop_late)		/* reply nobody waits for any more */	\
+	X(drop_mac)		/* BYE without the session's key */	\
+	X(bad_handles)		/* without our MAC, or of another export */ \
+	X(hellos)							\
+	X(auths)							\
+	X(accepts)							\
+	X(rejects)							\
+	X(unknowns_sent)						\
+	X(probes)							\
+	X(sessions_made)						\
+	X(sessions_ended)	/* by BYE */				\
+	X(sessions_idle)	/* dropped after long silence */	\
+	X(sessions_evicted)	/* dropped to make room */		\
+	X(sessions_revoked)	/* their client went from the clients file */ \
+	X(replies_forgotten)	/* kept replies freed for the budget */	\
+	X(files_opened)							\
+	X(files_closed)							\
+	X(gso_sends)		/* sends of more than one segment */	\
+	X(gso_refused)		/* of these, repeated one by one */	\
+	X(send_full)		/* socket buffer full for too long */	\
+	X(send_too_big)		/* over the local interface's MTU */	\
+	X(send_failed)		/* any other error */
+
+struct stats {
+#define X(name) u64 name;
+	EBPFSD_STATS(X)
+#undef X
+} __attribute__((aligned(64)));
+
+/* This thread's block; a spare one until stats_thread() was called. */
+extern __thread struct stats *stats_mine;
+
+#define stats_add(name, n)						\
+	WRITE_ONCE(stats_mine->name, stats_mine->name + (n))
+#define stats_inc(name)		stats_add(name, 1)
+
+/* Give the calling thread a block, which lives as long as the process. 0 or -ENOMEM. */
+int stats_thread(void);
+
+/* Sum over all threads. Any thread. */
+void stats_sum(struct stats *sum);
+
+/**
+ * stats_print() - one line of JSON
+ * @out: stream, flushed
+ * @sessions: that exist now
+ * @reply_bytes: of memory that replies take now
+ * @files: open now
+ */
+void stats_print(FILE *out, u64 sessions, u64 reply_bytes, u64 files);
+
+#endif /* EBPFSD_STATS_H */

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A worker: one thread, one io_uring, one UDP socket for each listen address.
+ * All of it belongs to its thread, but for the eventfd that tells it to stop
+ * and the listeners, through which helpers send too.
+ */
+#ifndef EBPFSD_WORKER_H
+#define EBPFSD_WORKER_H
+
+#include <liburing.h>
+#include <semaphore.h>
+
+#include "config.h"
+#include "send.h"
+
+struct server;
+
+#define WORKER_CACHE	64	/* sessions found lately */
+#define WORKER_SOURCES	256	/* classes of addresses, to limit UNKNOWN */
+#define WORKER_READS	1024	/* READs that wait in the ring */
+
+/**
+ * struct worker - one worker
+ * @srv: server
+ * @index: 0 for the first
+ * @thread: its thread
+ * @listeners: sockets
+ * @nlisteners: how many
+ * @ring: everything it waits for
+ * @buffers: for datagrams, provided to the ring
+ * @memory: of the buffers
+ * @msg: shape of what a listener's datagrams bring along
+ * @armed: listeners whose receive is in the ring
+ * @stop_fd: eventfd, readable when the worker is to stop
+ * @stopping: no more datagrams
+ * @reads: READs waiting in the ring
+ * @now: ms, of this round of the loop
+ * @cache: sessions found lately, each with a reference
+ * @unknowns: when and how often UNKNOWN was said, by source
+ * @scratch: for PROBE_ACK
+ * @started: posted once, when the worker serves or has failed
+ * @error: -errno if it could not start
+ */
+struct worker {
+	struct server *srv;
+	unsigned int index;
+	pthread_t thread;
+	struct listener listeners[CONFIG_LISTENS_MAX];
+	unsigned int nlisteners;
+
+	struct io_uring ring;
+	struct io_uring_buf_ring *buffers;
+	u8 *memory;
+	struct msghdr msg[CONFIG_LISTENS_MAX];
+	bool armed[CONFIG_LISTENS_MAX];
+	int stop_fd;
+	bool stopping;
+	unsigned int reads;
+
+	u64 now;
+	struct session *cache[WORKER_CACHE];
+	struct {
+		u64 window;
+		u32 count;
+	} unknowns[WORKER_SOURCES];
+	u8 scratch[EBPFS_UDP_PAYLOAD_MAX + 1] __attribute__((aligned(8)));
+	sem_t *started;
+	int error;
+};
+
+/* The thread. @arg: a worker whose srv, index, listeners, stop_fd and started are set. */
+void *worker_run(void *arg);
+
+/**
+ * receive_datagram() - everything that one datagram causes
+ * @w: worker
+ * @r: where it came from
+ * @p: its bytes, 8-aligned
+ * @len: how many
+ */
+void receive_datagram(struct worker *w, const struct route *r, const u8 *p, u32 len);
+
+/* Let go of the sessions in the cache. */
+void worker_forget_sessions(struct worker *w);
+
+/* handshake.c: each gets a datagram whose length and checksum are right. */
+void handshake_hello(struct worker *w, const struct route *r, const u8 *p, u32 len);
+void handshake_auth(struct worker *w, const struct route *r, const u8 *p, u32 len);
+
+/* A client's address in the form of struct peer. */
+void peer_of(const struct route *r, struct peer *peer);
+
+#endif /* EBPFSD_WORKER_H */
