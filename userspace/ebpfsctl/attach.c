@@ -274,7 +274,7 @@ static int run(const struct command *cmd, int argc, char **argv)
 	if (!pins_lock())
 		return EXIT_FAILURE;
 	pin_open(&target.pin, netns_current(), target.iface.index);
-	/* Left over from an interface, or a whole namespace, that had these numbers. */
+	/* Left over from a deleted interface, or a whole namespace, that had these numbers. */
 	for (enum mode m = 0; m < MODES; m++)
 		if (target.pin.links[m].fd >= 0 && !target.pin.links[m].ifindex &&
 		    !pin_detach(&target.pin, m))

@@ -12,13 +12,13 @@
 
 static const char help[] =
 	"usage: ebpfsctl detach [OPTION...] IFACE\n"
-	"       ebpfsctl detach [OPTION...] --all\n"
+	"       ebpfsctl detach [OPTION...] --all | --gone\n"
 	"\n"
 	"Takes the steering program off IFACE. Replies then arrive by the plain way;\n"
 	"no request is lost.\n"
 	"\n"
-	"  -a, --all         off all interfaces, in all network namespaces, and clear away\n"
-	"                    what is left of interfaces that are gone\n"
+	"  -a, --all         off all interfaces, in all network namespaces\n"
+	"  -g, --gone        only clear away what is left of interfaces that were deleted\n"
 	"  -n, --netns NAME  IFACE is in this network namespace (a name, or a path)\n"
 	"  -j, --json        print how many interfaces there were as JSON\n"
 	"  -v, --verbose     say more\n";
@@ -27,19 +27,23 @@ static int run(const struct command *cmd, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "all", no_argument, NULL, 'a' },
+		{ "gone", no_argument, NULL, 'g' },
 		{ "netns", required_argument, NULL, 'n' },
 		CTL_LONG
 	};
+	bool all = false, gone = false, good = true;
 	size_t count = 0, done = 0;
-	bool all = false;
 	struct iface iface;
 	struct pin *pins;
 	int opt, status;
 
-	while ((opt = getopt_long(argc, argv, "an:" CTL_SHORT, options, NULL)) >= 0) {
+	while ((opt = getopt_long(argc, argv, "agn:" CTL_SHORT, options, NULL)) >= 0) {
 		switch (opt) {
 		case 'a':
 			all = true;
+			break;
+		case 'g':
+			gone = true;
 			break;
 		case 'n':
 			if (!netns_enter(optarg))
@@ -51,14 +55,14 @@ static int run(const struct command *cmd, int argc, char **argv)
 				return status;
 		}
 	}
-	if (argc - optind != !all)
-		return ctl_usage(cmd, all ? "--all takes no interface" :
-				 "expected one interface, or --all");
-	if (!all && !iface_get(argv[optind], &iface))
+	if (argc - optind != !(all || gone))
+		return ctl_usage(cmd, all || gone ? "--all and --gone take no interface" :
+				 "expected one interface, or --all, or --gone");
+	if (!all && !gone && !iface_get(argv[optind], &iface))
 		return EXIT_FAILURE;
 	if (!pins_lock())
 		return EXIT_FAILURE;
-	if (all) {
+	if (all || gone) {
 		pins = pins_list(&count);
 	} else {
 		count = 1;
@@ -69,15 +73,21 @@ static int run(const struct command *cmd, int argc, char **argv)
 			return EXIT_FAILURE;
 		}
 	}
-	for (size_t i = 0; i < count; i++)
-		done += pin_remove(&pins[i]);
+	for (size_t i = 0; i < count; i++) {
+		if (gone && !all && !pin_is_stale(&pins[i]))
+			continue;
+		if (pin_remove(&pins[i]))
+			done++;
+		else
+			good = false;
+	}
 	if (ctl_json) {
 		struct json_object *out = json_object_new_object();
 
 		json_add_u64(out, "detached", done);
 		json_print(out);
 	}
-	return done == count ? EXIT_SUCCESS : EXIT_FAILURE;
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 const struct command cmd_detach = {

@@ -320,13 +320,12 @@ static void check_interfaces(int count, char **names)
 		check_interface(names[i], MODES);
 	for (size_t i = 0; i < pin_count; i++) {
 		struct visit visit = { .pin = &pins[i] };
-		enum mode mode = pin_mode(&pins[i]);
 		char netns[256] = "";
 
-		if (mode == MODES || !pins[i].links[mode].ifindex) {
-			add(LEVEL_WARN, "steering", "ebpfsctl detach --all clears it away, and all "
-			    "others", "something is left of a program on interface %u, which is gone",
-			    pins[i].ifindex);
+		if (pin_is_stale(&pins[i])) {
+			add(LEVEL_WARN, "steering", "ebpfsctl detach --gone",
+			    "a program is left over from interface number %u, which was deleted; it "
+			    "keeps the module from being unloaded", pins[i].ifindex);
 			continue;
 		}
 		netns_visit(pins[i].netns, netns, sizeof(netns), visit_interface, &visit);
@@ -371,12 +370,13 @@ static void check_machine(void)
 		value = read_line(path);
 		if (!value)
 			add(LEVEL_OK, buffers[i], NULL, "not told in this network namespace");
-		else if (strtoul(value, NULL, 10) < 1 << 20)
+		else if (strtoul(value, NULL, 10) < 212992)
 			add(LEVEL_WARN, buffers[i], ctl_format("sysctl -w net.core.%s=8388608", buffers[i]),
-			    "%s bytes: on a server without CAP_NET_ADMIN, bursts of requests or replies "
-			    "may be dropped", value);
+			    "%s bytes are less than the kernel's default: servers may drop bursts",
+			    value);
 		else
-			add(LEVEL_OK, buffers[i], NULL, "%s bytes", value);
+			add(LEVEL_OK, buffers[i], NULL, "%s bytes; ebpfsd started by root goes beyond",
+			    value);
 	}
 }
 

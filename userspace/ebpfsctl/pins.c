@@ -140,6 +140,14 @@ enum mode pin_mode(const struct pin *pin)
 	return mode;
 }
 
+bool pin_is_stale(const struct pin *pin)
+{
+	for (enum mode mode = 0; mode < MODES; mode++)
+		if (pin->links[mode].fd >= 0 && pin->links[mode].ifindex)
+			return false;
+	return true;
+}
+
 bool pin_detach(struct pin *pin, enum mode mode)
 {
 	struct pinned_link *link = &pin->links[mode];

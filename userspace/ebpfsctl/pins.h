@@ -72,6 +72,9 @@ bool pins_lock(void);
 void pin_open(struct pin *pin, uint64_t netns, uint32_t ifindex);
 void pin_close(struct pin *pin);
 
+/* Is it left over from an interface that was deleted, or an interrupted attach? */
+bool pin_is_stale(const struct pin *pin);
+
 /* The mode in use, MODES if none. */
 enum mode pin_mode(const struct pin *pin);
 

@@ -56,6 +56,17 @@ static void forget_messages(void)
 	libbpf_set_print(keep_message);
 }
 
+/* The end of what libbpf said: a verifier's log is long, and what was wrong is last. */
+static const char *last_messages(void)
+{
+	const char *start;
+
+	if (!kept || kept_len <= 2000)
+		return kept ? kept : "(nothing)";
+	start = strchr(kept + kept_len - 2000, '\n');
+	return start ? start + 1 : kept;
+}
+
 /* BTF of the module: an open file descriptor and the number in *id, or -1. */
 static int open_module_btf(__u32 *id)
 {
@@ -200,7 +211,7 @@ bool steering_load(struct steering *s, enum mode mode, uint16_t port, int map_fd
 	if (!err)
 		err = ebpfs_steer__load(object);
 	if (err) {
-		char *said = ctl_strdup(kept ? kept : "");
+		char *said = ctl_strdup(last_messages());
 
 		if (err == -EPERM && geteuid())
 			ctl_error("cannot load the programs: this needs root, or CAP_BPF, "
@@ -208,8 +219,8 @@ bool steering_load(struct steering *s, enum mode mode, uint16_t port, int map_fd
 		else if (kfunc_probe(mode, why, sizeof(why)) != KFUNC_WORKS)
 			ctl_error("cannot load the programs: %s", why);
 		else
-			ctl_error("cannot load the programs: %s; libbpf said:\n%s",
-				  strerror(-err), said);
+			ctl_error("cannot load the programs: %s; libbpf said (all of it: "
+				  "--verbose):\n%s", strerror(-err), said);
 		free(said);
 		ebpfs_steer__destroy(object);
 		return false;

@@ -90,9 +90,9 @@ static void interface_text(const struct pin *pin, const struct where *where, con
 	else if (pin->netns != netns_current())
 		printf(" in network namespace %" PRIu64, pin->netns);
 	if (mode == MODES)
-		printf(": no program (an interrupted attach; run: ebpfsctl detach --all)\n");
+		printf(": no program (an interrupted attach; run: ebpfsctl detach --gone)\n");
 	else if (!pin->links[mode].ifindex)
-		printf(": deleted (clear away with: ebpfsctl detach --all)\n");
+		printf(": deleted (clear away with: ebpfsctl detach --gone)\n");
 	else
 		printf(": steering in mode %s, program %u\n", mode_names[mode],
 		       pin->links[mode].prog_id);
