@@ -41,6 +41,16 @@ faults+='|possible (circular|recursive) locking|KASAN:|KFENCE:|KCSAN:|UBSAN:|ref
 faults+='|[Pp]oison overwritten|[Rr]edzone|memory corruption|rcu: INFO|detected stall'
 faults+='|unregister_netdevice: waiting|ebpfs: .*left behind'
 
+# Runs a command that knows nothing of KTAP as a test of one result.
+plain() {
+	local status
+	printf 'KTAP version 1\n1..1\n'
+	"$@" 2>&1 | sed 's/^/# /'
+	status=${PIPESTATUS[0]}
+	[ "$status" = 0 ] && echo "ok 1 $*" || echo "not ok 1 $* # status $status"
+	exit "$status"
+}
+
 long='' quiet='' list='' part=''
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -48,6 +58,7 @@ while [ $# -gt 0 ]; do
 	-q | --quiet)	quiet=1 ;;
 	--list)		list=1 ;;
 	--part=*)	part=${1#*=} ;;
+	--plain)	shift; plain "$@" ;;
 	-h | --help)	sed -n '4,/^# nothing failed/s/^# \{0,1\}//p' "$0"; exit ;;
 	-*)		echo "run.sh: unknown option '$1'; see selftests/run.sh --help" >&2; exit 2 ;;
 	*)		break ;;
@@ -122,6 +133,29 @@ list_guest() {
 				add "$group/$name" "$limit" "exec ${program@Q}"
 			fi
 		done
+	done
+}
+
+list_native() {
+	local program name seeds=${SEEDS:-20000} asan=3000 seconds=10 times=1
+	[ -z "$long" ] || { seeds=200000 asan=30000 seconds=120 times=10; }
+	for program in "$here"/unit/build/test_*; do
+		name=${program##*/test_}
+		[ ! -x "$program" ] || [[ $name = *.* ]] || add "unit/$name" 300 "exec ${program@Q}"
+	done
+	[ ! -e "$here/unit/tsan_claim.c" ] || add unit/tsan_claim $((300 * times)) \
+		"exec ${here@Q}/unit/build/tsan_claim --seconds $((5 * times))"
+	[ ! -e "$here/sim/Makefile" ] || {
+		add sim/seeds $((1200 * times)) \
+			"exec ${here@Q}/sim/build/sim --seeds $seeds --jobs $(nproc)"
+		add sim/asan $((600 * times)) \
+			"exec make -s -C ${here@Q}/sim asan ASAN_SEEDS=$asan JOBS=$(nproc)"
+		add sim/faults 1200 "exec make -s -C ${here@Q}/sim faults"
+	}
+	for program in "$here"/fuzz/build/fuzz_*; do
+		name=${program##*/fuzz_}
+		[ ! -x "$program" ] || [[ $name = *.* ]] || add "fuzz/$name" $((60 + 2 * seconds)) \
+			"exec ${here@Q}/run.sh --plain make -s -C ${here@Q}/fuzz run-$name TIME=$seconds"
 	done
 }
 

@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -226,7 +227,7 @@ static void reads_at_the_edges(void)
 	EXPECT_EQ(ERRNO_OF(pread(fd, buf, 100, -1)), EINVAL);
 	EXPECT_EQ(ERRNO_OF(read(dir, buf, 100)), EISDIR);
 	EXPECT_EQ(ERRNO_OF(write(fd, buf, 100)), EBADF);
-	EXPECT_EQ(ERRNO_OF(pread(fd, (void *)8, 100, 0)), EFAULT);
+	EXPECT_EQ(ERRNO_OF(syscall(SYS_pread64, fd, (void *)8, 100, 0)), EFAULT);
 	EXPECT_EQ(lseek(fd, 0, SEEK_END), SIZE);
 	EXPECT_EQ(lseek(fd, -5, SEEK_CUR), SIZE - 5);
 	EXPECT_EQ(read(fd, buf, 100), 5);
