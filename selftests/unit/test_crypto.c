@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * userspace/lib/crypto.c against published test vectors, and from many threads.
+ */
+#include <stdlib.h>
+
+#include "core/platform.h"
+#include "lib/ktap.h"
+
+static u32 crc_of(const void *data, size_t len)
+{
+	return ~ebpfs_crc32c(~0u, data, len);
+}
+
+/* RFC 3720 B.4 */
+static void crc_vectors(void)
+{
+	u8 data[32];
+	unsigned int i;
+
+	EXPECT_EQ(crc_of("123456789", 9), 0xe3069283);
+	memset(data, 0, sizeof(data));
+	EXPECT_EQ(crc_of(data, sizeof(data)), 0x8a9136aa);
+	memset(data, 0xff, sizeof(data));
+	EXPECT_EQ(crc_of(data, sizeof(data)), 0x62a8ab43);
+	for (i = 0; i < sizeof(data); i++)
+		data[i] = i;
+	EXPECT_EQ(crc_of(data, sizeof(data)), 0x46dd794e);
+	for (i = 0; i < sizeof(data); i++)
+		data[i] = 31 - i;
+	EXPECT_EQ(crc_of(data, sizeof(data)), 0x113fdb5c);
+}
+
+static void crc_goes_on(void)
+{
+	u8 *data = malloc(5000);
+	u32 whole, crc;
+	size_t cut;
+
+	for (cut = 0; cut < 5000; cut++)
+		data[cut] = cut * 7 + cut / 256;
+	whole = ebpfs_crc32c(~0u, data, 5000);
+	for (cut = 0; cut <= 5000; cut += 13) {
+		crc = ebpfs_crc32c(~0u, data, cut);
+		crc = ebpfs_crc32c(crc, data + cut, 5000 - cut);
+		EXPECT_EQ(crc, whole);
+	}
+	EXPECT_EQ(ebpfs_crc32c(5, data, 0), 5);
+	free(data);
+}
+
+static void equal(void)
+{
+	u8 a[32] = { 1, 2, 3 }, b[32] = { 1, 2, 3 };
+	unsigned int i;
+
+	EXPECT(ebpfs_equal(a, b, sizeof(a)));
+	for (i = 0; i < 8 * sizeof(a); i++) {
+		b[i / 8] ^= 1 << i % 8;
+		EXPECT(!ebpfs_equal(a, b, sizeof(a)));
+		b[i / 8] ^= 1 << i % 8;
+	}
+	b[31] = 9;
+	EXPECT(ebpfs_equal(a, b, 31));
+	EXPECT(ebpfs_equal(a, b, 0));
+}
+
+static const u8 key[EBPFS_SECRET_LEN] = {
+	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+	16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+};
+
+/* Keyed BLAKE2s-256 of the bytes 0, 1, 2 ...: known-answer tests of BLAKE2's authors. */
+static void mac_vectors(void)
+{
+	static const struct {
+		u32 len;
+		u8 mac[EBPFS_MAC_LEN];
+	} known[] = {
+		{ 0, {
+			0x48, 0xa8, 0x99, 0x7d, 0xa4, 0x07, 0x87, 0x6b,
+			0x3d, 0x79, 0xc0, 0xd9, 0x23, 0x25, 0xad, 0x3b,
+			0x89, 0xcb, 0xb7, 0x54, 0xd8, 0x6a, 0xb7, 0x1a,
+			0xee, 0x04, 0x7a, 0xd3, 0x45, 0xfd, 0x2c, 0x49,
+		} },
+		{ 1, {
+			0x40, 0xd1, 0x5f, 0xee, 0x7c, 0x32, 0x88, 0x30,
+			0x16, 0x6a, 0xc3, 0xf9, 0x18, 0x65, 0x0f, 0x80,
+			0x7e, 0x7e, 0x01, 0xe1, 0x77, 0x25, 0x8c, 0xdc,
+			0x0a, 0x39, 0xb1, 0x1f, 0x59, 0x80, 0x66, 0xf1,
+		} },
+		{ 64, {
+			0x89, 0x75, 0xb0, 0x57, 0x7f, 0xd3, 0x55, 0x66,
+			0xd7, 0x50, 0xb3, 0x62, 0xb0, 0x89, 0x7a, 0x26,
+			0xc3, 0x99, 0x13, 0x6d, 0xf0, 0x7b, 0xab, 0xab,
+			0xbd, 0xe6, 0x20, 0x3f, 0xf2, 0x95, 0x4e, 0xd4,
+		} },
+		{ 255, {
+			0x3f, 0xb7, 0x35, 0x06, 0x1a, 0xbc, 0x51, 0x9d,
+			0xfe, 0x97, 0x9e, 0x54, 0xc1, 0xee, 0x5b, 0xfa,
+			0xd0, 0xa9, 0xd8, 0x58, 0xb3, 0x31, 0x5b, 0xad,
+			0x34, 0xbd, 0xe9, 0x99, 0xef, 0xd7, 0x24, 0xdd,
+		} },
+	};
+	u8 data[256], out[EBPFS_MAC_LEN];
+	struct ebpfs_bytes part = { data, 0 };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(data); i++)
+		data[i] = i;
+	for (i = 0; i < ARRAY_SIZE(known); i++) {
+		part.len = known[i].len;
+		ebpfs_mac(out, key, &part, 1);
+		EXPECT_MEM(out, known[i].mac, sizeof(out));
+	}
+	ebpfs_mac(out, key, NULL, 0);
+	EXPECT_MEM(out, known[0].mac, sizeof(out));
+}
+
+static void mac_joins_parts(void)
+{
+	u8 data[200], whole[EBPFS_MAC_LEN], out[EBPFS_MAC_LEN];
+	struct ebpfs_bytes parts[3] = { { data, sizeof(data) } };
+	unsigned int i, j;
+
+	memset(data, 0xa7, sizeof(data));
+	ebpfs_mac(whole, key, parts, 1);
+	for (i = 0; i <= 200; i += 25) {
+		for (j = i; j <= 200; j += 25) {
+			parts[0] = (struct ebpfs_bytes){ data, i };
+			parts[1] = (struct ebpfs_bytes){ data + i, j - i };
+			parts[2] = (struct ebpfs_bytes){ data + j, 200 - j };
+			ebpfs_mac(out, key, parts, 3);
+			EXPECT_MEM(out, whole, sizeof(out));
+		}
+	}
+}
+
+static void mac_depends_on_key(void)
+{
+	u8 other[EBPFS_SECRET_LEN], a[EBPFS_MAC_LEN], b[EBPFS_MAC_LEN];
+	struct ebpfs_bytes part = { "text", 4 };
+	unsigned int i;
+
+	ebpfs_mac(a, key, &part, 1);
+	for (i = 0; i < 8 * sizeof(other); i++) {
+		memcpy(other, key, sizeof(other));
+		other[i / 8] ^= 1 << i % 8;
+		ebpfs_mac(b, other, &part, 1);
+		EXPECT(!ebpfs_equal(a, b, sizeof(a)));
+	}
+}
+
+static void *mac_thread(void *arg)
+{
+	u8 secret[EBPFS_SECRET_LEN], first[EBPFS_MAC_LEN], out[EBPFS_MAC_LEN];
+	struct ebpfs_bytes part = { "text", 4 };
+	unsigned long wrong = 0;
+	int i;
+
+	memset(secret, (int)(size_t)arg, sizeof(secret));
+	ebpfs_mac(first, secret, &part, 1);
+	for (i = 0; i < 2000; i++) {
+		ebpfs_mac(out, secret, &part, 1);
+		wrong += !ebpfs_equal(out, first, sizeof(out));
+	}
+	return (void *)wrong;
+}
+
+static void mac_from_threads(void)
+{
+	pthread_t threads[8];
+	void *wrong;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		ASSERT_EQ(pthread_create(&threads[i], NULL, mac_thread, (void *)i), 0);
+	for (i = 0; i < ARRAY_SIZE(threads); i++) {
+		pthread_join(threads[i], &wrong);
+		EXPECT_EQ((size_t)wrong, 0);
+	}
+}
+
+static const struct ktap_test tests[] = {
+	KTAP_TEST(crc_vectors),
+	KTAP_TEST(crc_goes_on),
+	KTAP_TEST(equal),
+	KTAP_TEST(mac_vectors),
+	KTAP_TEST(mac_joins_parts),
+	KTAP_TEST(mac_depends_on_key),
+	KTAP_TEST(mac_from_threads),
+};
+
+int main(int argc, char **argv)
+{
+	return KTAP_MAIN(tests, argc, argv);
+}
