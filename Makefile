@@ -18,6 +18,7 @@ export KVER KDIR PREFIX SEEDS
 SBINDIR := $(DESTDIR)$(PREFIX)/sbin
 MANDIR  := $(DESTDIR)$(PREFIX)/share/man
 MODDIR  := $(DESTDIR)/lib/modules/$(KVER)/updates
+PAGES   := $(wildcard Documentation/man/*.[58])
 
 # Inside the build root or the guest a target runs as it is, elsewhere there.
 in_root := $(if $(EBPFS_IN_ROOT),,scripts/vm --chroot --)
@@ -82,22 +83,21 @@ fuzz:
 lint:
 	$(in_root) scripts/lint
 
-# The programs are inside ebpfsctl.
+# The programs are inside ebpfsctl.  The module goes without debugging symbols,
+# which are most of it, but with its BTF.
 install:
-	install -D -m 644 ebpfs.ko $(MODDIR)/ebpfs.ko
+	install -d $(MODDIR) $(SBINDIR) $(DESTDIR)/sbin
+	strip -g -o $(MODDIR)/ebpfs.ko ebpfs.ko
 	$(if $(DESTDIR),,depmod $(KVER))
-	install -D -t $(SBINDIR) userspace/ebpfsctl/ebpfsctl userspace/ebpfsd/ebpfsd
-	install -d $(DESTDIR)/sbin
+	install -t $(SBINDIR) userspace/ebpfsctl/ebpfsctl userspace/ebpfsd/ebpfsd
 	ln -sf $(PREFIX)/sbin/ebpfsctl $(DESTDIR)/sbin/mount.ebpfs
-	set -e; for page in Documentation/man/*.[58]; do \
-		install -D -m 644 -t $(MANDIR)/man$${page##*.} $$page; done
+	$(foreach page,$(PAGES),install -D -m 644 -t $(MANDIR)/man$(subst .,,$(suffix $(page))) $(page);)
 
 uninstall:
 	rm -f $(MODDIR)/ebpfs.ko
 	$(if $(DESTDIR),,depmod $(KVER))
 	rm -f $(addprefix $(SBINDIR)/,ebpfsctl ebpfsd) $(DESTDIR)/sbin/mount.ebpfs
-	for page in Documentation/man/*.[58]; do \
-		rm -f $(MANDIR)/man$${page##*.}/$${page##*/}; done
+	rm -f $(foreach page,$(PAGES),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 
 clean:
 	$(if $(wildcard $(KDIR)/Makefile),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
