@@ -87,6 +87,7 @@ void node_pump(struct world *w, struct cnode *n)
 	struct ebpfs_call_info c;
 	struct request *r;
 	struct batch b;
+	u32 flight;
 	u64 rto;
 	int slot;
 
@@ -96,6 +97,7 @@ void node_pump(struct world *w, struct cnode *n)
 	b.count = 0;
 	session_touch(w, cs);
 	while ((r = n->queue.first)) {
+		flight = cs->conn.win.flight;
 		slot = ebpfs_conn_take(&cs->conn, r->limit, r, w->now);
 		if (slot < 0) {
 			CHECK(w, slot == -EAGAIN && cs->used,
@@ -106,6 +108,9 @@ void node_pump(struct world *w, struct cnode *n)
 		}
 		CHECK(w, slot < cs->conn.nslots && !cs->reqs[slot],
 		      "a slot carries one call at a time", "slot %d given again", slot);
+		CHECK(w, !flight || flight + r->limit <= cs->conn.win.cwnd,
+		      "no more is asked for than the window holds", "%u bytes and %u of %u", flight,
+		      r->limit, cs->conn.win.cwnd);
 		queue_pop(&n->queue);
 		CHECK(w, ebpfs_conn_sending(&cs->conn, slot, 0, w->now, &c),
 		      "a call that was just taken can be sent", "slot %d", slot);
@@ -118,7 +123,8 @@ void node_pump(struct world *w, struct cnode *n)
 		cs->last_seq[slot] = EBPFS_ID_SEQ(c.id);
 		cs->due_at[slot] = 0;
 		cs->reqs[slot] = r;
-		cs->used++;
+		if (!cs->used++)
+			cs->heard_at = w->now;
 		r->state = REQ_ACTIVE;
 		r->cs = cs;
 		r->id = c.id;
@@ -189,9 +195,10 @@ void node_retransmit(struct world *w, struct cnode *n)
 	      "time passes before a call is due again, unless there was no room for it",
 	      "next is %lu, now is %lu, %u of %u found", next, w->now, due->n, max);
 	n->due_next = next;
-	for (i = 0; i < cs->conn.nslots && next == EBPFS_NEVER; i++)
+	for (i = 0; i < cs->conn.nslots && next > w->now + EBPFS_RTO_MAX; i++)
 		CHECK(w, !cs->reqs[i] || cs->reqs[i]->state != REQ_ACTIVE || cs->reqs[i]->finishing,
-		      "what is outstanding becomes due some time", "slot %u never", i);
+		      "what is outstanding becomes due within the longest timeout",
+		      "slot %u: next is %lu, now is %lu", i, next, w->now);
 	for (i = 0; i < due->n; i++) {
 		u16 slot = EBPFS_ID_SLOT(due->ids[i]);
 

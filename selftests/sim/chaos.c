@@ -9,6 +9,17 @@
 
 static const u32 path_sizes[] = { EBPFS_UDP_PAYLOAD_BASE, 1472, 4000, 8972, EBPFS_UDP_PAYLOAD_MAX };
 
+/* All paths carry the least. */
+static void shrink(struct world *w)
+{
+	u32 i, j;
+
+	for (i = 0; i < SIM_HOSTS_MAX; i++) {
+		for (j = 0; j < SIM_HOSTS_MAX; j++)
+			w->links[i][j].mtu = EBPFS_UDP_PAYLOAD_BASE;
+	}
+}
+
 static void cut_end(struct world *w, void *obj, u64 arg)
 {
 	struct link *l = obj;
@@ -154,6 +165,23 @@ static void version(struct world *w, void *obj, u64 arg)
 		schedule(w, 50 * MSEC, version, obj, arg);
 }
 
+/* Minutes without any server: attempts and backoffs reach their ends. */
+static void outage(struct world *w, void *obj, u64 arg)
+{
+	u32 i, j;
+
+	(void)obj;
+	(void)arg;
+	if (w->healed)
+		return;
+	for (i = 0; i < w->nclients; i++) {
+		for (j = 0; j < w->nservers; j++) {
+			net_link(w, w->clients[i].addr, w->servers[j].addr)->cut = true;
+			net_link(w, w->servers[j].addr, w->clients[i].addr)->cut = true;
+		}
+	}
+}
+
 void chaos_heal(struct world *w, void *unused, u64 arg)
 {
 	struct config *cfg = &w->cfg;
@@ -161,6 +189,8 @@ void chaos_heal(struct world *w, void *unused, u64 arg)
 
 	(void)unused;
 	(void)arg;
+	if (w->healed)
+		return;
 	TRACE(w, "chaos ends with %lu requests open", w->open);
 	w->healed = true;
 	w->heal_at = w->now;
@@ -172,6 +202,8 @@ void chaos_heal(struct world *w, void *unused, u64 arg)
 	cfg->queue = 0;
 	cfg->slow_exec = 0;
 	cfg->kill = 0;
+	if (w->cfg.mtu && chance(w, 3000))
+		shrink(w);
 	for (i = 0; i < SIM_HOSTS_MAX; i++) {
 		for (j = 0; j < SIM_HOSTS_MAX; j++)
 			cut_end(w, &w->links[i][j], 0);
@@ -205,5 +237,7 @@ void chaos_start(struct world *w)
 	}
 	schedule(w, rnd_time(w, 2 * w->cfg.chaos_gap), chaos, NULL, 0);
 	schedule(w, w->cfg.chaos_time, chaos_heal, NULL, 0);
+	if (w->cfg.outage)
+		schedule(w, SEC, outage, NULL, 0);
 	schedule(w, 0, version, NULL, 0);
 }

@@ -220,6 +220,9 @@ void check_session(struct world *w, struct csession *cs)
 		      hweight64(s->claimed & ~s->done) == s->busy,
 		      "a claimed cell is busy or done", "slot %u: claimed %lx done %lx busy %u", i,
 		      s->claimed, s->done, s->busy);
+		CHECK(w, !s->rtt || s->rtt >= 2 * w->cfg.delay,
+		      "no round trip is shorter than the path", "slot %u: %lu us of %lu", i,
+		      s->rtt / USEC, 2 * w->cfg.delay / USEC);
 		CHECK(w, s->state != EBPFS_SLOT_COMPLETE ||
 		      (cs->reqs[i] && cs->reqs[i]->finishing),
 		      "whoever completed a call was told", "slot %u", i);
@@ -270,6 +273,45 @@ void check_placement(struct world *w, struct client *c, u64 before, u64 after)
 		      (a == b || !(after >> a & 1) || !(before >> b & 1)),
 		      "only files of a node that goes or comes are moved",
 		      "file %u from node %d to %d, usable %lx then %lx", i, a, b, before, after);
+	}
+}
+
+/* How long nothing was heard while something was outstanding. */
+void check_silence(struct world *w, const struct csession *cs, u64 silence)
+{
+	u64 own = cs->used ? w->now - cs->heard_at : 0;
+
+	CHECK(w, silence == own, "silence is counted right", "session %u: %lu ns, should be %lu",
+	      cs->serial, silence, own);
+}
+
+/*
+ * Time for a search has passed and nothing was lost meanwhile. Searches that
+ * began before the network was healed may have been misled; they have been
+ * repeated if @again, but a path that became smaller is only noticed when
+ * something large is sent.
+ */
+void check_paths(struct world *w, bool again)
+{
+	u32 i, j;
+
+	for (i = 0; i < w->nclients; i++) {
+		for (j = 0; j < w->nservers; j++) {
+			const struct cnode *n = &w->clients[i].nodes[j];
+			u32 there, back, path = w->cfg.ceiling;
+			bool clean = n->search_at >= w->heal_at;
+
+			if (!node_usable(n) || !n->cs->other->alive || (!clean && !again))
+				continue;
+			there = net_link(w, w->clients[i].addr, w->servers[j].addr)->mtu;
+			back = net_link(w, w->servers[j].addr, w->clients[i].addr)->mtu;
+			path = path < there ? path : there;
+			path = path < back ? path : back;
+			CHECK(w, n->pmtu.size + 64 > path && (n->pmtu.size <= path || !clean),
+			      "a search finds what the path carries",
+			      "client %u node %u: %u found, %u is right", i, j, n->pmtu.size,
+			      path);
+		}
 	}
 }
 

@@ -94,6 +94,7 @@ void request_end(struct world *w, struct request *r, int error)
 	r->dest.gone = true;
 	c->open--;
 	w->open--;
+	c->open_fore -= !r->background;
 	switch (error) {
 	case 0:
 		COUNT(w, done_good);
@@ -255,7 +256,7 @@ void request_stopped(struct world *w, struct request *r)
 	request_out(w, r, error);
 }
 
-static void request_kill(struct world *w, void *obj, u64 error)
+void request_kill(struct world *w, void *obj, u64 error)
 {
 	struct request *r = obj;
 
@@ -288,7 +289,8 @@ void client_abort(struct world *w, struct client *c)
 	schedule(w, grace(w), abort_check, c, 0);
 }
 
-static void submit_one(struct world *w, struct client *c, u16 op, u16 file, u64 arg, u32 count)
+static void submit_one(struct world *w, struct client *c, u16 op, u16 file, u64 arg, u32 count,
+		       bool background)
 {
 	struct request *r = arena_alloc(w, sizeof(*r));
 
@@ -298,6 +300,7 @@ static void submit_one(struct world *w, struct client *c, u16 op, u16 file, u64 
 	r->file = file;
 	r->arg = arg;
 	r->count = count;
+	r->background = background;
 	r->counts = op == EBPFS_OP_GETATTR && file == w->nfiles - 1;
 	r->limit = request_limit(op, count);
 	r->submitted = w->now;
@@ -308,6 +311,7 @@ static void submit_one(struct world *w, struct client *c, u16 op, u16 file, u64 
 	w->all = r;
 	w->open++;
 	c->open++;
+	c->open_fore += !background;
 	COUNT(w, requests);
 	TRACE(w, "req   %lu of client %lu: op %lu file %lu at %lu for %lu", r->serial, c->index, op,
 	      file, arg, count);
@@ -354,26 +358,26 @@ static void client_submit(struct world *w, void *obj, u64 arg)
 		pos = chance(w, 5000) ? rnd(w, 3) * 4096 : rnd(w, 9000);
 		for (i = 0; i < n && c->left; i++) {
 			c->left--;
-			submit_one(w, c, EBPFS_OP_READ, file, pos + (u64)i * count, count);
+			submit_one(w, c, EBPFS_OP_READ, file, pos + (u64)i * count, count, false);
 		}
 		goto again;
 	case 0: case 1:
-		submit_one(w, c, EBPFS_OP_GETATTR, w->nfiles - 1, 0, 0);
+		submit_one(w, c, EBPFS_OP_GETATTR, w->nfiles - 1, 0, 0, false);
 		break;
 	case 2: case 3:
-		submit_one(w, c, EBPFS_OP_GETATTR, file, 0, 0);
+		submit_one(w, c, EBPFS_OP_GETATTR, file, 0, 0, false);
 		break;
 	case 4:
-		submit_one(w, c, EBPFS_OP_LOOKUP, 0, rnd(w, w->nfiles), 0);
+		submit_one(w, c, EBPFS_OP_LOOKUP, 0, rnd(w, w->nfiles), 0, false);
 		break;
 	case 5:
-		submit_one(w, c, EBPFS_OP_READDIR, 0, rnd(w, 26), 600 + rnd(w, 8000));
+		submit_one(w, c, EBPFS_OP_READDIR, 0, rnd(w, 26), 600 + rnd(w, 8000), false);
 		break;
 	case 6:
-		submit_one(w, c, EBPFS_OP_READLINK, file, 0, 0);
+		submit_one(w, c, EBPFS_OP_READLINK, file, 0, 0, false);
 		break;
 	case 7:
-		submit_one(w, c, chance(w, 5000) ? EBPFS_OP_STATFS : EBPFS_OP_PING, file, 0, 0);
+		submit_one(w, c, chance(w, 5000) ? EBPFS_OP_STATFS : EBPFS_OP_PING, file, 0, 0, false);
 		break;
 	}
 	if (c->left)
@@ -383,8 +387,28 @@ again:
 		schedule(w, rnd_time(w, 2 * w->cfg.submit_gap), client_submit, c, 0);
 }
 
+/*
+ * Somebody else on the same mount does small things all the time: a session on
+ * which small replies arrive is not silent, and is not lost, when large ones
+ * do not arrive.
+ */
+static void client_background(struct world *w, void *obj, u64 arg)
+{
+	struct client *c = obj;
+
+	(void)arg;
+	if (c->aborted || (!c->left && !c->open_fore))
+		return;
+	if (c->open - c->open_fore < 4)
+		submit_one(w, c, EBPFS_OP_GETATTR, rnd(w, w->nfiles - 1), 0, 0, true);
+	schedule(w, rnd_time(w, 2 * w->cfg.background_gap), client_background, c, 0);
+}
+
 void client_start(struct world *w, struct client *c)
 {
+	if (w->cfg.background_gap)
+		schedule(w, 0, client_background, c, 0);
+
 	c->left = w->cfg.requests;
 	schedule(w, rnd_time(w, 50 * MSEC), client_submit, c, 0);
 }

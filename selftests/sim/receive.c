@@ -38,10 +38,7 @@ static void reply_finish(struct world *w, void *obj, u64 arg)
 	slot_put(w, cs, slot);
 	if (n->cs == cs && n->present && n->health.state != EBPFS_NODE_UP &&
 	    ebpfs_health_heard(&n->health)) {
-		COUNT(w, heard);
-		request_end(w, r, fin->res.status ? 1000 + fin->res.status : 0);
-		node_up(w, n);
-		return;
+		node_heard(w, n);
 	}
 	request_end(w, r, fin->res.status ? 1000 + fin->res.status : 0);
 }
@@ -65,7 +62,9 @@ static void fill_end(struct world *w, void *obj, u64 arg)
 	crc = ebpfs_crc_head(fl->d->data, sizeof(struct ebpfs_reply));
 	crc = ebpfs_crc32c(crc, r->dest.mem + fl->f.offset, fl->f.len);
 	good = ebpfs_crc_end(crc) == fl->f.crc;
-	if (!good)
+	if (good)
+		cs->heard_at = w->now;
+	else
 		COUNT(w, bad);
 	for (at = &r->dest.fillers; *at != fl; at = &(*at)->next)
 		;
@@ -145,6 +144,8 @@ static void fragment(struct world *w, struct csession *cs, const struct ebpfs_fr
 	r->dest.fillers = fl;
 	cs->fillers++;
 	memset(r->dest.mem + f->offset, 0xdb, f->len);
+	if (chance(w, w->cfg.kill_filled) && !w->healed)
+		schedule(w, rnd_time(w, w->cfg.fill_time), request_kill, r, EINTR);
 	if (chance(w, w->cfg.slow_fill))
 		schedule(w, rnd_time(w, w->cfg.slow_fill_time), fill_end, fl, 0);
 	else if (w->cfg.fill_time && chance(w, 7000))
@@ -185,10 +186,10 @@ static void probe_acked(struct world *w, struct cnode *n, struct dgram *d, u64 s
 		      "a path size is between base and ceiling", "%u", n->pmtu.size);
 	}
 	session_touch(w, cs);
+	cs->heard_at = w->now;
 	ebpfs_conn_heard(&cs->conn, w->now);
 	if (n->health.state != EBPFS_NODE_UP && ebpfs_health_heard(&n->health)) {
-		COUNT(w, heard);
-		node_up(w, n);
+		node_heard(w, n);
 	}
 	node_arm(w, n);
 }

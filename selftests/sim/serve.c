@@ -86,6 +86,22 @@ static void send_cells(struct world *w, struct ssession *ss, u16 slot, u64 send)
 	}
 }
 
+/* Memory is short: a kept reply goes, unless its call must not be repeated. */
+static void evict_one(struct world *w, void *obj, u64 id)
+{
+	struct ssession *ss = obj;
+	u16 slot = EBPFS_ID_SLOT(id);
+	const struct exec *x = ss->kept[slot];
+
+	if (!ss->alive || !x || x->id != id || x->value)
+		return;
+	COUNT(w, evicted);
+	TRACE(w, "serv  %lu forgets the reply to id %lx", ss->server->index, x->id);
+	ebpfs_served_forget(&ss->served, slot);
+	ss->kept[slot] = NULL;
+	ss->tally[slot].forgets++;
+}
+
 static void exec_end(struct world *w, void *obj, u64 arg)
 {
 	struct pending *p = obj;
@@ -113,6 +129,8 @@ static void exec_end(struct world *w, void *obj, u64 arg)
 	TRACE(w, "exec  id %lx is instance %lx: version %lu, %lu bytes, status %lu", x->id,
 	      ss->served.slots[slot].instance, x->version, x->total, x->status);
 	send_cells(w, ss, slot, send);
+	if (chance(w, w->cfg.evict_soon) && !w->healed)
+		schedule(w, rnd_time(w, w->cfg.delay + 300 * MSEC), evict_one, ss, x->id);
 }
 
 static void execute(struct world *w, struct ssession *ss, const struct ebpfs_call_info *c, int file)
@@ -228,7 +246,7 @@ void serve_calls(struct world *w, struct ssession *ss, const struct dgram *d)
 	      "a datagram is executed whole or not at all", "%u of its calls", n);
 }
 
-/* Memory is short: a kept reply goes, unless its call must not be repeated. */
+/* Memory is very short. */
 void serve_evict(struct world *w, struct server *s)
 {
 	struct ssession *ss;
@@ -238,15 +256,8 @@ void serve_evict(struct world *w, struct server *s)
 		if (!ss->alive || chance(w, 5000))
 			continue;
 		for (slot = 0; slot < ss->served.nslots; slot++) {
-			const struct exec *x = ss->kept[slot];
-
-			if (!x || x->value || chance(w, 3000))
-				continue;
-			COUNT(w, evicted);
-			TRACE(w, "serv  %lu forgets the reply to id %lx", s->index, x->id);
-			ebpfs_served_forget(&ss->served, slot);
-			ss->kept[slot] = NULL;
-			ss->tally[slot].forgets++;
+			if (ss->kept[slot] && chance(w, 7000))
+				evict_one(w, ss, ss->kept[slot]->id);
 		}
 	}
 }

@@ -46,6 +46,19 @@ void session_retire(struct world *w, struct csession *cs)
 	TRACE(w, "sess  %lu retired", cs->serial);
 }
 
+/*
+ * The search for the path's size begins anew with every session, and when a
+ * lost node is heard again. While nobody answered, probes failed for another
+ * reason than their size, and what that search found would stand for minutes.
+ * And if silence makes a node LOST before three retransmissions show a black
+ * hole, every new session would begin with the size that does not pass.
+ */
+static void path_search(struct world *w, struct cnode *n)
+{
+	ebpfs_pmtu_init(&n->pmtu, w->cfg.ceiling, w->now);
+	n->search_at = w->now;
+}
+
 /* Every call of a session moves, to a newer one or to another node. */
 static void session_drain(struct world *w, struct csession *cs)
 {
@@ -72,7 +85,7 @@ void node_move_away(struct world *w, struct cnode *n)
 }
 
 /* A node came up: others' calls that wait for a node that is not may move. */
-void node_up(struct world *w, struct cnode *n)
+static void node_up(struct world *w, struct cnode *n)
 {
 	struct client *c = n->client;
 	u64 present, up = client_usable(c, &present);
@@ -89,6 +102,15 @@ void node_up(struct world *w, struct cnode *n)
 	}
 }
 
+/* A lost node was heard on its old session. */
+void node_heard(struct world *w, struct cnode *n)
+{
+	COUNT(w, heard);
+	path_search(w, n);
+	node_up(w, n);
+	node_arm(w, n);
+}
+
 static void node_lost(struct world *w, struct cnode *n)
 {
 	struct client *c = n->client;
@@ -96,6 +118,9 @@ static void node_lost(struct world *w, struct cnode *n)
 
 	COUNT(w, lost);
 	TRACE(w, "node  %lu of client %lu is lost, usable %lx", n->index, c->index, up);
+	CHECK(w, w->now - n->cs->heard_at >= n->health.lost_after,
+	      "only a silent node is lost", "heard %lu ms ago",
+	      (w->now - n->cs->heard_at) / MSEC);
 	check_placement(w, c, up | 1ull << n->index, up);
 	if (up)
 		node_move_away(w, n);
@@ -180,8 +205,7 @@ static void session_new(struct world *w, struct cnode *n, const struct ebpfs_hs_
 	c->sessions = cs;
 	n->cs = cs;
 	n->due_next = EBPFS_NEVER;
-	if (!old)
-		ebpfs_pmtu_init(&n->pmtu, w->cfg.ceiling, w->now);
+	path_search(w, n);
 	ebpfs_health_joined(&n->health);
 	CHECK(w, node_usable(n), "a node is up after a handshake", "state %u", n->health.state);
 	COUNT(w, sessions);
@@ -270,6 +294,7 @@ static void node_tick(struct world *w, void *obj, u64 gen)
 {
 	struct cnode *n = obj;
 	u32 size, serial;
+	u64 silence;
 
 	if (gen != n->timer_gen || !n->present)
 		return;
@@ -285,13 +310,19 @@ static void node_tick(struct world *w, void *obj, u64 gen)
 			TRACE(w, "pmtu  client %lu node %lu: large datagrams vanish",
 			      n->client->index, n->index);
 		}
-		if (ebpfs_health_silence(&n->health, ebpfs_conn_silence(&cs->conn, w->now), w->now))
+		silence = ebpfs_conn_silence(&cs->conn, w->now);
+		check_silence(w, cs, silence);
+		if (ebpfs_health_silence(&n->health, silence, w->now))
 			node_lost(w, n);
+		CHECK(w, silence < n->health.lost_after || n->health.state != EBPFS_NODE_UP,
+		      "a node that is silent for too long is lost", "node %u", n->index);
 		if (ebpfs_pmtu_poll(&n->pmtu, w->now, ebpfs_rtt_timeout(&cs->conn.rtt, 0), &size,
 				    &serial)) {
 			CHECK(w, size > sizeof(struct ebpfs_probe) && size <= w->cfg.ceiling,
 			      "a probe is no larger than the interface allows", "%u bytes", size);
 			COUNT(w, probes);
+			TRACE(w, "pmtu  client %lu node %lu: probe %lu of %lu bytes",
+			      n->client->index, n->index, serial, size);
 			ebpfs_put_probe(w->scratch, EBPFS_PROBE, cs->hs.server_session, serial, size);
 			net_send(w, n->client->addr, n->server->addr, w->scratch, size);
 		}

@@ -210,6 +210,8 @@ struct config {
 	u64 exec_time, slow_exec_time;
 	u32 slow_exec;
 	u32 kill, soft;			/* chance per request */
+	u32 kill_filled;		/* chance per fragment that its reader is killed meanwhile */
+	u32 evict_soon;			/* chance per reply that it is soon dropped */
 	u64 soft_time;
 	u64 lost_after;
 	u16 slots_wanted, slots_given;
@@ -220,6 +222,7 @@ struct config {
 	u32 requests;			/* per client */
 	u64 chaos_time;			/* until the network is healed */
 	u64 chaos_gap, attack_gap, submit_gap, version_gap;
+	u64 background_gap;		/* between small calls while others are open, 0: none */
 	bool evict_busy;		/* a full server refuses unless a session is idle */
 	bool instance_wrap;
 	bool hs_repeat;			/* clients repeat handshake messages */
@@ -228,6 +231,8 @@ struct config {
 	bool forge, replay, impostor;
 	bool stranger;			/* the last client's secret is wrong */
 	bool long_run;			/* waits until cookies are too old */
+	bool outage;			/* for minutes no server can be reached */
+	bool search;			/* at the end every path is searched again */
 };
 
 /* files.c: what the servers export; all see the same */
@@ -322,6 +327,7 @@ struct dest {
  * @client: whose
  * @op: enum ebpfs_op
  * @counts: must not be executed twice
+ * @background: only submitted while others are open
  * @file: index
  * @arg: as in the call
  * @count: as in the call
@@ -344,6 +350,7 @@ struct request {
 	struct client *client;
 	u16 op;
 	bool counts;
+	bool background;
 	u16 file;
 	u64 arg;
 	u32 count;
@@ -380,6 +387,7 @@ struct request_queue {
  * @last_seq: by slot: of the last call
  * @due_at: by slot: when the call was last found due
  * @used: slots taken and not yet put
+ * @heard_at: when something good was last heard, or the first slot was taken, ns
  * @fillers: at work
  * @dying: replaced: no new calls
  * @retired: all slots are back, and the core's object is gone
@@ -398,6 +406,7 @@ struct csession {
 	u64 *last_seq;
 	u64 *due_at;
 	u32 used;
+	u64 heard_at;
 	u32 fillers;
 	bool dying;
 	bool retired;
@@ -420,6 +429,7 @@ struct csession {
  * @hello: for repetition
  * @hs_again: when to repeat the last message of the handshake, ns
  * @due_next: when the core wants to be asked for due calls, ns
+ * @search_at: when the search for the path's size began, ns
  * @timer_at: when the timer goes off, ns
  * @timer_gen: older ones do nothing
  */
@@ -437,6 +447,7 @@ struct cnode {
 	struct ebpfs_hello hello;
 	u64 hs_again;
 	u64 due_next;
+	u64 search_at;
 	u64 timer_at;
 	u32 timer_gen;
 };
@@ -454,6 +465,7 @@ struct cnode {
  * @left: requests still to submit
  * @aborted: every request ends at once
  * @open: requests not done
+ * @open_fore: of these, not in the background
  */
 struct client {
 	u32 index;
@@ -467,6 +479,7 @@ struct client {
 	u32 left;
 	bool aborted;
 	u32 open;
+	u32 open_fore;
 };
 
 /* Servers */
@@ -675,6 +688,7 @@ void client_start(struct world *w, struct client *c);
 void client_abort(struct world *w, struct client *c);
 u64 client_usable(const struct client *c, u64 *present);
 void request_end(struct world *w, struct request *r, int error);
+void request_kill(struct world *w, void *obj, u64 error);
 void request_stop(struct world *w, struct request *r, int error);
 void request_stopped(struct world *w, struct request *r);
 void request_let_go(struct world *w, struct request *r);
@@ -692,7 +706,7 @@ void node_add(struct world *w, struct cnode *n);
 void node_remove(struct world *w, struct cnode *n);
 bool node_usable(const struct cnode *n);
 void node_move_away(struct world *w, struct cnode *n);
-void node_up(struct world *w, struct cnode *n);
+void node_heard(struct world *w, struct cnode *n);
 void node_arm(struct world *w, struct cnode *n);
 void node_bye(struct world *w, struct cnode *n);
 void session_touch(struct world *w, struct csession *cs);
@@ -739,6 +753,8 @@ void check_session(struct world *w, struct csession *cs);
 void check_touched(struct world *w);
 void check_placement(struct world *w, struct client *c, u64 before, u64 after);
 void check_open(struct world *w);
+void check_silence(struct world *w, const struct csession *cs, u64 silence);
+void check_paths(struct world *w, bool again);
 
 /* world.c */
 /* Makes and runs the world of w->seed. */

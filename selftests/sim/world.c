@@ -45,8 +45,8 @@ static void make_ends(struct world *w, struct config *cfg)
 	cfg->slow_exec = PICK(w, 0, 300);
 	cfg->slow_exec_time = PICK(w, 50 * MSEC, 800 * MSEC);
 	cfg->lost_after = PICK(w, 300 * MSEC, SEC, 2 * SEC);
-	cfg->slots_wanted = PICK(w, 1, 2, 4, 16, 64);
-	cfg->slots_given = PICK(w, 1, 3, 8, 64);
+	cfg->slots_wanted = PICK(w, 1, 2, 4, 16, 64, 100);
+	cfg->slots_given = PICK(w, 1, 3, 8, 64, 100);
 	cfg->sessions_max = w->nclients + rnd(w, 4);
 	cfg->evict_busy = chance(w, 3000);
 	cfg->instance_wrap = chance(w, 3000);
@@ -57,6 +57,7 @@ static void make_ends(struct world *w, struct config *cfg)
 	cfg->crash = chance(w, 4000);
 	cfg->drop_session = chance(w, 3000);
 	cfg->evict = chance(w, 4000);
+	cfg->evict_soon = cfg->evict ? PICK(w, 300, 4000) : 0;
 	cfg->nodes = chance(w, 3000);
 	cfg->abort = chance(w, 1000);
 }
@@ -67,16 +68,22 @@ static void make_load(struct world *w, struct config *cfg)
 	cfg->kill = PICK(w, 0, 500, 3000);
 	cfg->soft = PICK(w, 0, 0, 2000, 10000);
 	cfg->soft_time = PICK(w, 100 * MSEC, SEC, 4 * SEC);
+	cfg->kill_filled = cfg->kill ? PICK(w, 0, 500) : 0;
 	cfg->chaos_time = PICK(w, 200 * MSEC, SEC, 4 * SEC);
+	cfg->outage = chance(w, 100);
+	if (cfg->outage)
+		cfg->chaos_time = 700 * SEC;
+	cfg->background_gap = PICK(w, 0, 30 * MSEC) * (cfg->outage ? 1000 : 1);
 	cfg->submit_gap = PICK(w, 100 * USEC, cfg->chaos_time / cfg->requests / 2);
 	cfg->chaos_gap = cfg->chaos_time / PICK(w, 2, 10, 40);
 	cfg->attack_gap = cfg->chaos_time / PICK(w, 10, 100, 400);
-	cfg->version_gap = PICK(w, 500 * USEC, 10 * MSEC, 200 * MSEC);
+	cfg->version_gap = cfg->chaos_time / PICK(w, 20, 200, 1000);
 	cfg->forge = chance(w, 3000);
 	cfg->replay = chance(w, 3000);
 	cfg->impostor = chance(w, 1500);
 	cfg->stranger = w->nclients > 1 && chance(w, 1500);
 	cfg->long_run = cfg->replay && chance(w, 1000);
+	cfg->search = chance(w, 1000);
 }
 
 /* The secret that the servers' table has for client @i: see server_secret(). */
@@ -180,15 +187,25 @@ static void run_until(struct world *w, u64 end, bool (*done)(const struct world 
 	}
 }
 
+/* Everything is healed: is the size of every path found? */
+static void search_paths(struct world *w)
+{
+	run_until(w, w->now + 70 * SEC, NULL);
+	check_paths(w, false);
+	run_until(w, w->now + 670 * SEC, NULL);
+	check_paths(w, true);
+}
+
 void world_run(struct world *w)
 {
 	u64 rest;
 
 	world_make(w);
 	run_until(w, w->cfg.chaos_time + HEALED_BOUND, world_done);
-	if (!w->healed)
-		chaos_heal(w, NULL, 0);
+	chaos_heal(w, NULL, 0);		/* if all was over before */
 	check_open(w);
+	if (w->cfg.search)
+		search_paths(w);
 	CHECK(w, world_done(w), "a world comes to its end", "requests are left to submit");
 	/* Late fragments and fillers find nothing to write to. */
 	rest = 1 + w->cfg.slow_fill_time + (chance(w, 1000) ? 3 * SEC : 20 * MSEC);
