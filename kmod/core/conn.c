@@ -11,6 +11,8 @@
 
 #define ATTEMPT_MAX	255	/* then the attempt does not tell transmissions apart */
 #define BLACKHOLE_TRIES	3
+/* Payload of a fragment that every path carries; a larger one may vanish. */
+#define SMALL_FRAGMENT	(EBPFS_UDP_PAYLOAD_BASE - sizeof(struct ebpfs_reply))
 
 /* The slot that @id is in, if this session has one of that number. */
 static struct ebpfs_slot *slot_of(struct ebpfs_conn *conn, u64 id)
@@ -200,7 +202,7 @@ static void heard(struct ebpfs_conn *conn, struct ebpfs_slot *s, const struct eb
 {
 	WRITE_ONCE(conn->heard_at, now);
 	WRITE_ONCE(conn->waiting_since, now);
-	if (f->len > EBPFS_UDP_PAYLOAD_BASE)
+	if (f->len > SMALL_FRAGMENT)
 		WRITE_ONCE(conn->large_at, now);
 
 	/*
@@ -350,7 +352,7 @@ static void check(struct ebpfs_conn *conn, struct ebpfs_slot *s, struct due *d)
 	count_up(&s->backoff);
 	s->sent_at = d->now;
 	conn->retransmits++;
-	if (s->backoff >= BLACKHOLE_TRIES && s->limit > EBPFS_UDP_PAYLOAD_BASE &&
+	if (s->backoff >= BLACKHOLE_TRIES && s->limit > SMALL_FRAGMENT &&
 	    READ_ONCE(conn->large_at) <= quiet)
 		WRITE_ONCE(conn->blackhole, true);
 	at = d->now + ebpfs_rtt_timeout(&conn->rtt, s->backoff);
