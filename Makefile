@@ -21,7 +21,7 @@ MODDIR  := $(DESTDIR)/lib/modules/$(KVER)/updates
 PAGES   := $(wildcard Documentation/man/*.[58])
 
 # Inside the build root or the guest a target runs as it is, elsewhere there.
-in_root := $(if $(EBPFS_IN_ROOT),,scripts/vm --chroot --)
+in_root := $(if $(EBPFS_IN_ROOT),,scripts/vm --chroot --make '' --)
 
 .PHONY: help all module bpf userspace selftests demo check sim fuzz lint clean install uninstall
 
