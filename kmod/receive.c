@@ -197,6 +197,13 @@ ebpfs_receive_replies(const struct ebpfs_packet *pkt, const struct ebpfs_flow *f
 			session = NULL;
 			goto next;
 		}
+		/* Generic XDP sees super-packets, but not their segment size. All
+		 * segments but the last are as long as their own cell says.
+		 */
+		if (way == EBPFS_WAY_XDP && first && n > sizeof(head) + le16_to_cpu(head.cell)) {
+			seg = sizeof(head) + le16_to_cpu(head.cell);
+			n = seg;
+		}
 		if (ebpfs_parse_reply(&head, n, &f)) {
 			verdict = EBPFS_STEER_PASS_MALFORMED;
 			goto next;

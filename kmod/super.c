@@ -66,7 +66,6 @@ static const struct fs_parameter_spec ebpfs_params[] = {
  * struct ebpfs_fc - what a mount or remount is configured with
  * @sbi: the coming superblock's, handed over to it; NULL for a remount
  * @name: client's
- * @source: as given
  * @port: default port of the servers
  * @timeo: deciseconds
  * @retrans: as given
@@ -79,7 +78,6 @@ static const struct fs_parameter_spec ebpfs_params[] = {
 struct ebpfs_fc {
 	struct ebpfs_sb *sbi;
 	char *name;
-	char *source;
 	u32 port;
 	u32 timeo;
 	u32 retrans;
@@ -148,9 +146,10 @@ static int ebpfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		cfg->slots = res.uint_32;
 		break;
 	case Opt_source:
-		if (cfg->source)
+		/* The VFS shows it in mountinfo, and frees it. */
+		if (fc->source)
 			return invalfc(fc, "more than one source");
-		cfg->source = param->string;
+		fc->source = param->string;
 		param->string = NULL;
 		break;
 	case Opt_timeo:
@@ -203,13 +202,13 @@ static int ebpfs_parse_source(struct fs_context *fc, struct ebpfs_fc *cfg,
 	char *copy, *hosts, *host, *export;
 	int err = 0;
 
-	copy = kstrdup(cfg->source, GFP_KERNEL);
+	copy = kstrdup(fc->source, GFP_KERNEL);
 	if (!copy)
 		return -ENOMEM;
 	hosts = copy;
 	export = strstr(copy, ":/");
 	if (!export || export == copy) {
-		err = invalfc(fc, "source '%s' is not SERVER[:PORT][,SERVER...]:/EXPORT", cfg->source);
+		err = invalfc(fc, "source '%s' is not SERVER[:PORT][,SERVER...]:/EXPORT", fc->source);
 		goto out;
 	}
 	*export++ = 0;
@@ -385,7 +384,7 @@ static int ebpfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	mnt->rsize = cfg->rsize;
 	ebpfs_apply(sbi, cfg);
 	mnt->dev = sb->s_dev;
-	mnt->source = kstrdup(cfg->source, GFP_KERNEL);
+	mnt->source = kstrdup(fc->source, GFP_KERNEL);
 	if (!mnt->source)
 		return -ENOMEM;
 
@@ -427,7 +426,7 @@ static int ebpfs_get_tree(struct fs_context *fc)
 {
 	struct ebpfs_fc *cfg = fc->fs_private;
 
-	if (!cfg->source)
+	if (!fc->source)
 		return invalfc(fc, "no source: SERVER[:PORT][,SERVER...]:/EXPORT");
 	if (!cfg->name)
 		return invalfc(fc, "no name= (mount.ebpfs gives the host's name)");
@@ -461,7 +460,6 @@ static void ebpfs_free_fc(struct fs_context *fc)
 		ebpfs_sb_free(fc->s_fs_info);
 	if (cfg) {
 		kfree(cfg->name);
-		kfree(cfg->source);
 		kfree(cfg);
 	}
 }
