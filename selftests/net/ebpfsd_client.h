@@ -180,7 +180,7 @@ __attribute__((unused))
 static bool daemon_start(struct daemon *d, const char *const *argv)
 {
 	daemon_exec(d, argv);
-	if (daemon_listen(d, 10000, "ready"))
+	if (daemon_listen(d, 10000, "ready: "))
 		return true;
 	kill(d->pid, SIGKILL);
 	daemon_wait(d, 10000);

@@ -22,6 +22,8 @@
 #include "worker.h"
 
 #define STOP_TIME	1500	/* ms for what is running when told to stop */
+#define PORT_WAIT	2000	/* ms for another to let go of the port */
+#define PORT_PAUSE	50	/* ms */
 #define FILES_RESERVE	512	/* descriptors that are not the file cache's */
 
 struct daemon {
@@ -166,6 +168,21 @@ static void notify(const char *state)
 	close(fd);
 }
 
+/* An ebpfsd that was killed keeps its port until the kernel has cleared its rings. */
+static int open_patiently(struct listener *l, const union ebpfs_sockaddr *addr, bool first)
+{
+	const struct timespec pause = { .tv_nsec = PORT_PAUSE * 1000000l };
+	unsigned int waited;
+	int err;
+
+	for (waited = 0; ; waited += PORT_PAUSE) {
+		err = listener_open(l, addr, first);
+		if (err != -EADDRINUSE || waited >= PORT_WAIT)
+			return err;
+		nanosleep(&pause, NULL);
+	}
+}
+
 static bool open_listeners(struct daemon *d, struct worker *w)
 {
 	unsigned int i;
@@ -173,7 +190,7 @@ static bool open_listeners(struct daemon *d, struct worker *w)
 	for (i = 0; i < d->config.nlistens; i++) {
 		const union ebpfs_sockaddr *addr = &d->config.listens[i];
 		char text[EBPFS_ADDR_TEXT];
-		int err = listener_open(&w->listeners[w->nlisteners], addr, !w->index);
+		int err = open_patiently(&w->listeners[w->nlisteners], addr, !w->index);
 
 		if (!err) {
 			w->nlisteners++;

@@ -38,7 +38,8 @@
 /* user_data: a job, or one of these small numbers */
 #define TAG_STOP	0
 #define TAG_LISTENER	1	/* and up to TAG_LISTENER + CONFIG_LISTENS_MAX - 1 */
-#define TAG_END		(TAG_LISTENER + CONFIG_LISTENS_MAX)
+#define TAG_CANCEL	(TAG_LISTENER + CONFIG_LISTENS_MAX)
+#define TAG_END		(TAG_CANCEL + 1)
 
 /* UNKNOWN to one class of sources: at most so many in so many ms. */
 #define UNKNOWN_COUNT	8
@@ -278,7 +279,8 @@ static void receive_done(struct worker *w, unsigned int listener, const struct i
 		io_uring_buf_ring_add(w->buffers, buffer, BUFFER_SIZE, (u16)index,
 				      BUFFERS - 1, *given);
 		(*given)++;
-	} else if (cqe->res < 0 && cqe->res != -ENOBUFS && cqe->res != -EINTR) {
+	} else if (cqe->res < 0 && cqe->res != -ENOBUFS && cqe->res != -EINTR &&
+		   cqe->res != -ECANCELED) {
 		errno = -cqe->res;
 		log_warning_limited("receiving failed: %m (going on)");
 	}
@@ -301,6 +303,34 @@ static void arm(struct worker *w)
 		io_uring_sqe_set_data64(sqe, TAG_LISTENER + i);
 		w->armed[i] = true;
 	}
+}
+
+/* Take the receives out of the ring. Left to the end of the process, they would
+ * hold the sockets, and with them the port, a little longer than it lives. */
+static void disarm(struct worker *w)
+{
+	struct io_uring_sqe *sqe;
+	unsigned int i;
+
+	for (i = 0; i < w->nlisteners; i++) {
+		if (!w->armed[i])
+			continue;
+		sqe = io_uring_get_sqe(&w->ring);
+		if (!sqe)
+			return;
+		io_uring_prep_cancel64(sqe, TAG_LISTENER + i, 0);
+		io_uring_sqe_set_data64(sqe, TAG_CANCEL);
+	}
+}
+
+static bool any_armed(const struct worker *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nlisteners; i++)
+		if (w->armed[i])
+			return true;
+	return false;
 }
 
 static int start_ring(struct worker *w)
@@ -349,7 +379,7 @@ static int start_ring(struct worker *w)
 
 static void loop(struct worker *w)
 {
-	while (!w->stopping || w->reads) {
+	while (!w->stopping || w->reads || any_armed(w)) {
 		struct io_uring_cqe *cqe;
 		unsigned int head, taken = 0;
 		int given = 0, ret;
@@ -369,12 +399,14 @@ static void loop(struct worker *w)
 			u64 tag = io_uring_cqe_get_data64(cqe);
 
 			taken++;
-			if (tag == TAG_STOP)
+			if (tag == TAG_STOP) {
 				w->stopping = true;
-			else if (tag < TAG_END)
+				disarm(w);
+			} else if (tag < TAG_CANCEL) {
 				receive_done(w, (unsigned int)tag - TAG_LISTENER, cqe, &given);
-			else
+			} else if (tag >= TAG_END) {
 				serve_read_done(w, io_uring_cqe_get_data(cqe), cqe->res);
+			}
 		}
 		io_uring_buf_ring_cq_advance(&w->ring, w->buffers, given);
 		io_uring_cq_advance(&w->ring, taken - (unsigned int)given);
