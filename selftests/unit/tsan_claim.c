@@ -1,0 +1,555 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Claim, fill, cancel, put and retransmission with real threads, under
+ * ThreadSanitizer. (The simulator checks far more, but on one thread.)
+ *
+ *	tsan_claim [--seed N] [--seconds N]
+ *
+ * Callers take slots and give each call a destination. Fillers make fragments
+ * of calls that they see, of several executions of each call, in any order,
+ * many times, some spoilt in head or payload, and do with them what a receiver
+ * does: parse, claim, copy, check what was copied, report. A canceller and a
+ * retransmitter get in the way. Whoever is told to let go of a destination
+ * overwrites and frees it.
+ *
+ * A destination is plain memory that nothing but the session's locks protects,
+ * so ThreadSanitizer sees a write to it that is not ordered after the claim or
+ * before the letting go, and two writes to one cell. Counters in it find the
+ * same without ThreadSanitizer. A whole reply must be that of one execution,
+ * byte for byte. At the end every path must have been taken and nothing be
+ * left. The seed repeats the random choices, not the scheduling.
+ */
+#include <getopt.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/conn.h"
+#include "core/place.h"
+#include "lib/ktap.h"
+
+#define NSLOTS		4
+#define NCALLERS	2
+#define NFILLERS	4
+#define REPLY_MAX	(16 * EBPFS_CELL_MIN)
+#define INSTANCES	3	/* executions of each call */
+#define GUARD		64	/* bytes behind a destination */
+#define GUARD_BYTE	0x6b
+#define GONE_BYTE	0xdd
+
+/**
+ * struct dest - where the reply of one call goes
+ * @id: of the call, 0 until it is sent: atomic
+ * @limit: bytes
+ * @writers: fillers at work in each cell
+ * @ended: how often somebody was told to let go
+ * @data: @limit bytes and a guard
+ */
+struct dest {
+	u64 id;
+	u32 limit;
+	u32 writers[EBPFS_CELLS_MAX];
+	u32 ended;
+	u8 data[];
+};
+
+/* What has happened, counted by all threads. */
+static struct {
+	u64 verdicts[EBPFS_VERDICTS];
+	u64 corrupt;
+	u64 completed;
+	u64 errors;		/* of these, with a status */
+	u64 taken_over;
+	u64 retransmitted;
+	u64 cancelled_now;
+	u64 cancelled_filler;
+	u64 cancelled_late;
+	u64 released;
+	u64 window_full;
+
+	/* These must stay 0. */
+	u64 after_end;
+	u64 two_writers;
+	u64 ended_twice;
+	u64 wrong_data;
+	u64 wrong_call;
+	u64 overrun;
+	u64 owner_lost;
+} seen;
+
+static struct ebpfs_conn conn;
+static struct ebpfs_slot slots[NSLOTS];
+static u64 published[NSLOTS];	/* ids of the last calls sent */
+static u64 clock_ns = EBPFS_NSEC_PER_SEC;
+static u32 stop;		/* 1: no new calls; 2: everybody ends */
+static u64 seed;
+
+static void count(u64 *counter)
+{
+	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
+/* A thread's own random numbers. */
+struct random {
+	u64 state;
+};
+
+static u64 draw(struct random *r)
+{
+	r->state++;
+	return ebpfs_place_hash(&r->state, sizeof(r->state));
+}
+
+static u32 below(struct random *r, u32 n)
+{
+	return (draw(r) >> 32) * n >> 32;
+}
+
+static bool one_in(struct random *r, u32 n)
+{
+	return below(r, n) == 0;
+}
+
+static struct random random_of(u32 thread)
+{
+	struct random r = { .state = seed * 1000003 + (u64)thread * 0x100000000ull };
+
+	return r;
+}
+
+static u64 hash_of(u64 id, u32 instance)
+{
+	u64 key[2] = { id, instance };
+
+	return ebpfs_place_hash(key, sizeof(key));
+}
+
+/* What the 8 bytes at offset @at of the reply with this hash are. */
+static u64 word_of(u64 hash, u32 at)
+{
+	return hash + at * 0x9e3779b97f4a7c15ull;
+}
+
+/*
+ * The head, but for offset and attempt, of the reply that an execution of a
+ * call gives: the same whoever asks.
+ */
+static struct ebpfs_frag execution(u64 id, u32 which)
+{
+	struct ebpfs_frag f = { .session = 1, .id = id };
+	u64 h;
+
+	f.instance = (u32)(EBPFS_ID_SEQ(id) * INSTANCES + which + 1);
+	/*
+	 * Half of the calls are cut alike by all executions, so that nothing
+	 * but the instance tells their fragments apart.
+	 */
+	h = hash_of(id, 0);
+	if (h >> 60 & 1)
+		h = hash_of(id, f.instance);
+	f.cell = EBPFS_CELL_MIN + (h & 0xff) * 8;
+	f.flags = h >> 8 & 1 ? EBPFS_REPLY_EOF : 0;
+	if ((h >> 16 & 0xf) == 0)
+		f.status = EIO;
+	else
+		f.total = (h >> 20) % (REPLY_MAX + 1);
+	f.ncells = ebpfs_ncells(f.total, f.cell);
+	return f;
+}
+
+static struct dest *make_dest(u32 limit)
+{
+	struct dest *d = calloc(1, sizeof(*d) + limit + GUARD);
+
+	if (!d)
+		abort();
+	d->limit = limit;
+	memset(d->data + limit, GUARD_BYTE, GUARD);
+	return d;
+}
+
+/* By the one who was told to: from now on nobody may touch it. */
+static void let_go(struct dest *d)
+{
+	u32 i;
+
+	if (__atomic_exchange_n(&d->ended, 1, __ATOMIC_RELAXED))
+		count(&seen.ended_twice);
+	for (i = 0; i < GUARD; i++)
+		if (d->data[d->limit + i] != GUARD_BYTE) {
+			count(&seen.overrun);
+			break;
+		}
+	memset(d->data, GONE_BYTE, d->limit + GUARD);
+	free(d);
+}
+
+/* Is the whole reply that of the execution which this fragment says it is? */
+static void check_reply(const struct dest *d, const struct ebpfs_frag *f,
+			const struct ebpfs_result *res)
+{
+	u32 which = f->instance - 1 - (u32)(EBPFS_ID_SEQ(f->id) * INSTANCES);
+	u64 hash = hash_of(f->id, f->instance);
+	struct ebpfs_frag e;
+	u32 at, n;
+	u64 word;
+
+	if (__atomic_load_n(&d->id, __ATOMIC_RELAXED) != f->id) {
+		count(&seen.wrong_call);
+		return;
+	}
+	if (which >= INSTANCES) {
+		count(&seen.wrong_data);
+		return;
+	}
+	e = execution(f->id, which);
+	if (res->total != e.total || res->status != e.status || res->flags != e.flags) {
+		count(&seen.wrong_data);
+		return;
+	}
+	for (at = 0; at < res->total; at += n) {
+		n = res->total - at < 8 ? res->total - at : 8;
+		word = word_of(hash, at);
+		if (memcmp(d->data + at, &word, n)) {
+			count(&seen.wrong_data);
+			return;
+		}
+	}
+}
+
+static u64 now_ns(void)
+{
+	return __atomic_load_n(&clock_ns, __ATOMIC_RELAXED);
+}
+
+/* What receiver and fill do in the module, up to what the core says. */
+static void receive(struct random *r, const u8 *packet, u32 len)
+{
+	const u32 head = sizeof(struct ebpfs_reply);
+	struct ebpfs_result res;
+	struct ebpfs_frag f;
+	struct dest *d = NULL;
+	void *owner = NULL;
+	enum ebpfs_verdict verdict;
+	bool good;
+
+	if (ebpfs_parse_reply(packet, len, &f))
+		return;
+	verdict = ebpfs_conn_claim(&conn, &f, &owner);
+	count(&seen.verdicts[verdict]);
+	if (verdict != EBPFS_CLAIMED)
+		return;
+	d = owner;
+	if (!d) {
+		count(&seen.owner_lost);
+		return;
+	}
+	if (__atomic_load_n(&d->ended, __ATOMIC_RELAXED))
+		count(&seen.after_end);
+	if (__atomic_fetch_add(&d->writers[f.index], 1, __ATOMIC_RELAXED))
+		count(&seen.two_writers);
+	memcpy(d->data + f.offset, packet + head, f.len);
+	good = f.crc == ebpfs_crc_end(ebpfs_crc32c(ebpfs_crc_head(packet, head),
+						   d->data + f.offset, f.len));
+	if (!good)
+		count(&seen.corrupt);
+	/* On few processors, others rarely come between a claim and its end by themselves. */
+	if (one_in(r, 3))
+		sched_yield();
+	__atomic_fetch_sub(&d->writers[f.index], 1, __ATOMIC_RELAXED);
+
+	switch (ebpfs_conn_filled(&conn, &f, good, now_ns(), &res)) {
+	case EBPFS_FILL_MORE:
+		return;
+	case EBPFS_FILL_COMPLETE:
+		count(&seen.completed);
+		if (res.status)
+			count(&seen.errors);
+		if (f.instance % INSTANCES != 1)
+			count(&seen.taken_over);
+		check_reply(d, &f, &res);
+		break;
+	case EBPFS_FILL_RELEASE:
+		count(&seen.released);
+		break;
+	}
+	let_go(d);
+	ebpfs_conn_put(&conn, EBPFS_ID_SLOT(f.id), now_ns());
+}
+
+/* Makes a fragment of @e, perhaps spoilt; returns its length. */
+static u32 make_packet(struct random *r, struct ebpfs_frag e, u32 index, u8 *packet)
+{
+	u64 word, hash = hash_of(e.id, e.instance);
+	bool other_grid = one_in(r, 16);
+	u32 len, left, at;
+
+	if (other_grid) {
+		/* A well-formed head that cuts the reply in another way. */
+		e.cell = EBPFS_CELL_MIN + below(r, 256) * 8;
+		index %= ebpfs_ncells(e.total, e.cell);
+	}
+	e.index = index;
+	e.offset = index * e.cell;
+	left = e.total - e.offset;
+	e.len = left < e.cell ? left : e.cell;
+	e.attempt = below(r, 3);
+	len = ebpfs_put_reply(packet, &e);
+	for (at = 0; at < e.len; at += 8) {
+		word = word_of(hash, e.offset + at);
+		memcpy(packet + len + at, &word, e.len - at < 8 ? e.len - at : 8);
+	}
+	len += e.len;
+	ebpfs_seal(packet, len);
+	if (other_grid)
+		packet[0] ^= 1;
+	else if (one_in(r, 8))
+		packet[e.len && one_in(r, 2) ? 48 + below(r, e.len) : 16 + below(r, 28)] ^=
+			1 << below(r, 8);
+	return len;
+}
+
+static void *filler(void *arg)
+{
+	static _Thread_local _Alignas(8) u8 packet[sizeof(struct ebpfs_reply) + REPLY_MAX + 8];
+	struct random r = random_of(10 + (u32)(size_t)arg);
+	struct ebpfs_frag e;
+	u32 n, len, which;
+	u64 id;
+
+	while (__atomic_load_n(&stop, __ATOMIC_ACQUIRE) < 2) {
+		id = __atomic_load_n(&published[below(&r, NSLOTS)], __ATOMIC_ACQUIRE);
+		if (!id) {
+			sched_yield();
+			continue;
+		}
+		/* Late ones of the slot's calls before this. */
+		if (one_in(&r, 10) && EBPFS_ID_SEQ(id) > 1)
+			id -= 1ull << 16;
+		/* The later executions are rarer. */
+		which = one_in(&r, 4) ? 1 + below(&r, INSTANCES - 1) : 0;
+		e = execution(id, which);
+		for (n = e.ncells + below(&r, 4); n; n--) {
+			len = make_packet(&r, e, below(&r, e.ncells), packet);
+			receive(&r, packet, len);
+			if (one_in(&r, 5))
+				receive(&r, packet, len);
+		}
+	}
+	return NULL;
+}
+
+static void *caller(void *arg)
+{
+	struct random r = random_of(20 + (u32)(size_t)arg);
+	struct ebpfs_call_info c;
+	struct dest *d;
+	int slot;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
+		d = make_dest(one_in(&r, 4) ? below(&r, REPLY_MAX) : REPLY_MAX);
+		slot = ebpfs_conn_take(&conn, d->limit, d, now_ns());
+		if (slot < 0) {
+			count(&seen.window_full);
+			free(d);
+			sched_yield();
+			continue;
+		}
+		if (!ebpfs_conn_sending(&conn, slot, 0, now_ns(), &c))
+			continue;
+		/* Until it is published no good fragment of it can come. */
+		__atomic_store_n(&d->id, c.id, __ATOMIC_RELAXED);
+		__atomic_store_n(&published[slot], c.id, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/* Ends the call @id in the way that a canceller is told to. */
+static void cancel(u64 id)
+{
+	struct dest *d;
+
+	switch (ebpfs_conn_cancel(&conn, id)) {
+	case EBPFS_CANCEL_NOW:
+		count(&seen.cancelled_now);
+		/* The module's canceller knows its call; the slot is ours until put. */
+		d = slots[EBPFS_ID_SLOT(id)].owner;
+		let_go(d);
+		ebpfs_conn_put(&conn, EBPFS_ID_SLOT(id), now_ns());
+		break;
+	case EBPFS_CANCEL_FILLER:
+		count(&seen.cancelled_filler);
+		break;
+	case EBPFS_CANCEL_LATE:
+		count(&seen.cancelled_late);
+		break;
+	}
+}
+
+static void *canceller(void *arg)
+{
+	struct random r = random_of(30);
+	struct timespec pause = { 0 };
+	u64 id;
+
+	(void)arg;
+	while (__atomic_load_n(&stop, __ATOMIC_ACQUIRE) < 2) {
+		id = __atomic_load_n(&published[below(&r, NSLOTS)], __ATOMIC_ACQUIRE);
+		if (id)
+			cancel(id);
+		if (one_in(&r, 3)) {
+			pause.tv_nsec = below(&r, 300000);
+			nanosleep(&pause, NULL);
+		}
+	}
+	return NULL;
+}
+
+static void *retransmitter(void *arg)
+{
+	struct random r = random_of(40);
+	struct timespec pause = { 0 };
+	struct ebpfs_call_info c;
+	u64 ids[NSLOTS], next, now;
+	u32 i, n;
+
+	(void)arg;
+	while (__atomic_load_n(&stop, __ATOMIC_ACQUIRE) < 2) {
+		now = __atomic_add_fetch(&clock_ns, below(&r, 20000000), __ATOMIC_RELAXED);
+		n = ebpfs_conn_due(&conn, now, ids, 1 + below(&r, NSLOTS), &next);
+		for (i = 0; i < n; i++)
+			if (ebpfs_conn_sending(&conn, EBPFS_ID_SLOT(ids[i]), ids[i], now, &c))
+				count(&seen.retransmitted);
+		if (one_in(&r, 10))
+			ebpfs_conn_heard(&conn, now);
+		if (ebpfs_conn_silence(&conn, now) > now)
+			abort();
+		pause.tv_nsec = below(&r, 200000);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static unsigned int seconds = 5;
+
+static void run_threads(void)
+{
+	pthread_t threads[NCALLERS + NFILLERS + 2];
+	unsigned int i, n = 0, others;
+
+	for (i = 0; i < NCALLERS; i++)
+		ASSERT_EQ(pthread_create(&threads[n++], NULL, caller, (void *)(size_t)i), 0);
+	others = n;
+	for (i = 0; i < NFILLERS; i++)
+		ASSERT_EQ(pthread_create(&threads[n++], NULL, filler, (void *)(size_t)i), 0);
+	ASSERT_EQ(pthread_create(&threads[n++], NULL, canceller, NULL), 0);
+	ASSERT_EQ(pthread_create(&threads[n++], NULL, retransmitter, NULL), 0);
+
+	sleep(seconds);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+	for (i = 0; i < others; i++)
+		pthread_join(threads[i], NULL);
+	__atomic_store_n(&stop, 2, __ATOMIC_RELEASE);
+	for (; i < n; i++)
+		pthread_join(threads[i], NULL);
+	for (i = 0; i < NSLOTS; i++)
+		if (published[i])
+			cancel(published[i]);
+}
+
+static void nothing_is_written_where_it_must_not(void)
+{
+	run_threads();
+	EXPECT_EQ(seen.after_end, 0);
+	EXPECT_EQ(seen.two_writers, 0);
+	EXPECT_EQ(seen.overrun, 0);
+	EXPECT_EQ(seen.owner_lost, 0);
+}
+
+static void every_call_ends_once(void)
+{
+	EXPECT_EQ(seen.ended_twice, 0);
+	EXPECT_EQ(seen.cancelled_filler, seen.released);
+	EXPECT_EQ(conn.nfree, NSLOTS);
+	EXPECT_EQ(conn.win.flight, 0);
+	EXPECT_EQ(conn.waiting_since, EBPFS_NEVER);
+}
+
+static void replies_are_those_of_one_execution(void)
+{
+	EXPECT_EQ(seen.wrong_data, 0);
+	EXPECT_EQ(seen.wrong_call, 0);
+}
+
+/* A run that came to no end or missed a path has shown nothing. */
+static void all_paths_were_taken(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < EBPFS_VERDICTS; i++)
+		if (!EXPECT(seen.verdicts[i] > 0))
+			printf("# verdict %u\n", i);
+	EXPECT(seen.completed > 100);
+	EXPECT(seen.errors > 0);
+	EXPECT(seen.taken_over > 0);
+	EXPECT(seen.corrupt > 0);
+	EXPECT(seen.retransmitted > 0);
+	EXPECT(seen.cancelled_now > 0);
+	EXPECT(seen.cancelled_filler > 0);
+	EXPECT(seen.cancelled_late > 0);
+	EXPECT(seen.window_full > 0);
+	printf("# %llu whole replies, %llu corrupt fragments, %llu cancelled while being filled, %llu sent again\n",
+	       (unsigned long long)seen.completed, (unsigned long long)seen.corrupt,
+	       (unsigned long long)seen.released, (unsigned long long)seen.retransmitted);
+}
+
+static const struct ktap_test tests[] = {
+	KTAP_TEST(nothing_is_written_where_it_must_not),
+	KTAP_TEST(every_call_ends_once),
+	KTAP_TEST(replies_are_those_of_one_execution),
+	KTAP_TEST(all_paths_were_taken),
+};
+
+static u64 number(const char *name, const char *text)
+{
+	char *end;
+	u64 value = strtoull(text, &end, 0);
+
+	if (!*text || *end) {
+		fprintf(stderr, "tsan_claim: --%s '%s' is not a number\n", name, text);
+		exit(2);
+	}
+	return value;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "seed", required_argument, NULL, 's' },
+		{ "seconds", required_argument, NULL, 't' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct timespec ts;
+	int opt;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	seed = (u32)(ts.tv_sec ^ ts.tv_nsec);
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (opt) {
+		case 's':
+			seed = number("seed", optarg);
+			break;
+		case 't':
+			seconds = number("seconds", optarg);
+			break;
+		default:
+			fprintf(stderr, "usage: tsan_claim [--seed N] [--seconds N]\n");
+			return 2;
+		}
+	}
+	ebpfs_conn_init(&conn, slots, NSLOTS, now_ns());
+	printf("# seed %llu; again with --seed %llu\n", (unsigned long long)seed,
+	       (unsigned long long)seed);
+	return KTAP_MAIN(tests, 1, argv);
+}
