@@ -127,7 +127,8 @@ static void forge_reply(struct world *w, const struct dgram *d)
 		else
 			msg.reply.instance = cpu_to_le32(1 + rnd(w, 0xfffffffe));
 		ebpfs_seal(msg.bytes, len);
-		msg.hdr.crc ^= cpu_to_le32(1u << rnd(w, 32));
+		/* Wrong in all bits: damage on the way must not make it right. */
+		msg.hdr.crc = ~msg.hdr.crc;
 		send_forged(w, d->src, d->dst, len, false);
 		return;
 	}

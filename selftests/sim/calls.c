@@ -100,7 +100,7 @@ void node_pump(struct world *w, struct cnode *n)
 		flight = cs->conn.win.flight;
 		slot = ebpfs_conn_take(&cs->conn, r->limit, r, w->now);
 		if (slot < 0) {
-			CHECK(w, slot == -EAGAIN && cs->used,
+			CHECK_INSIDE(w, slot == -EAGAIN && cs->used,
 			      "an unused session has a slot and window for every call",
 			      "session %u refuses %u bytes with %d", cs->serial, r->limit, slot);
 			COUNT(w, full);
@@ -108,16 +108,16 @@ void node_pump(struct world *w, struct cnode *n)
 		}
 		CHECK(w, slot < cs->conn.nslots && !cs->reqs[slot],
 		      "a slot carries one call at a time", "slot %d given again", slot);
-		CHECK(w, !flight || flight + r->limit <= cs->conn.win.cwnd,
+		CHECK_INSIDE(w, !flight || flight + r->limit <= cs->conn.win.cwnd,
 		      "no more is asked for than the window holds", "%u bytes and %u of %u", flight,
 		      r->limit, cs->conn.win.cwnd);
 		queue_pop(&n->queue);
-		CHECK(w, ebpfs_conn_sending(&cs->conn, slot, 0, w->now, &c),
+		CHECK_INSIDE(w, ebpfs_conn_sending(&cs->conn, slot, 0, w->now, &c),
 		      "a call that was just taken can be sent", "slot %d", slot);
-		CHECK(w, EBPFS_ID_SLOT(c.id) == slot && EBPFS_ID_SEQ(c.id) > cs->last_seq[slot],
+		CHECK_INSIDE(w, EBPFS_ID_SLOT(c.id) == slot && EBPFS_ID_SEQ(c.id) > cs->last_seq[slot],
 		      "the sequence of a slot grows", "slot %d: id %lx after sequence %lu", slot,
 		      c.id, cs->last_seq[slot]);
-		CHECK(w, !c.attempt && !c.instance && !~c.want,
+		CHECK_INSIDE(w, !c.attempt && !c.instance && !~c.want,
 		      "a new call asks for all of the reply, for the first time",
 		      "attempt %u instance %u want %lx", c.attempt, c.instance, (u64)c.want);
 		cs->last_seq[slot] = EBPFS_ID_SEQ(c.id);
@@ -167,9 +167,9 @@ static void due_send(struct world *w, void *obj, u64 arg)
 			COUNT(w, overtaken);
 			continue;
 		}
-		CHECK(w, r && r->state == REQ_ACTIVE && !r->finishing && r->id == due->ids[i],
+		CHECK_INSIDE(w, r && r->state == REQ_ACTIVE && !r->finishing && r->id == due->ids[i],
 		      "only a call that is not over is sent again", "id %lx", due->ids[i]);
-		CHECK(w, c.id == r->id, "a call keeps its id", "id %lx sent as %lx", r->id, c.id);
+		CHECK_INSIDE(w, c.id == r->id, "a call keeps its id", "id %lx sent as %lx", r->id, c.id);
 		check_want(w, r, &c);
 		COUNT(w, retransmits);
 		TRACE(w, "call  id %lx of session %lu again: attempt %lu instance %lx want %lx",
@@ -190,22 +190,22 @@ void node_retransmit(struct world *w, struct cnode *n)
 	session_touch(w, cs);
 	due->cs = cs;
 	due->n = ebpfs_conn_due(&cs->conn, w->now, due->ids, max, &next);
-	CHECK(w, due->n <= max, "no more ids than there is room for", "%u of %u", due->n, max);
-	CHECK(w, next > w->now || (due->n == max && next == w->now),
+	CHECK_INSIDE(w, due->n <= max, "no more ids than there is room for", "%u of %u", due->n, max);
+	CHECK_INSIDE(w, next > w->now || (due->n == max && next == w->now),
 	      "time passes before a call is due again, unless there was no room for it",
 	      "next is %lu, now is %lu, %u of %u found", next, w->now, due->n, max);
 	n->due_next = next;
 	for (i = 0; i < cs->conn.nslots && next > w->now + EBPFS_RTO_MAX; i++)
-		CHECK(w, !cs->reqs[i] || cs->reqs[i]->state != REQ_ACTIVE || cs->reqs[i]->finishing,
+		CHECK_INSIDE(w, !cs->reqs[i] || cs->reqs[i]->state != REQ_ACTIVE || cs->reqs[i]->finishing,
 		      "what is outstanding becomes due within the longest timeout",
 		      "slot %u: next is %lu, now is %lu", i, next, w->now);
 	for (i = 0; i < due->n; i++) {
 		u16 slot = EBPFS_ID_SLOT(due->ids[i]);
 
-		CHECK(w, slot < cs->conn.nslots && cs->reqs[slot] &&
+		CHECK_INSIDE(w, slot < cs->conn.nslots && cs->reqs[slot] &&
 		      cs->reqs[slot]->id == due->ids[i] && !cs->reqs[slot]->finishing,
 		      "only calls that are not over are due", "id %lx", due->ids[i]);
-		CHECK(w, !cs->due_at[slot] || w->now - cs->due_at[slot] >= EBPFS_RTO_MIN,
+		CHECK_INSIDE(w, !cs->due_at[slot] || w->now - cs->due_at[slot] >= EBPFS_RTO_MIN,
 		      "a call is due again after a timeout, not before", "id %lx after %lu ns",
 		      due->ids[i], w->now - cs->due_at[slot]);
 		cs->due_at[slot] = w->now;

@@ -7,7 +7,10 @@
  */
 #include "sim.h"
 
-static const u32 path_sizes[] = { EBPFS_UDP_PAYLOAD_BASE, 1472, 4000, 8972, EBPFS_UDP_PAYLOAD_MAX };
+static const u32 path_sizes[] = {
+	EBPFS_UDP_PAYLOAD_BASE, EBPFS_UDP_PAYLOAD_BASE, 1240, 1472, 4000, 8972,
+	EBPFS_UDP_PAYLOAD_MAX
+};
 
 /* All paths carry the least. */
 static void shrink(struct world *w)
@@ -87,71 +90,108 @@ static void change_nodes(struct world *w, struct client *c, struct cnode *n)
 	}
 }
 
+/* Kinds of trouble; the world's configuration says which there are. */
+enum trouble {
+	T_LINK,
+	T_SERVER,
+	T_CRASH,
+	T_PATH,
+	T_DELAY,
+	T_SESSION,
+	T_EVICT,
+	T_NODES,
+	T_ABORT,
+	T_IMPOSTOR,
+	T_MAX
+};
+
+static bool in_force(const struct config *cfg, enum trouble t)
+{
+	switch (t) {
+	case T_LINK: case T_SERVER:
+		return cfg->partition;
+	case T_CRASH:
+		return cfg->crash;
+	case T_PATH:
+		return cfg->mtu;
+	case T_DELAY:
+		return cfg->spikes;
+	case T_SESSION:
+		return cfg->drop_session;
+	case T_EVICT:
+		return cfg->evict;
+	case T_NODES:
+		return cfg->nodes;
+	case T_ABORT:
+		return cfg->abort;
+	case T_IMPOSTOR:
+		return cfg->impostor;
+	default:
+		return false;
+	}
+}
+
+static void change_path(struct world *w, struct client *c, struct server *s)
+{
+	u32 size = path_sizes[rnd(w, ARRAY_SIZE(path_sizes))];
+
+	TRACE(w, "chaos %lu <-> %lu: path carries %lu bytes", c->addr.host, s->addr.host, size);
+	net_link(w, c->addr, s->addr)->mtu = size;
+	if (chance(w, 8000))
+		net_link(w, s->addr, c->addr)->mtu = size;
+}
+
 static void chaos(struct world *w, void *obj, u64 arg)
 {
-	const struct config *cfg = &w->cfg;
 	struct client *c = &w->clients[rnd(w, w->nclients)];
 	struct server *s = &w->servers[rnd(w, w->nservers)];
 	u64 time = rnd_time(w, chance(w, 5000) ? 100 * MSEC : 3 * SEC);
+	enum trouble t = rnd(w, T_MAX);
 	u32 i;
 
 	if (w->healed)
 		return;
-	switch (rnd(w, 10)) {
-	case 0:
-		if (cfg->partition) {
-			COUNT(w, partitions);
-			link_trouble(w, c->addr, s->addr, 0, time);
-		}
+	for (i = 0; i < 4 && !in_force(&w->cfg, t); i++)
+		t = rnd(w, T_MAX);
+	switch (in_force(&w->cfg, t) ? t : T_MAX) {
+	case T_LINK:
+		COUNT(w, partitions);
+		link_trouble(w, c->addr, s->addr, 0, time);
 		break;
-	case 1:		/* a server that nobody reaches */
-		if (cfg->partition) {
-			COUNT(w, partitions);
-			for (i = 0; i < w->nclients; i++)
-				link_trouble(w, w->clients[i].addr, s->addr, 0, time);
-		}
+	case T_SERVER:		/* nobody reaches it */
+		COUNT(w, partitions);
+		for (i = 0; i < w->nclients; i++)
+			link_trouble(w, w->clients[i].addr, s->addr, 0, time);
 		break;
-	case 2:
-		if (cfg->crash)
-			crash(w, s);
+	case T_CRASH:
+		crash(w, s);
 		break;
-	case 3:
-		if (cfg->mtu) {
-			u32 size = path_sizes[rnd(w, ARRAY_SIZE(path_sizes))];
-
-			TRACE(w, "chaos %lu <-> %lu: path carries %lu bytes", c->addr.host,
-			      s->addr.host, size);
-			net_link(w, c->addr, s->addr)->mtu = size;
-			if (chance(w, 8000))
-				net_link(w, s->addr, c->addr)->mtu = size;
-		}
+	case T_PATH:
+		change_path(w, c, s);
 		break;
-	case 4:
-		if (cfg->spikes)
-			link_trouble(w, c->addr, s->addr, 2, time / 2);
+	case T_DELAY:
+		link_trouble(w, c->addr, s->addr, 2, time / 2);
 		break;
-	case 5:
-		if (cfg->drop_session)
-			server_drop_session(w, s);
+	case T_SESSION:
+		server_drop_session(w, s);
 		break;
-	case 6:
-		if (cfg->evict)
-			serve_evict(w, s);
+	case T_EVICT:
+		serve_evict(w, s);
 		break;
-	case 7:
-		if (cfg->nodes)
-			change_nodes(w, c, &c->nodes[s->index]);
+	case T_NODES:
+		change_nodes(w, c, &c->nodes[s->index]);
 		break;
-	case 8:
-		if (cfg->abort && chance(w, 1500))
+	case T_ABORT:
+		if (chance(w, 1000))
 			client_abort(w, c);
 		break;
-	case 9:
-		if (cfg->impostor)
-			link_trouble(w, c->addr, s->addr, 1, time);
+	case T_IMPOSTOR:
+		link_trouble(w, c->addr, s->addr, 1, time);
+		break;
+	case T_MAX:
 		break;
 	}
-	schedule(w, rnd_time(w, 2 * cfg->chaos_gap), chaos, obj, arg);
+	schedule(w, rnd_time(w, 2 * w->cfg.chaos_gap), chaos, obj, arg);
 }
 
 static void version(struct world *w, void *obj, u64 arg)

@@ -39,32 +39,32 @@ void check_claim(struct world *w, struct csession *cs, const struct ebpfs_frag *
 	struct dest *d = &r->dest;
 	const struct filler *fl;
 
-	CHECK(w, r->state == REQ_ACTIVE && !r->finishing && r->cs == cs && r->id == f->id &&
+	CHECK_INSIDE(w, r->state == REQ_ACTIVE && !r->finishing && r->cs == cs && r->id == f->id &&
 	      d->held_by == cs && d->held_id == f->id && !d->gone,
 	      "only a call that is wanted is claimed for", "id %lx, request %u in state %u",
 	      f->id, r->serial, r->state);
-	CHECK(w, (u64)f->offset + f->len <= d->limit && f->total <= d->limit,
+	CHECK_INSIDE(w, (u64)f->offset + f->len <= d->limit && f->total <= d->limit,
 	      "nothing is written outside a destination", "%u bytes at %u of %u", f->len,
 	      f->offset, d->limit);
 	for (fl = d->fillers; fl; fl = fl->next)
-		CHECK(w, f->offset >= fl->f.offset + fl->f.len ||
+		CHECK_INSIDE(w, f->offset >= fl->f.offset + fl->f.len ||
 		      fl->f.offset >= f->offset + f->len,
 		      "no cell is written by two at once", "id %lx cells %u and %u", f->id,
 		      f->index, fl->f.index);
 	if (d->instance && d->instance == f->instance) {
-		CHECK(w, d->total == f->total && d->cell == f->cell && d->status == f->status &&
+		CHECK_INSIDE(w, d->total == f->total && d->cell == f->cell && d->status == f->status &&
 		      d->flags == f->flags, "one instance has one grid",
 		      "id %lx: total %u then %u, cell %u then %u", f->id, d->total, f->total,
 		      d->cell, f->cell);
-		CHECK(w, !((d->done | busy_cells(d)) >> f->index & 1),
+		CHECK_INSIDE(w, !((d->done | busy_cells(d)) >> f->index & 1),
 		      "a cell that is busy or verified is not written again", "id %lx cell %u",
 		      f->id, f->index);
 		return;
 	}
 	if (d->instance) {
-		CHECK(w, !d->fillers, "another instance does not come in while cells are busy",
+		CHECK_INSIDE(w, !d->fillers, "another instance does not come in while cells are busy",
 		      "id %lx instance %x after %x", f->id, f->instance, d->instance);
-		CHECK(w, later(f->instance, d->instance), "only a newer instance takes over",
+		CHECK_INSIDE(w, later(f->instance, d->instance), "only a newer instance takes over",
 		      "id %lx instance %x after %x", f->id, f->instance, d->instance);
 		COUNT(w, takeover);
 	}
@@ -83,24 +83,24 @@ void check_filled(struct world *w, struct filler *fl, bool good, enum ebpfs_fill
 	struct dest *d = &r->dest;
 	bool cancelled = r->state == REQ_STOPPING, whole;
 
-	CHECK(w, d->instance == fl->f.instance, "an instance stays while its cells are busy",
+	CHECK_INSIDE(w, d->instance == fl->f.instance, "an instance stays while its cells are busy",
 	      "id %lx", fl->id);
 	if (good)
 		d->done |= 1ull << fl->f.index;
 	whole = good && d->done == all_cells(d->total, d->cell);
 	switch (what) {
 	case EBPFS_FILL_COMPLETE:
-		CHECK(w, whole && !cancelled && !d->fillers,
+		CHECK_INSIDE(w, whole && !cancelled && !d->fillers,
 		      "a call is complete when every cell was verified, and not before",
 		      "id %lx: cells %lx of %lx, cancelled %d, busy %lx", fl->id, d->done,
 		      all_cells(d->total, d->cell), cancelled, busy_cells(d));
 		break;
 	case EBPFS_FILL_RELEASE:
-		CHECK(w, cancelled && !d->fillers, "the last filler of a cancelled call lets go",
+		CHECK_INSIDE(w, cancelled && !d->fillers, "the last filler of a cancelled call lets go",
 		      "id %lx: cancelled %d, busy %lx", fl->id, cancelled, busy_cells(d));
 		break;
 	case EBPFS_FILL_MORE:
-		CHECK(w, cancelled ? d->fillers != NULL : !whole,
+		CHECK_INSIDE(w, cancelled ? d->fillers != NULL : !whole,
 		      "somebody is told when a call is whole or was cancelled",
 		      "id %lx: cells %lx, cancelled %d", fl->id, d->done, cancelled);
 		break;
@@ -117,18 +117,18 @@ void check_cancel(struct world *w, struct request *r, enum ebpfs_cancel what)
 {
 	switch (what) {
 	case EBPFS_CANCEL_NOW:
-		CHECK(w, !r->finishing && !r->dest.fillers,
+		CHECK_INSIDE(w, !r->finishing && !r->dest.fillers,
 		      "the canceller lets go only if no filler is at work",
 		      "request %u: finishing %d, busy %lx", r->serial, r->finishing,
 		      busy_cells(&r->dest));
 		break;
 	case EBPFS_CANCEL_FILLER:
-		CHECK(w, !r->finishing && r->dest.fillers,
+		CHECK_INSIDE(w, !r->finishing && r->dest.fillers,
 		      "a canceller waits only for fillers that are there", "request %u",
 		      r->serial);
 		break;
 	case EBPFS_CANCEL_LATE:
-		CHECK(w, r->finishing, "only a whole reply comes before a cancel",
+		CHECK_INSIDE(w, r->finishing, "only a whole reply comes before a cancel",
 		      "request %u: id %lx is wanted no more", r->serial, r->id);
 		break;
 	default:
@@ -142,18 +142,18 @@ void check_want(struct world *w, const struct request *r, const struct ebpfs_cal
 	const struct dest *d = &r->dest;
 	u64 all = d->instance ? all_cells(d->total, d->cell) : 0;
 
-	CHECK(w, c->attempt, "a repetition is told from the first sending", "id %lx", c->id);
+	CHECK_INSIDE(w, c->attempt, "a repetition is told from the first sending", "id %lx", c->id);
 	if (!c->instance) {
-		CHECK(w, !~c->want && !d->done,
+		CHECK_INSIDE(w, !~c->want && !d->done,
 		      "without an instance all cells are asked for, and none is there",
 		      "id %lx: want %lx, done %lx", c->id, (u64)c->want, d->done);
 		return;
 	}
-	CHECK(w, c->instance == d->instance, "cells are asked for of the instance that is there",
+	CHECK_INSIDE(w, c->instance == d->instance, "cells are asked for of the instance that is there",
 	      "id %lx: %x is asked, %x is there", c->id, c->instance, d->instance);
-	CHECK(w, !(c->want & d->done), "no cell is asked for that is there",
+	CHECK_INSIDE(w, !(c->want & d->done), "no cell is asked for that is there",
 	      "id %lx: want %lx, done %lx", c->id, (u64)c->want, d->done);
-	CHECK(w, ((c->want | d->done | busy_cells(d)) & all) == all,
+	CHECK_INSIDE(w, ((c->want | d->done | busy_cells(d)) & all) == all,
 	      "every missing cell is asked for", "id %lx: want %lx, done %lx, busy %lx of %lx",
 	      c->id, (u64)c->want, d->done, busy_cells(d), all);
 }
@@ -206,44 +206,44 @@ void check_session(struct world *w, struct csession *cs)
 		const struct ebpfs_slot *s = &cs->slots[i];
 		bool marked_free = conn->free[i / 64] >> i % 64 & 1;
 
-		CHECK(w, marked_free == (s->state == EBPFS_SLOT_FREE),
+		CHECK_INSIDE(w, marked_free == (s->state == EBPFS_SLOT_FREE),
 		      "the bitmap of free slots is right", "slot %u in state %u", i, s->state);
 		if (s->state == EBPFS_SLOT_FREE) {
-			CHECK(w, !cs->reqs[i], "a free slot has no call", "slot %u", i);
+			CHECK_INSIDE(w, !cs->reqs[i], "a free slot has no call", "slot %u", i);
 			continue;
 		}
 		used++;
 		flight += s->limit;
 		busy += s->busy;
 		active += s->state == EBPFS_SLOT_ACTIVE;
-		CHECK(w, !(s->done & ~s->claimed) &&
+		CHECK_INSIDE(w, !(s->done & ~s->claimed) &&
 		      hweight64(s->claimed & ~s->done) == s->busy,
 		      "a claimed cell is busy or done", "slot %u: claimed %lx done %lx busy %u", i,
 		      s->claimed, s->done, s->busy);
-		CHECK(w, !s->rtt || s->rtt >= 2 * w->cfg.delay,
+		CHECK_INSIDE(w, !s->rtt || s->rtt >= 2 * w->cfg.delay,
 		      "no round trip is shorter than the path", "slot %u: %lu us of %lu", i,
 		      s->rtt / USEC, 2 * w->cfg.delay / USEC);
-		CHECK(w, s->state != EBPFS_SLOT_COMPLETE ||
+		CHECK_INSIDE(w, s->state != EBPFS_SLOT_COMPLETE ||
 		      (cs->reqs[i] && cs->reqs[i]->finishing),
 		      "whoever completed a call was told", "slot %u", i);
 	}
-	CHECK(w, used == cs->used, "slots are in use as they were taken and given back",
+	CHECK_INSIDE(w, used == cs->used, "slots are in use as they were taken and given back",
 	      "session %u: %u, should be %u", cs->serial, used, cs->used);
-	CHECK(w, busy == cs->fillers, "the fillers are as many as were let in",
+	CHECK_INSIDE(w, busy == cs->fillers, "the fillers are as many as were let in",
 	      "session %u: %u, should be %u", cs->serial, busy, cs->fillers);
-	CHECK(w, conn->nfree + used == conn->nslots, "free slots are counted right",
+	CHECK_INSIDE(w, conn->nfree + used == conn->nslots, "free slots are counted right",
 	      "session %u: %u of %u", cs->serial, conn->nfree, conn->nslots);
-	CHECK(w, flight == win->flight, "bytes in flight are the limits of the slots in use",
+	CHECK_INSIDE(w, flight == win->flight, "bytes in flight are the limits of the slots in use",
 	      "session %u: %u, should be %lu", cs->serial, win->flight, flight);
-	CHECK(w, win->cwnd >= EBPFS_WINDOW_MIN && win->cwnd <= EBPFS_WINDOW_MAX,
+	CHECK_INSIDE(w, win->cwnd >= EBPFS_WINDOW_MIN && win->cwnd <= EBPFS_WINDOW_MAX,
 	      "the window stays within its limits", "%u bytes", win->cwnd);
-	CHECK(w, conn->rtt.rto >= EBPFS_RTO_MIN && conn->rtt.rto <= EBPFS_RTO_MAX,
+	CHECK_INSIDE(w, conn->rtt.rto >= EBPFS_RTO_MIN && conn->rtt.rto <= EBPFS_RTO_MAX,
 	      "the timeout stays within its limits", "%lu ns", conn->rtt.rto);
 	if (!used)
-		CHECK(w, conn->waiting_since == EBPFS_NEVER,
+		CHECK_INSIDE(w, conn->waiting_since == EBPFS_NEVER,
 		      "nothing outstanding is nothing waited for", "session %u", cs->serial);
 	if (active)
-		CHECK(w, conn->waiting_since <= w->now, "an active call is waited for",
+		CHECK_INSIDE(w, conn->waiting_since <= w->now, "an active call is waited for",
 		      "session %u since %lu", cs->serial, conn->waiting_since);
 }
 
@@ -281,7 +281,7 @@ void check_silence(struct world *w, const struct csession *cs, u64 silence)
 {
 	u64 own = cs->used ? w->now - cs->heard_at : 0;
 
-	CHECK(w, silence == own, "silence is counted right", "session %u: %lu ns, should be %lu",
+	CHECK_INSIDE(w, silence == own, "silence is counted right", "session %u: %lu ns, should be %lu",
 	      cs->serial, silence, own);
 }
 

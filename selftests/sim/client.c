@@ -331,11 +331,17 @@ static void submit_one(struct world *w, struct client *c, u16 op, u16 file, u64 
 
 static u32 read_size(struct world *w)
 {
-	switch (rnd(w, 4)) {
-	case 0:
+	static const u32 cells[] = { 1024, 1152, 1424, 8920 };	/* what paths carry */
+
+	switch (rnd(w, 8)) {
+	case 0: case 1:
 		return w->cfg.unit;
-	case 1:
+	case 2:
 		return 1 + rnd(w, w->cfg.unit);
+	case 3:
+		return 1100 + rnd(w, 200);
+	case 4:
+		return cells[rnd(w, ARRAY_SIZE(cells))] * (1 + rnd(w, 3)) + rnd(w, 3) - 1;
 	default:
 		return 1 + rnd(w, 4096);
 	}
@@ -355,7 +361,7 @@ static void client_submit(struct world *w, void *obj, u64 arg)
 	default:	/* a range in several units, as readahead asks */
 		n = 1 + rnd(w, c->left < 6 ? c->left : 6);
 		count = read_size(w);
-		pos = chance(w, 5000) ? rnd(w, 3) * 4096 : rnd(w, 9000);
+		pos = chance(w, 5000) ? 0 : rnd(w, chance(w, 5000) ? 2048 : 9000);
 		for (i = 0; i < n && c->left; i++) {
 			c->left--;
 			submit_one(w, c, EBPFS_OP_READ, file, pos + (u64)i * count, count, false);

@@ -44,7 +44,7 @@ static u64 version_size(const struct world *w, u32 file, u32 version)
 	case 2: case 3: case 4:
 		return (k >> 8) % (20u << 10);
 	default:
-		return (k >> 8) % (6u << 10);
+		return 1024 + (k >> 8) % (7u << 10);
 	}
 }
 

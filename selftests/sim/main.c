@@ -56,13 +56,14 @@ struct options {
 	bool single;
 	bool trace;
 	bool verbose;
+	bool outside;
 	const char *fault;
 };
 
 static struct world *the_world;
 
 /* One seed. Return: false if an invariant was violated; it was told. */
-static bool run_seed(struct job *job, u64 seed, bool trace)
+static bool run_seed(struct job *job, u64 seed, const struct options *o)
 {
 	struct world *w = the_world;
 	struct event_heap heap = w->heap;
@@ -76,7 +77,8 @@ static bool run_seed(struct job *job, u64 seed, bool trace)
 	w->arena = arena;
 	w->seed = seed;
 	w->rng = seed * 0xd1342543de82ef95ull;
-	w->verbose = trace;
+	w->verbose = o->trace;
+	w->outside = o->outside;
 	job->seed = seed;
 	if (!setjmp(w->fail)) {
 		world_run(w);
@@ -107,7 +109,7 @@ static void child(const struct options *o, struct job *job, u32 index)
 	for (i = index; i < o->seeds; i += o->jobs) {
 		if (!(i / o->jobs % 64))	/* far cheaper than for each */
 			setitimer(ITIMER_REAL, &watch, NULL);
-		if (!run_seed(job, o->first + i, o->trace)) {
+		if (!run_seed(job, o->first + i, o)) {
 			job->failed = true;
 			break;
 		}
@@ -239,7 +241,7 @@ static int run_single(const struct options *o)
 	bool ok;
 
 	printf("KTAP version 1\n1..1\n");
-	ok = run_seed(&job, o->first, o->trace);
+	ok = run_seed(&job, o->first, o);
 	printf("# %lu events\n%s 1 - sim seed %lu\n", job.steps, ok ? "ok" : "not ok", o->first);
 	return !ok;
 }
@@ -270,6 +272,7 @@ static void usage(FILE *to)
 		"  --trace       tell every event\n"
 		"  --fault NAME  with this fault planted in the core (faults/NAME.patch)\n"
 		"  --verbose     tell how often what was met\n"
+		"  --outside     judge only what a user would see, not the core's own account\n"
 		"  --help        this text\n");
 }
 
@@ -292,6 +295,7 @@ static bool parse(int argc, char **argv, struct options *o)
 		{ "trace", no_argument, NULL, 't' },
 		{ "fault", required_argument, NULL, 'F' },
 		{ "verbose", no_argument, NULL, 'v' },
+		{ "outside", no_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
@@ -325,6 +329,9 @@ static bool parse(int argc, char **argv, struct options *o)
 			break;
 		case 'v':
 			o->verbose = true;
+			break;
+		case 'o':
+			o->outside = true;
 			break;
 		case 'h':
 			usage(stdout);

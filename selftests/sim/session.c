@@ -32,7 +32,7 @@ void session_retire(struct world *w, struct csession *cs)
 	struct csession **at = &c->sessions;
 
 	check_session(w, cs);
-	CHECK(w, !cs->used && !cs->fillers && cs->conn.nfree == cs->conn.nslots &&
+	CHECK_INSIDE(w, !cs->used && !cs->fillers && cs->conn.nfree == cs->conn.nslots &&
 	      !cs->conn.win.flight && cs->conn.waiting_since == EBPFS_NEVER,
 	      "nothing is left of a session when its last call is over",
 	      "session %u: %u slots used, %u fillers, %u of %u free, %u bytes in flight",
@@ -118,7 +118,7 @@ static void node_lost(struct world *w, struct cnode *n)
 
 	COUNT(w, lost);
 	TRACE(w, "node  %lu of client %lu is lost, usable %lx", n->index, c->index, up);
-	CHECK(w, w->now - n->cs->heard_at >= n->health.lost_after,
+	CHECK_INSIDE(w, w->now - n->cs->heard_at >= n->health.lost_after,
 	      "only a silent node is lost", "heard %lu ms ago",
 	      (w->now - n->cs->heard_at) / MSEC);
 	check_placement(w, c, up | 1ull << n->index, up);
@@ -314,7 +314,7 @@ static void node_tick(struct world *w, void *obj, u64 gen)
 		check_silence(w, cs, silence);
 		if (ebpfs_health_silence(&n->health, silence, w->now))
 			node_lost(w, n);
-		CHECK(w, silence < n->health.lost_after || n->health.state != EBPFS_NODE_UP,
+		CHECK_INSIDE(w, silence < n->health.lost_after || n->health.state != EBPFS_NODE_UP,
 		      "a node that is silent for too long is lost", "node %u", n->index);
 		if (ebpfs_pmtu_poll(&n->pmtu, w->now, ebpfs_rtt_timeout(&cs->conn.rtt, 0), &size,
 				    &serial)) {
