@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Is the simulator any good? Each patch in faults/ plants one mistake in a copy
+# of the core, a simulator is built with it, and has to find it. Speaks KTAP.
+#
+#   faults.sh [NAME...]     (default: all)
+#
+# Environment: SEEDS, so many seeds have to be enough (default 5000); JOBS;
+# CC, CPPFLAGS, CFLAGS, LDLIBS, as "make faults" sets them. Needs build/sim.
+
+set -u
+cd "$(dirname "$0")" || exit 2
+top=../..
+: "${SEEDS:=5000}" "${JOBS:=2}" "${CC:=gcc}"
+
+[ -x build/sim ] || {
+	echo "faults.sh: there is no build/sim; \"make faults\" makes it first" >&2
+	exit 2
+}
+[ $# -gt 0 ] || set -- $(cd faults && ls ./*.patch | sed 's,^\./,,; s,\.patch$,,')
+
+# A copy of the core with the fault, and a simulator of it, in build/faults/NAME.
+plant() {
+	dir=build/faults/$1
+	rm -rf "$dir"
+	mkdir -p "$dir/kmod"
+	cp -r $top/kmod/core "$dir/kmod/"
+	patch -s -p1 -F0 -d "$dir" < "faults/$1.patch" || {
+		echo "# faults/$1.patch does not fit kmod/core any more: plant the fault anew"
+		return 1
+	}
+	for src in "$dir"/kmod/core/*.c; do
+		$CC -I"$dir/kmod" $CPPFLAGS $CFLAGS -c "$src" -o "${src%.c}.o" || return 1
+	done
+	$CC $CFLAGS -o "$dir/sim" build/*.o "$dir"/kmod/core/*.o $LDLIBS
+}
+
+echo "KTAP version 1"
+echo "1..$#"
+n=0
+failed=0
+for name in "$@"; do
+	n=$((n + 1))
+	if ! plant "$name"; then
+		echo "not ok $n - $name cannot be planted"
+		failed=1
+		continue
+	fi
+	log=build/faults/$name/log
+	build/faults/"$name"/sim --seeds "$SEEDS" --jobs "$JOBS" > "$log" 2>&1
+	seed=$(sed -n 's/^# FAILED seed \([0-9]*\).*/\1/p' "$log" | head -n 1)
+	why=$(sed -n 's/^# invariant: //p' "$log" | head -n 1)
+	if [ -n "$seed" ]; then
+		echo "ok $n - $name found by seed $seed: ${why:-it hung or crashed}"
+	else
+		tail -n 3 "$log" | sed 's/^/# /'
+		echo "not ok $n - $name not found in $SEEDS seeds"
+		failed=1
+	fi
+done
+exit $failed
