@@ -9,8 +9,9 @@
 #include "core/wire.h"
 
 #define PROBE_TRIES	3
-#define SEARCH_STEP	64				/* an interval below it is not worth a probe */
-#define SEARCH_AGAIN	(600 * EBPFS_NSEC_PER_SEC)	/* RFC 8899 5.1.1 PMTU_RAISE_TIMER */
+#define SEARCH_STEP	64	/* an interval below it is not worth a probe */
+/* PMTU_RAISE_TIMER of RFC 8899 5.1.1 */
+#define SEARCH_AGAIN	(600 * EBPFS_NSEC_PER_SEC)
 
 #define PAGE		4096u
 /* IPv4's limit on a super-packet: its length field counts the headers too. */

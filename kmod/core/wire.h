@@ -143,7 +143,8 @@ u32 ebpfs_type_min_len(u8 type);
  * @session: out, hdr.session
  *
  * Checks magic, version (HELLO and REJECT may carry another, so that two ends
- * without a common version can tell each other) and the least length of the type; CHALLENGE, AUTH, ACCEPT, REJECT, HELLO, BYE and UNKNOWN have exactly
+ * without a common version can tell each other) and the least length of the
+ * type; CHALLENGE, AUTH, ACCEPT, REJECT, HELLO, BYE and UNKNOWN have exactly
  * their length, PROBE and PROBE_ACK exactly their size field.
  * Return: the type, or -EBADMSG.
  */

@@ -240,7 +240,8 @@ static void frag_describes_each_cell(void)
 		c.id += 1ull << 16;
 		c.attempt = i;
 		EXPECT_EQ(serve(c, &send), EBPFS_SERVE_EXECUTE);
-		EXPECT(ebpfs_served_done(&served, c.id, totals[i] ? 0 : ESTALE, 0, totals[i], &send));
+		EXPECT(ebpfs_served_done(&served, c.id, totals[i] ? 0 : ESTALE, 0, totals[i],
+					 &send));
 		bytes = 0;
 		for (left = send; left; left &= left - 1) {
 			memset(&f, 0xff, sizeof(f));

@@ -30,7 +30,7 @@ static _Noreturn void fail(const char *what)
 
 	if (ERR_peek_last_error())
 		ERR_error_string_n(ERR_peek_last_error(), reason, sizeof(reason));
-	fprintf(stderr, "ebpfs: cannot %s: %s. Check the installation of libssl3 and memory limits\n",
+	fprintf(stderr, "ebpfs: cannot %s: %s. Check libssl3 and memory limits\n",
 		what, reason);
 	abort();
 }
