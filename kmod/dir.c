@@ -135,5 +135,6 @@ const struct file_operations ebpfs_dir_fops = {
 	.release = ebpfs_dir_release,
 	.iterate_shared = ebpfs_iterate,
 	.llseek = ebpfs_dir_llseek,
+	.fsync = noop_fsync,
 	.read = generic_read_dir,
 };

@@ -53,6 +53,7 @@ static loff_t ebpfs_llseek(struct file *file, loff_t offset, int whence)
 const struct file_operations ebpfs_file_fops = {
 	.open = ebpfs_open,
 	.llseek = ebpfs_llseek,
+	.fsync = noop_fsync,	/* read-only: nothing to write back */
 	.read_iter = ebpfs_read_iter,
 	.mmap = ebpfs_mmap,
 	.splice_read = ebpfs_splice_read,
