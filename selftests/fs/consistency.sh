@@ -67,8 +67,8 @@ check "a deleted file has no name" test ! -e "$mnt/gone"
 stale=''
 for ((i = 0; i < 40; i++)); do
 	drop_caches
-	if ! dd bs=64K skip=1 count=1 iflag=fullblock status=none \
-	     < "/proc/self/fd/$held" > "$tmp/rest" 2> "$tmp/err"; then
+	if ! { dd bs=64K skip=1 count=1 iflag=fullblock status=none \
+	       < "/proc/self/fd/$held" > "$tmp/rest"; } 2> "$tmp/err"; then
 		stale=$(< "$tmp/err")
 		break
 	fi

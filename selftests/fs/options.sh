@@ -21,35 +21,35 @@ attempt() {
 	nsenter --net=/run/netns/ebpfs-c1 mount -t ebpfs -o "$2" "$1" "$mnt"
 }
 
-while IFS='|' read -r what pattern source options; do
+while IFS=~ read -r what pattern source options; do
 	[ -n "$what" ] || continue
 	[ -n "$source" ] || source=10.99.0.1:/lab
 	refuse "$what" "$pattern" attempt "$source" "name=lab-c1,secretfile=$good,$options"
 done <<'END'
-an unknown option|frobnicate|| frobnicate
-an unknown option with a value|colour|| colour=green
-timeo of nothing|timeo|| timeo=0
-timeo that is no number|timeo|| timeo=soon
-timeo too large|timeo|| timeo=100000
-retrans too large|retrans|| retrans=1000
-slots of nothing|slots|| slots=0
-too many slots|slots|| slots=5000
-rsize below a page|rsize|| rsize=1024
-rsize above a reply|rsize|| rsize=131072
-rsize that is no multiple of a page|rsize|| rsize=5000
-actimeo too large|actimeo|| actimeo=100000
-a port that is none|port|| port=70000
-port zero|port|| port=0
-protection that is not there yet|sec=.*(not supported|yet)|| sec=privacy
-protection that does not exist|sec|| sec=wishful
-a source without an export|/EXPORT|10.99.0.1| ro
-a source without a server|server|:/lab| ro
-a server twice|twice|10.99.0.1,10.99.0.1:/lab| ro
-a bad port in the source|port|10.99.0.1:99999:/lab| ro
-a bracket that is not closed|\]|[fd99::1:/lab| ro
-an export that is not there|no export|10.99.0.1:/nothing| ro
-a server that does not exist|no answer|10.99.0.77:/lab| timeo=5,retrans=1
-a name that does not resolve|(resolve|not known|resolution|address)|no-such-host.invalid:/lab| ro
+an unknown option~frobnicate~~frobnicate
+an unknown option with a value~colour~~colour=green
+timeo of nothing~timeo~~timeo=0
+timeo that is no number~timeo~~timeo=soon
+timeo too large~timeo~~timeo=100000
+retrans too large~retrans~~retrans=1000
+slots of nothing~slots~~slots=0
+too many slots~slots~~slots=5000
+rsize below a page~rsize~~rsize=1024
+rsize above a reply~rsize~~rsize=131072
+rsize that is no multiple of a page~rsize~~rsize=5000
+actimeo too large~actimeo~~actimeo=100000
+a port that is none~port~~port=70000
+port zero~port~~port=0
+protection that is not there yet~sec=.*(not supported|yet)~~sec=privacy
+protection that does not exist~sec[= ]~~sec=wishful
+a source without an export~/EXPORT~10.99.0.1~ro
+a source without a server~server~:/lab~ro
+a server twice~twice~10.99.0.1,10.99.0.1:/lab~ro
+a bad port in the source~port~10.99.0.1:99999:/lab~ro
+a bracket that is not closed~\]~[fd99::1:/lab~ro
+an export that is not there~no export~10.99.0.1:/nothing~ro
+a server that does not exist~no answer~10.99.0.77:/lab~timeo=5,retrans=1
+a name that does not resolve~(resolve|not known|resolution|address)~no-such-host.invalid:/lab~ro
 END
 
 plain="name=lab-c1"

@@ -45,6 +45,17 @@ static bool is_up;
 /* What @call gave: 0, or the error. */
 #define ERRNO_OF(call)	((call) < 0 ? errno : 0)
 
+/* What opening gives: 0, or the error. Nothing stays open. */
+static int opening(const char *path, int flags)
+{
+	int fd = open(path, flags, 0644);
+
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
 static int lab(const char *args)
 {
 	char exe[PATH_MAX], command[PATH_MAX + 300];
@@ -117,11 +128,11 @@ static void writing_is_refused(void)
 {
 	struct timespec times[2] = {};
 
-	EXPECT_EQ(ERRNO_OF(open(MNT "/data", O_WRONLY)), EROFS);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/data", O_RDWR)), EROFS);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/data", O_RDONLY | O_TRUNC)), EROFS);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/new", O_WRONLY | O_CREAT, 0644)), EROFS);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/dir", O_RDWR | O_TMPFILE, 0644)), EROFS);
+	EXPECT_EQ(opening(MNT "/data", O_WRONLY), EROFS);
+	EXPECT_EQ(opening(MNT "/data", O_RDWR), EROFS);
+	EXPECT_EQ(opening(MNT "/data", O_RDONLY | O_TRUNC), EROFS);
+	EXPECT_EQ(opening(MNT "/new", O_WRONLY | O_CREAT), EROFS);
+	EXPECT_EQ(opening(MNT "/dir", O_RDWR | O_TMPFILE), EROFS);
 	EXPECT_EQ(ERRNO_OF(mkdir(MNT "/new", 0755)), EROFS);
 	EXPECT_EQ(ERRNO_OF(mknod(MNT "/new", S_IFREG | 0644, 0)), EROFS);
 	EXPECT_EQ(ERRNO_OF(symlink("x", MNT "/new")), EROFS);
@@ -141,17 +152,17 @@ static void what_is_not_there(void)
 {
 	char name[300] = MNT "/";
 
-	EXPECT_EQ(ERRNO_OF(open(MNT "/nothing", O_RDONLY)), ENOENT);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/nothing/at all", O_RDONLY)), ENOENT);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/data/below", O_RDONLY)), ENOTDIR);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/data/", O_RDONLY)), ENOTDIR);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/data", O_RDONLY | O_DIRECTORY)), ENOTDIR);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/loop", O_RDONLY)), ELOOP);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/link", O_RDONLY | O_NOFOLLOW)), ELOOP);
+	EXPECT_EQ(opening(MNT "/nothing", O_RDONLY), ENOENT);
+	EXPECT_EQ(opening(MNT "/nothing/at all", O_RDONLY), ENOENT);
+	EXPECT_EQ(opening(MNT "/data/below", O_RDONLY), ENOTDIR);
+	EXPECT_EQ(opening(MNT "/data/", O_RDONLY), ENOTDIR);
+	EXPECT_EQ(opening(MNT "/data", O_RDONLY | O_DIRECTORY), ENOTDIR);
+	EXPECT_EQ(opening(MNT "/loop", O_RDONLY), ELOOP);
+	EXPECT_EQ(opening(MNT "/link", O_RDONLY | O_NOFOLLOW), ELOOP);
 	memset(name + strlen(name), 'n', 256);
-	EXPECT_EQ(ERRNO_OF(open(name, O_RDONLY)), ENAMETOOLONG);
+	EXPECT_EQ(opening(name, O_RDONLY), ENAMETOOLONG);
 	name[strlen(name) - 1] = 0;
-	EXPECT_EQ(ERRNO_OF(open(name, O_RDONLY)), ENOENT);
+	EXPECT_EQ(opening(name, O_RDONLY), ENOENT);
 	EXPECT_EQ(ERRNO_OF(access(MNT "/not for running", X_OK)), EACCES);
 	EXPECT_EQ(ERRNO_OF(access(MNT "/program", X_OK)), 0);
 }
@@ -179,32 +190,32 @@ static void as_somebody(uid_t uid, gid_t gid, gid_t other, void (*body)(void))
 
 static void try_as_stranger(void)
 {
-	EXPECT_EQ(ERRNO_OF(open(MNT "/data", O_RDONLY)), 0);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/private", O_RDONLY)), EACCES);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/of a group", O_RDONLY)), EACCES);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/of a user", O_RDONLY)), EACCES);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/for others only", O_RDONLY)), 0);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/closed", O_RDONLY)), EACCES);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/closed/inside", O_RDONLY)), EACCES);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/unlisted", O_RDONLY)), EACCES);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/unlisted/data", O_RDONLY)), 0);
+	EXPECT_EQ(opening(MNT "/data", O_RDONLY), 0);
+	EXPECT_EQ(opening(MNT "/private", O_RDONLY), EACCES);
+	EXPECT_EQ(opening(MNT "/of a group", O_RDONLY), EACCES);
+	EXPECT_EQ(opening(MNT "/of a user", O_RDONLY), EACCES);
+	EXPECT_EQ(opening(MNT "/for others only", O_RDONLY), 0);
+	EXPECT_EQ(opening(MNT "/closed", O_RDONLY), EACCES);
+	EXPECT_EQ(opening(MNT "/closed/inside", O_RDONLY), EACCES);
+	EXPECT_EQ(opening(MNT "/unlisted", O_RDONLY), EACCES);
+	EXPECT_EQ(opening(MNT "/unlisted/data", O_RDONLY), 0);
 }
 
 static void try_as_member(void)
 {
-	EXPECT_EQ(ERRNO_OF(open(MNT "/of a group", O_RDONLY)), 0);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/private", O_RDONLY)), EACCES);
+	EXPECT_EQ(opening(MNT "/of a group", O_RDONLY), 0);
+	EXPECT_EQ(opening(MNT "/private", O_RDONLY), EACCES);
 }
 
 static void try_as_owner(void)
 {
-	EXPECT_EQ(ERRNO_OF(open(MNT "/of a user", O_RDONLY)), 0);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/for others only", O_RDONLY)), EACCES);
+	EXPECT_EQ(opening(MNT "/of a user", O_RDONLY), 0);
+	EXPECT_EQ(opening(MNT "/for others only", O_RDONLY), EACCES);
 }
 
 static void permissions(void)
 {
-	EXPECT_EQ(ERRNO_OF(open(MNT "/private", O_RDONLY)), 0);	/* as root */
+	EXPECT_EQ(opening(MNT "/private", O_RDONLY), 0);	/* as root */
 	as_somebody(2000, 2000, 2000, try_as_stranger);
 	as_somebody(2000, 2000, 4242, try_as_member);
 	as_somebody(1000, 1000, 1000, try_as_owner);
@@ -446,13 +457,13 @@ static void special_files(void)
 	EXPECT(fd >= 0);
 	EXPECT_EQ(read(fd, &c, 1), 0);
 	close(fd);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/fifo", O_WRONLY | O_NONBLOCK)), ENXIO);
+	EXPECT_EQ(opening(MNT "/fifo", O_WRONLY | O_NONBLOCK), ENXIO);
 	fd = open(MNT "/null", O_RDWR);
 	EXPECT(fd >= 0);
 	EXPECT_EQ(write(fd, "x", 1), 1);
 	EXPECT_EQ(read(fd, &c, 1), 0);
 	close(fd);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/socket", O_RDONLY)), ENXIO);
+	EXPECT_EQ(opening(MNT "/socket", O_RDONLY), ENXIO);
 	EXPECT_EQ(ERRNO_OF(connect(sock, (struct sockaddr *)&addr, sizeof(addr))), ECONNREFUSED);
 	close(sock);
 }
@@ -483,7 +494,7 @@ static void other_calls(void)
 	EXPECT_EQ(ERRNO_OF(ftruncate(fd, 0)), EINVAL);
 	EXPECT_EQ(ERRNO_OF(ioctl(fd, 0x80086601 /* FS_IOC_GETFLAGS */, &flags)), ENOTTY);
 	EXPECT_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED), 0);
-	EXPECT_EQ(ERRNO_OF(open(MNT "/data", O_PATH)), 0);
+	EXPECT_EQ(opening(MNT "/data", O_PATH), 0);
 	EXPECT_EQ(ERRNO_OF(fallocate(fd, 0, 0, 1)), EBADF);
 	close(fd);
 	close(dir);

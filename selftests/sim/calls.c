@@ -88,6 +88,7 @@ void node_pump(struct world *w, struct cnode *n)
 	struct request *r;
 	struct batch b;
 	u32 flight;
+	bool ok;
 	u64 rto;
 	int slot;
 
@@ -112,8 +113,8 @@ void node_pump(struct world *w, struct cnode *n)
 		      "no more is asked for than the window holds", "%u bytes and %u of %u", flight,
 		      r->limit, cs->conn.win.cwnd);
 		queue_pop(&n->queue);
-		CHECK_INSIDE(w, ebpfs_conn_sending(&cs->conn, slot, 0, w->now, &c),
-		      "a call that was just taken can be sent", "slot %d", slot);
+		ok = ebpfs_conn_sending(&cs->conn, slot, 0, w->now, &c);
+		CHECK_INSIDE(w, ok, "a call that was just taken can be sent", "slot %d", slot);
 		CHECK_INSIDE(w, EBPFS_ID_SLOT(c.id) == slot && EBPFS_ID_SEQ(c.id) > cs->last_seq[slot],
 		      "the sequence of a slot grows", "slot %d: id %lx after sequence %lu", slot,
 		      c.id, cs->last_seq[slot]);

@@ -333,6 +333,8 @@ static u32 read_size(struct world *w)
 {
 	static const u32 cells[] = { 1024, 1152, 1424, 8920 };	/* what paths carry */
 
+	if (w->cfg.edge)
+		return 1140 + rnd(w, 61);
 	switch (rnd(w, 8)) {
 	case 0: case 1:
 		return w->cfg.unit;
@@ -357,7 +359,7 @@ static void client_submit(struct world *w, void *obj, u64 arg)
 	if (!c->left)
 		return;
 	file = rnd(w, w->nfiles - 1);
-	switch (rnd(w, 16)) {
+	switch (w->cfg.edge ? 15 : rnd(w, 16)) {
 	default:	/* a range in several units, as readahead asks */
 		n = 1 + rnd(w, c->left < 6 ? c->left : 6);
 		count = read_size(w);

@@ -7,7 +7,7 @@
 #   faults.sh [NAME...]     (default: all)
 #
 # Environment: SEEDS, so many seeds have to be enough (default 5000); JOBS;
-# CC, CPPFLAGS, CFLAGS, LDLIBS, as "make faults" sets them. Needs build/sim.
+# SIM_ARGS, further arguments of the simulator (--outside); CC, CPPFLAGS, CFLAGS, LDLIBS, as "make faults" sets them. Needs build/sim.
 
 set -u
 cd "$(dirname "$0")" || exit 2
@@ -48,7 +48,7 @@ for name in "$@"; do
 		continue
 	fi
 	log=build/faults/$name/log
-	build/faults/"$name"/sim --seeds "$SEEDS" --jobs "$JOBS" > "$log" 2>&1
+	build/faults/"$name"/sim --seeds "$SEEDS" --jobs "$JOBS" ${SIM_ARGS-} > "$log" 2>&1
 	seed=$(sed -n 's/^# FAILED seed \([0-9]*\).*/\1/p' "$log" | head -n 1)
 	why=$(sed -n 's/^# invariant: //p' "$log" | head -n 1)
 	if [ -n "$seed" ]; then

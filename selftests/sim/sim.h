@@ -224,6 +224,7 @@ struct config {
 	u64 chaos_gap, attack_gap, submit_gap, version_gap;
 	u64 background_gap;		/* between small calls while others are open, 0: none */
 	bool evict_busy;		/* a full server refuses unless a session is idle */
+	bool edge;			/* replies that just fit the smallest path, or just do not */
 	bool instance_wrap;
 	bool hs_repeat;			/* clients repeat handshake messages */
 	/* what goes wrong at all */

@@ -86,6 +86,37 @@ static void make_load(struct world *w, struct config *cfg)
 	cfg->search = chance(w, 1000);
 }
 
+/*
+ * One kind of trouble alone, which is otherwise hidden by what others set off:
+ * where sessions come and go, a call that would hang in one gets another.
+ */
+static void make_calm(struct world *w, struct config *cfg)
+{
+	cfg->loss = PICK(w, 0, 0, 100);
+	cfg->dup = 0;
+	cfg->corrupt = 0;
+	cfg->queue = 0;
+	cfg->partition = false;
+	cfg->spikes = false;
+	cfg->crash = false;
+	cfg->drop_session = false;
+	cfg->nodes = false;
+	cfg->abort = false;
+	cfg->impostor = false;
+	cfg->forge = false;
+	cfg->replay = false;
+	cfg->long_run = false;
+	cfg->soft = 0;
+	cfg->sessions_max = SIM_CLIENTS_MAX * 2;
+	cfg->background_gap = PICK(w, 0, 5 * MSEC, 30 * MSEC);
+	if (chance(w, 5000)) {
+		cfg->mtu = true;
+		cfg->edge = chance(w, 3000);
+	} else {
+		cfg->evict = true;
+	}
+}
+
 /* The secret that the servers' table has for client @i: see server_secret(). */
 static void make_client(struct world *w, u32 i)
 {
@@ -120,6 +151,8 @@ static void world_make(struct world *w)
 	make_network(w, &w->cfg);
 	make_ends(w, &w->cfg);
 	make_load(w, &w->cfg);
+	if (!w->cfg.outage && chance(w, 2000))
+		make_calm(w, &w->cfg);
 	files_init(w);
 	for (i = 0; i < w->nservers; i++) {
 		w->servers[i].index = i;
