@@ -27,8 +27,8 @@ static void cut_end(struct world *w, void *obj, u64 arg)
 {
 	struct link *l = obj;
 
-	(void)w;
-	(void)arg;
+	if (w->healed && arg)
+		return;		/* was healed with everything else, or is to stay */
 	l->cut = false;
 	l->impostor = false;
 	l->extra = 0;
@@ -54,15 +54,15 @@ static void link_trouble(struct world *w, struct addr a, struct addr b, u32 what
 		there->extra = ways & 1 ? rnd_time(w, 600 * MSEC) : 0;
 		back->extra = ways & 2 ? rnd_time(w, 600 * MSEC) : 0;
 	}
-	schedule(w, time, cut_end, there, 0);
-	schedule(w, time, cut_end, back, 0);
+	schedule(w, time, cut_end, there, 1);
+	schedule(w, time, cut_end, back, 1);
 }
 
 static void restart(struct world *w, void *obj, u64 epoch)
 {
 	struct server *s = obj;
 
-	if (!s->up && s->epoch == epoch)
+	if (!s->up && s->epoch == epoch && !w->healed)
 		server_start(w, s);
 }
 
@@ -222,6 +222,34 @@ static void outage(struct world *w, void *obj, u64 arg)
 	}
 }
 
+/*
+ * The last server is gone for good; the others must do. Whoever has no other
+ * node gets one.
+ */
+static void bury(struct world *w)
+{
+	struct server *s = &w->servers[w->nservers - 1];
+	bool crashed = chance(w, 5000);
+	u64 present;
+	u32 i;
+
+	COUNT(w, dead_nodes);
+	TRACE(w, "chaos server %lu is gone for good, crashed %lu", s->index, crashed);
+	if (crashed && s->up)
+		server_crash(w, s);
+	for (i = 0; i < w->nclients; i++) {
+		struct client *c = &w->clients[i];
+
+		if (!crashed) {
+			net_link(w, c->addr, s->addr)->cut = true;
+			net_link(w, s->addr, c->addr)->cut = true;
+		}
+		client_usable(c, &present);
+		if (!(present & ~(1ull << s->index)) && !c->aborted)
+			node_add(w, &c->nodes[0]);
+	}
+}
+
 void chaos_heal(struct world *w, void *unused, u64 arg)
 {
 	struct config *cfg = &w->cfg;
@@ -252,6 +280,8 @@ void chaos_heal(struct world *w, void *unused, u64 arg)
 		if (!w->servers[i].up)
 			server_start(w, &w->servers[i]);
 	}
+	if (cfg->dead_node)
+		bury(w);
 	for (i = 0; i < w->nclients; i++) {
 		if (!w->clients[i].member)
 			client_abort(w, &w->clients[i]);

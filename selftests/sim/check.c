@@ -298,15 +298,17 @@ void check_paths(struct world *w, bool again)
 	for (i = 0; i < w->nclients; i++) {
 		for (j = 0; j < w->nservers; j++) {
 			const struct cnode *n = &w->clients[i].nodes[j];
-			u32 there, back, path = w->cfg.ceiling;
+			const struct link *there, *back;
+			u32 path = w->cfg.ceiling;
 			bool clean = n->search_at >= w->heal_at;
 
-			if (!node_usable(n) || !n->cs->other->alive || (!clean && !again))
+			there = net_link(w, w->clients[i].addr, w->servers[j].addr);
+			back = net_link(w, w->servers[j].addr, w->clients[i].addr);
+			if (!node_usable(n) || !n->cs->other->alive || there->cut ||
+			    (!clean && !again))
 				continue;
-			there = net_link(w, w->clients[i].addr, w->servers[j].addr)->mtu;
-			back = net_link(w, w->servers[j].addr, w->clients[i].addr)->mtu;
-			path = path < there ? path : there;
-			path = path < back ? path : back;
+			path = path < there->mtu ? path : there->mtu;
+			path = path < back->mtu ? path : back->mtu;
 			CHECK(w, n->pmtu.size + 64 > path && (n->pmtu.size <= path || !clean),
 			      "a search finds what the path carries",
 			      "client %u node %u: %u found, %u is right", i, j, n->pmtu.size,

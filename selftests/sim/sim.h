@@ -117,7 +117,8 @@ struct request;
 	X(node_changes, "nodes added or removed")			\
 	X(byes, "sessions ended by their client")			\
 	X(forgeries, "forged datagrams")				\
-	X(replays, "replayed datagrams")
+	X(replays, "replayed datagrams")				\
+	X(dead_nodes, "servers that never came back")
 
 enum sim_counter {
 #define X(name, text) C_##name,
@@ -234,6 +235,7 @@ struct config {
 	bool long_run;			/* waits until cookies are too old */
 	bool outage;			/* for minutes no server can be reached */
 	bool search;			/* at the end every path is searched again */
+	bool dead_node;			/* the last server stays dead or cut off when all is healed */
 };
 
 /* files.c: what the servers export; all see the same */

@@ -84,6 +84,7 @@ static void make_load(struct world *w, struct config *cfg)
 	cfg->stranger = w->nclients > 1 && chance(w, 1500);
 	cfg->long_run = cfg->replay && chance(w, 1000);
 	cfg->search = chance(w, 1000);
+	cfg->dead_node = w->nservers > 1 && chance(w, 3000);
 }
 
 /*
