@@ -139,9 +139,11 @@ static void forge_reply(struct world *w, const struct dgram *d)
 static void forge_call(struct world *w, const struct dgram *d)
 {
 	struct ebpfs_call *call = (struct ebpfs_call *)(msg.bytes + sizeof(msg.calls));
+	u16 slot = EBPFS_SLOTS_MAX + rnd(w, 9);
+	u64 seq = 1 + rnd(w, 9);
 
 	memcpy(msg.bytes, d->data, d->len);
-	call->id = cpu_to_le64(EBPFS_ID(EBPFS_SLOTS_MAX + rnd(w, 9), 1 + rnd(w, 9)));
+	call->id = cpu_to_le64(EBPFS_ID(slot, seq));
 	send_forged(w, d->src, d->dst, d->len, true);
 }
 

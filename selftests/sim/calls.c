@@ -123,6 +123,7 @@ void node_pump(struct world *w, struct cnode *n)
 		      "attempt %u instance %u want %lx", c.attempt, c.instance, (u64)c.want);
 		cs->last_seq[slot] = EBPFS_ID_SEQ(c.id);
 		cs->due_at[slot] = 0;
+		cs->silent[slot] = 0;
 		cs->reqs[slot] = r;
 		if (!cs->used++)
 			cs->heard_at = w->now;
@@ -180,6 +181,29 @@ static void due_send(struct world *w, void *obj, u64 arg)
 	batch_send(w, &b);
 }
 
+/* RTO_MIN doubled so often is RTO_MAX or more. */
+#define SILENT_DOUBLINGS	8
+
+/* A call is due again after a timeout, which grows while the node is silent. */
+static void check_backoff(struct world *w, struct csession *cs, u16 slot)
+{
+	u64 before = cs->due_at[slot];
+
+	if (!before)
+		return;
+	CHECK_INSIDE(w, w->now - before >= EBPFS_RTO_MIN,
+		     "a call is due again after a timeout, not before", "slot %u after %lu ns",
+		     slot, w->now - before);
+	if (cs->heard_at >= before)
+		cs->silent[slot] = 0;
+	else
+		cs->silent[slot]++;
+	CHECK_INSIDE(w, cs->silent[slot] <= SILENT_DOUBLINGS || w->now - before >= EBPFS_RTO_MAX,
+		     "a silent node is asked less and less often",
+		     "slot %u: %u times without an answer, the last %lu ms ago", slot,
+		     cs->silent[slot], (w->now - before) / MSEC);
+}
+
 /* Asks the core what is due, and sends it. */
 void node_retransmit(struct world *w, struct cnode *n)
 {
@@ -206,9 +230,7 @@ void node_retransmit(struct world *w, struct cnode *n)
 		CHECK_INSIDE(w, slot < cs->conn.nslots && cs->reqs[slot] &&
 		      cs->reqs[slot]->id == due->ids[i] && !cs->reqs[slot]->finishing,
 		      "only calls that are not over are due", "id %lx", due->ids[i]);
-		CHECK_INSIDE(w, !cs->due_at[slot] || w->now - cs->due_at[slot] >= EBPFS_RTO_MIN,
-		      "a call is due again after a timeout, not before", "id %lx after %lu ns",
-		      due->ids[i], w->now - cs->due_at[slot]);
+		check_backoff(w, cs, slot);
 		cs->due_at[slot] = w->now;
 	}
 	if (!due->n)

@@ -332,6 +332,7 @@ static void submit_one(struct world *w, struct client *c, u16 op, u16 file, u64 
 static u32 read_size(struct world *w)
 {
 	static const u32 cells[] = { 1024, 1152, 1424, 8920 };	/* what paths carry */
+	u32 size;
 
 	if (w->cfg.edge)
 		return 1140 + rnd(w, 61);
@@ -343,7 +344,9 @@ static u32 read_size(struct world *w)
 	case 3:
 		return 1100 + rnd(w, 200);
 	case 4:
-		return cells[rnd(w, ARRAY_SIZE(cells))] * (1 + rnd(w, 3)) + rnd(w, 3) - 1;
+		size = cells[rnd(w, ARRAY_SIZE(cells))];
+		size *= 1 + rnd(w, 3);
+		return size - 1 + rnd(w, 3);
 	default:
 		return 1 + rnd(w, 4096);
 	}
@@ -379,7 +382,8 @@ static void client_submit(struct world *w, void *obj, u64 arg)
 		submit_one(w, c, EBPFS_OP_LOOKUP, 0, rnd(w, w->nfiles), 0, false);
 		break;
 	case 5:
-		submit_one(w, c, EBPFS_OP_READDIR, 0, rnd(w, 26), 600 + rnd(w, 8000), false);
+		pos = rnd(w, 26);
+		submit_one(w, c, EBPFS_OP_READDIR, 0, pos, 600 + rnd(w, 8000), false);
 		break;
 	case 6:
 		submit_one(w, c, EBPFS_OP_READLINK, file, 0, 0, false);

@@ -217,7 +217,7 @@ u32 request_limit(u16 op, u32 count)
 	}
 }
 
-static u8 reply_buffer[EBPFS_MSG_MAX];
+static u8 reply_buffer[EBPFS_MSG_MAX] __attribute__((aligned(8)));
 
 void exec_run(struct world *w, struct exec *x)
 {

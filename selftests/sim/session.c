@@ -199,6 +199,7 @@ static void session_new(struct world *w, struct cnode *n, const struct ebpfs_hs_
 	cs->reqs = arena_alloc(w, hs->slots * sizeof(*cs->reqs));
 	cs->last_seq = arena_alloc(w, hs->slots * sizeof(*cs->last_seq));
 	cs->due_at = arena_alloc(w, hs->slots * sizeof(*cs->due_at));
+	cs->silent = arena_alloc(w, hs->slots * sizeof(*cs->silent));
 	memset(cs->slots, 0xdb, hs->slots * sizeof(*cs->slots));
 	ebpfs_conn_init(&cs->conn, cs->slots, hs->slots, w->now);
 	cs->next = c->sessions;

@@ -182,7 +182,7 @@ struct dgram {
 	u8 size_class;
 	bool ce;
 	bool counted;		/* in its link's queue */
-	u8 data[];
+	u8 data[] __attribute__((aligned(8)));
 };
 
 /**
@@ -389,6 +389,7 @@ struct request_queue {
  * @reqs: by slot: the request whose call is in it, NULL once let go
  * @last_seq: by slot: of the last call
  * @due_at: by slot: when the call was last found due
+ * @silent: by slot: how often in a row it was due with nothing heard from the node
  * @used: slots taken and not yet put
  * @heard_at: when something good was last heard, or the first slot was taken, ns
  * @fillers: at work
@@ -408,6 +409,7 @@ struct csession {
 	struct request **reqs;
 	u64 *last_seq;
 	u64 *due_at;
+	u32 *silent;
 	u32 used;
 	u64 heard_at;
 	u32 fillers;
@@ -628,7 +630,7 @@ struct world {
 	jmp_buf fail;
 	bool verbose;
 	bool outside;
-	u8 scratch[EBPFS_UDP_PAYLOAD_MAX + 5];
+	u8 scratch[EBPFS_UDP_PAYLOAD_MAX + 5] __attribute__((aligned(8)));
 };
 
 #define COUNT(w, name)	((w)->count[C_##name]++)

@@ -10,7 +10,7 @@
 
 #include "sim.h"
 
-#define HEALED_BOUND	(30 * SEC)	/* from healing to the last answer */
+#define HEALED_BOUND	(30 * SEC)	/* from healing to the last answer, without the load */
 #define STEPS_MAX	3000000
 
 /* One of the values that follow. */
@@ -64,7 +64,7 @@ static void make_ends(struct world *w, struct config *cfg)
 
 static void make_load(struct world *w, struct config *cfg)
 {
-	cfg->requests = 4 + rnd(w, PICK(w, 12, 60));
+	cfg->requests = 4 + rnd(w, PICK(w, 12, 60, 120));
 	cfg->kill = PICK(w, 0, 500, 3000);
 	cfg->soft = PICK(w, 0, 0, 2000, 10000);
 	cfg->soft_time = PICK(w, 100 * MSEC, SEC, 4 * SEC);
@@ -132,7 +132,8 @@ static void make_client(struct world *w, u32 i)
 	c->member = true;
 	if (w->cfg.stranger && i == w->nclients - 1) {
 		c->member = false;
-		c->secret[rnd(w, EBPFS_SECRET_LEN)] ^= 1 << rnd(w, 8);
+		j = rnd(w, EBPFS_SECRET_LEN);
+		c->secret[j] ^= 1 << rnd(w, 8);
 	}
 	for (j = 0; j < w->nservers; j++)
 		node_init(w, c, &w->servers[j]);
@@ -232,10 +233,12 @@ static void search_paths(struct world *w)
 
 void world_run(struct world *w)
 {
-	u64 rest;
+	u64 rest, load;
 
 	world_make(w);
-	run_until(w, w->cfg.chaos_time + HEALED_BOUND, world_done);
+	/* A session may have one slot, and all requests queue for it. */
+	load = w->cfg.requests * (2 * (w->cfg.delay + w->cfg.jitter) + w->cfg.exec_time + MSEC);
+	run_until(w, w->cfg.chaos_time + HEALED_BOUND + load, world_done);
 	chaos_heal(w, NULL, 0);		/* if all was over before */
 	check_open(w);
 	if (w->cfg.search)
