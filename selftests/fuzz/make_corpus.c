@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Writes the seeds that the fuzz targets start from: one message of each kind,
+ * calls of each op, replies and entries of different shapes, and programs for
+ * fuzz_reply that reach each of its outcomes.
+ *
+ *	make_corpus DIR		into DIR/wire, DIR/handshake, DIR/reply
+ *
+ * With this generator no binary need lie in the repository.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "core/handshake.h"
+#include "core/wire.h"
+
+#define SESSION	0x1122334455667788ull
+
+static const char *top;
+
+static void fail(const char *what, const char *name)
+{
+	fprintf(stderr, "make_corpus: cannot %s %s: %s\n", what, name, strerror(errno));
+	exit(1);
+}
+
+static void save(const char *target, const char *name, const void *data, size_t len)
+{
+	char path[4096];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", top, target);
+	if (mkdir(path, 0777) && errno != EEXIST)
+		fail("make the directory", path);
+	snprintf(path, sizeof(path), "%s/%s/%s", top, target, name);
+	f = fopen(path, "wb");
+	if (!f || fwrite(data, 1, len, f) != len || fclose(f))
+		fail("write", path);
+}
+
+static const u8 handle[EBPFS_FH_MAX] = "\x02\x01some handle that a server made";
+
+static struct ebpfs_call_info make_call(u16 op)
+{
+	struct ebpfs_call_info c = {
+		.id = EBPFS_ID(op, 3), .want = ~0ull, .op = op, .cell = 8920,
+	};
+
+	if (op == EBPFS_OP_PING)
+		return c;
+	c.fh = handle;
+	c.fh_len = 32;
+	if (op == EBPFS_OP_READ || op == EBPFS_OP_READDIR)
+		c.count = 61440;
+	if (op == EBPFS_OP_READ)
+		c.arg = 1 << 20;
+	if (op == EBPFS_OP_LOOKUP) {
+		c.name = (const u8 *)"README.md";
+		c.name_len = 9;
+	}
+	return c;
+}
+
+static void calls(void)
+{
+	struct ebpfs_call_info c;
+	u8 p[4096], many[4096];
+	char name[32];
+	u32 len, all;
+	u16 op;
+
+	all = ebpfs_put_calls(many, SESSION, EBPFS_OP_STATFS, 8920);
+	for (op = EBPFS_OP_PING; op <= EBPFS_OP_STATFS; op++) {
+		c = make_call(op);
+		len = ebpfs_put_calls(p, SESSION, 1, 8920);
+		len += ebpfs_put_call(p + len, &c, false);
+		ebpfs_seal(p, len);
+		snprintf(name, sizeof(name), "call_%u", op);
+		save("wire", name, p, len);
+		all += ebpfs_put_call(many + all, &c, op > EBPFS_OP_GETATTR);
+	}
+	ebpfs_seal(many, all);
+	save("wire", "call_all", many, all);
+
+	/* A readahead of a megabyte in one datagram. */
+	all = ebpfs_put_calls(many, SESSION, 17, 8920);
+	for (op = 0; op < 17; op++) {
+		c = make_call(EBPFS_OP_READ);
+		c.id = EBPFS_ID(op, 9);
+		c.arg = op * 61440;
+		all += ebpfs_put_call(many + all, &c, op > 0);
+	}
+	ebpfs_seal(many, all);
+	save("wire", "call_readahead", many, all);
+}
+
+static void replies(void)
+{
+	static const struct {
+		const char *name;
+		u32 total;
+		u16 cell;
+		u8 index;
+		u16 status;
+		u16 flags;
+	} shapes[] = {
+		{ "reply_empty", 0, 8920, 0, 0, 0 },
+		{ "reply_error", 0, 8920, 0, ENOENT, 0 },
+		{ "reply_attr", 112, 8920, 0, 0, 0 },
+		{ "reply_tail", 2000, 1024, 1, 0, EBPFS_REPLY_EOF },
+		{ "reply_first", 61440, 1152, 0, 0, 0 },
+		{ "reply_last", 65536, 1024, 63, 0, 0 },
+	};
+	static u8 p[sizeof(struct ebpfs_reply) + 8920];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
+		struct ebpfs_frag f = {
+			.session = SESSION, .id = EBPFS_ID(4, 7), .instance = 77,
+			.total = shapes[i].total, .cell = shapes[i].cell,
+			.offset = shapes[i].index * shapes[i].cell,
+			.status = shapes[i].status, .flags = shapes[i].flags,
+		};
+		u32 left = f.total - f.offset, len;
+
+		memset(p, 'd', sizeof(p));
+		len = ebpfs_put_reply(p, &f) + (left < f.cell ? left : f.cell);
+		ebpfs_seal(p, len);
+		save("wire", shapes[i].name, p, len);
+	}
+}
+
+static void entries(void)
+{
+	struct ebpfs_entry_info e = { .type = 8, .flags = EBPFS_ENTRY_ATTR, .fh = handle,
+				      .fh_len = 32 };
+	u8 p[1024];
+
+	memset(&e.attr, 0x11, sizeof(e.attr));
+	save("wire", "entry_lookup", p, ebpfs_put_entry(p, sizeof(p), &e));
+	e.cookie = 12;
+	e.name = (const u8 *)"Makefile";
+	e.name_len = 8;
+	save("wire", "entry_readdir", p, ebpfs_put_entry(p, sizeof(p), &e));
+	e.flags = 0;
+	e.name = (const u8 *)"..";
+	e.name_len = 2;
+	save("wire", "entry_dotdot", p, ebpfs_put_entry(p, sizeof(p), &e));
+}
+
+/* The handshake's messages as datagrams, for the header's parser. */
+static void handshake_messages(void)
+{
+	static const u8 secret[EBPFS_SECRET_LEN] = "seeds need no secret that is one";
+	static const u8 nonce[EBPFS_NONCE_LEN] = "nor a nonce that nobody can know";
+	struct ebpfs_hs_client client = { .sec = EBPFS_SEC_CRC, .slots = 64, .session = SESSION };
+	struct ebpfs_hs_server server = { .cookie_key = { 1 } };
+	struct ebpfs_bytes addr = { "192.0.2.1:777", 13 };
+	struct ebpfs_hs_session s = {
+		.server_session = 5, .server_instance = 6, .unit_max = 65536, .cell_max = 8920,
+		.slots = 64, .root_fh_len = 32,
+	};
+	struct ebpfs_challenge challenge;
+	struct ebpfs_accept accept;
+	struct ebpfs_reject reject;
+	struct ebpfs_hello hello;
+	struct ebpfs_auth auth;
+	struct ebpfs_bye bye;
+	_Alignas(8) u8 p[1200];
+
+	memcpy(client.secret, secret, sizeof(secret));
+	memcpy(client.client, "one", 4);
+	memcpy(client.export, "/data", 6);
+	ebpfs_hs_hello(&client, &hello);
+	ebpfs_hs_make_challenge(&server, &hello, sizeof(hello), addr, nonce, 1, &challenge);
+	ebpfs_hs_challenge(&client, &challenge, sizeof(challenge), &auth);
+	ebpfs_hs_make_accept(&auth, secret, &s, &accept);
+	ebpfs_hs_make_reject(SESSION, EBPFS_REJECT_EXPORT, &reject);
+	ebpfs_hs_make_bye(5, s.key, &bye);
+	save("wire", "hello", &hello, sizeof(hello));
+	save("wire", "challenge", &challenge, sizeof(challenge));
+	save("wire", "auth", &auth, sizeof(auth));
+	save("wire", "accept", &accept, sizeof(accept));
+	save("wire", "reject", &reject, sizeof(reject));
+	save("wire", "bye", &bye, sizeof(bye));
+	save("wire", "probe", p, ebpfs_put_probe(p, EBPFS_PROBE, SESSION, 1, sizeof(p)));
+	ebpfs_put_hdr((struct ebpfs_hdr *)p, EBPFS_UNKNOWN, SESSION);
+	ebpfs_seal(p, sizeof(struct ebpfs_hdr));
+	save("wire", "unknown", p, sizeof(struct ebpfs_hdr));
+}
+
+/* For each step of fuzz_handshake.c: the genuine message, and one that is changed a little. */
+static void handshake_steps(void)
+{
+	static const char *const names[] = {
+		"hello", "challenge", "auth", "accept", "reject", "bye",
+	};
+	/* The genuine message changed, by somebody without and with the secret. */
+	static const u8 hows[] = { 0x40, 0xc0 };
+	u8 p[512] = { 0 };
+	char name[32];
+	u8 step, how, flags;
+
+	for (step = 0; step < ARRAY_SIZE(names); step++) {
+		for (how = 0; how < ARRAY_SIZE(hows); how++) {
+			flags = hows[how];
+			p[0] = step | flags;
+			snprintf(name, sizeof(name), "%s_%02x", names[step], flags);
+			save("handshake", name, p, 2 + 344);
+			p[2 + 100] = 1;
+			snprintf(name, sizeof(name), "%s_%02x_changed", names[step], flags);
+			save("handshake", name, p, 2 + 344);
+			p[2 + 100] = 0;
+		}
+	}
+	p[0] = 0x42;
+	p[1] = 61;
+	save("handshake", "auth_late", p, 2 + 344);
+}
+
+/* Programs of fuzz_reply.c; its table of operations gives the numbers. */
+#define TAKE(limit)			0, limit
+#define FRAG(slot, how, what, cell)	1, slot, how, what, cell
+#define FILL_GOOD			2, 0
+#define FILL_BAD			2, 204
+#define CANCEL(slot)			5, slot
+#define PUT(slot)			6, slot
+#define SEND(slot)			7, slot
+#define DUE(how)			8, how
+
+static void programs(void)
+{
+	/* what: total in the low half, cell in the high one; 0x14 + cell 1: 2000 in two cells */
+	static const u8 complete[] = {
+		TAKE(5), SEND(0), FRAG(0, 1, 0x04, 0), FRAG(0, 1, 0x04, 1), FILL_GOOD, FILL_GOOD,
+		FRAG(0, 1, 0x04, 1), PUT(0), FRAG(0, 1, 0x04, 1),
+	};
+	static const u8 error[] = { TAKE(5), FRAG(0, 0x71, 0, 0), FILL_GOOD, PUT(0) };
+	static const u8 corrupt[] = {
+		TAKE(5), FRAG(0, 1, 0x04, 0), FILL_BAD, FRAG(0, 1, 0x04, 0), FILL_GOOD,
+		FRAG(0, 1, 0x04, 1), FILL_BAD, DUE(255), SEND(0),
+	};
+	static const u8 newer[] = {
+		TAKE(5), FRAG(0, 3, 0x04, 0), FILL_GOOD, FRAG(0, 5, 0x04, 1), FRAG(0, 3, 0x04, 1),
+		FILL_GOOD, FRAG(0, 5, 0x04, 0), FILL_GOOD, PUT(0),
+	};
+	static const u8 cancelled[] = {
+		TAKE(5), FRAG(0, 1, 0x04, 0), FRAG(0, 1, 0x04, 1), CANCEL(0), FRAG(0, 1, 0x04, 1),
+		FILL_GOOD, FILL_BAD, PUT(0), TAKE(5), CANCEL(0), CANCEL(0), PUT(0),
+	};
+	static const u8 full[] = {
+		TAKE(8), TAKE(8), TAKE(8), DUE(200), DUE(255), DUE(255), FRAG(1, 1, 0x09, 63),
+		FILL_GOOD, FRAG(0, 0x89, 0x39, 7), FILL_GOOD, CANCEL(1), PUT(1), TAKE(2), TAKE(2),
+	};
+
+	save("reply", "complete", complete, sizeof(complete));
+	save("reply", "error", error, sizeof(error));
+	save("reply", "corrupt", corrupt, sizeof(corrupt));
+	save("reply", "newer", newer, sizeof(newer));
+	save("reply", "cancelled", cancelled, sizeof(cancelled));
+	save("reply", "full", full, sizeof(full));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2) {
+		fprintf(stderr, "usage: make_corpus DIR\n");
+		return 2;
+	}
+	top = argv[1];
+	if (mkdir(top, 0777) && errno != EEXIST)
+		fail("make the directory", top);
+	calls();
+	replies();
+	entries();
+	handshake_messages();
+	handshake_steps();
+	programs();
+	return 0;
+}
