@@ -499,8 +499,9 @@ static void all_paths_were_taken(void)
 	EXPECT(seen.cancelled_filler > 0);
 	EXPECT(seen.cancelled_late > 0);
 	EXPECT(seen.window_full > 0);
-	printf("# %llu whole replies, %llu corrupt fragments, %llu calls cancelled while being "
-	       "filled, %llu sent again\n", (unsigned long long)seen.completed, (unsigned long long)seen.corrupt,
+	printf("# %llu whole replies, %llu corrupt fragments, ",
+	       (unsigned long long)seen.completed, (unsigned long long)seen.corrupt);
+	printf("%llu calls cancelled while being filled, %llu sent again\n",
 	       (unsigned long long)seen.released, (unsigned long long)seen.retransmitted);
 }
 
