@@ -273,6 +273,11 @@ static void forge(struct world *w)
 	}
 }
 
+static u8 type_of(const struct dgram *d)
+{
+	return d->data[offsetof(struct ebpfs_hdr, type)];
+}
+
 static void replay(struct world *w)
 {
 	const struct dgram *d = w->records[rnd(w, SIM_RECORDS)];
@@ -282,10 +287,10 @@ static void replay(struct world *w)
 		return;
 	COUNT(w, replays);
 	delay = rnd_time(w, chance(w, 7000) ? 50 * MSEC : 2 * SEC);
-	if (w->cfg.long_run && chance(w, 5000))
+	if (w->cfg.long_run && (type_of(d) == EBPFS_AUTH || chance(w, 2000)))
 		delay += EBPFS_COOKIE_LIFE;
 	TRACE(w, "play  %lu -> %lu: type %lu, %lu bytes, in %lu us", d->src.host, d->dst.host,
-	      d->data[offsetof(struct ebpfs_hdr, type)], d->len, delay / USEC);
+	      type_of(d), d->len, delay / USEC);
 	net_inject(w, d->src, d->dst, d->data, d->len, delay);
 }
 

@@ -101,7 +101,7 @@ void node_pump(struct world *w, struct cnode *n)
 		flight = cs->conn.win.flight;
 		slot = ebpfs_conn_take(&cs->conn, r->limit, r, w->now);
 		if (slot < 0) {
-			CHECK_INSIDE(w, slot == -EAGAIN && cs->used,
+			INNER(w, slot == -EAGAIN && cs->used,
 			      "an unused session has a slot and window for every call",
 			      "session %u refuses %u bytes with %d", cs->serial, r->limit, slot);
 			COUNT(w, full);
@@ -109,16 +109,16 @@ void node_pump(struct world *w, struct cnode *n)
 		}
 		CHECK(w, slot < cs->conn.nslots && !cs->reqs[slot],
 		      "a slot carries one call at a time", "slot %d given again", slot);
-		CHECK_INSIDE(w, !flight || flight + r->limit <= cs->conn.win.cwnd,
+		INNER(w, !flight || flight + r->limit <= cs->conn.win.cwnd,
 		      "no more is asked for than the window holds", "%u bytes and %u of %u", flight,
 		      r->limit, cs->conn.win.cwnd);
 		queue_pop(&n->queue);
 		ok = ebpfs_conn_sending(&cs->conn, slot, 0, w->now, &c);
-		CHECK_INSIDE(w, ok, "a call that was just taken can be sent", "slot %d", slot);
-		CHECK_INSIDE(w, EBPFS_ID_SLOT(c.id) == slot && EBPFS_ID_SEQ(c.id) > cs->last_seq[slot],
+		INNER(w, ok, "a call that was just taken can be sent", "slot %d", slot);
+		INNER(w, EBPFS_ID_SLOT(c.id) == slot && EBPFS_ID_SEQ(c.id) > cs->last_seq[slot],
 		      "the sequence of a slot grows", "slot %d: id %lx after sequence %lu", slot,
 		      c.id, cs->last_seq[slot]);
-		CHECK_INSIDE(w, !c.attempt && !c.instance && !~c.want,
+		INNER(w, !c.attempt && !c.instance && !~c.want,
 		      "a new call asks for all of the reply, for the first time",
 		      "attempt %u instance %u want %lx", c.attempt, c.instance, (u64)c.want);
 		cs->last_seq[slot] = EBPFS_ID_SEQ(c.id);
@@ -169,9 +169,9 @@ static void due_send(struct world *w, void *obj, u64 arg)
 			COUNT(w, overtaken);
 			continue;
 		}
-		CHECK_INSIDE(w, r && r->state == REQ_ACTIVE && !r->finishing && r->id == due->ids[i],
+		INNER(w, r && r->state == REQ_ACTIVE && !r->finishing && r->id == due->ids[i],
 		      "only a call that is not over is sent again", "id %lx", due->ids[i]);
-		CHECK_INSIDE(w, c.id == r->id, "a call keeps its id", "id %lx sent as %lx", r->id, c.id);
+		INNER(w, c.id == r->id, "a call keeps its id", "id %lx sent as %lx", r->id, c.id);
 		check_want(w, r, &c);
 		COUNT(w, retransmits);
 		TRACE(w, "call  id %lx of session %lu again: attempt %lu instance %lx want %lx",
@@ -191,17 +191,17 @@ static void check_backoff(struct world *w, struct csession *cs, u16 slot)
 
 	if (!before)
 		return;
-	CHECK_INSIDE(w, w->now - before >= EBPFS_RTO_MIN,
-		     "a call is due again after a timeout, not before", "slot %u after %lu ns",
-		     slot, w->now - before);
+	INNER(w, w->now - before >= EBPFS_RTO_MIN,
+	      "a call is due again after a timeout, not before", "slot %u after %lu ns", slot,
+	      w->now - before);
 	if (cs->heard_at >= before)
 		cs->silent[slot] = 0;
 	else
 		cs->silent[slot]++;
-	CHECK_INSIDE(w, cs->silent[slot] <= SILENT_DOUBLINGS || w->now - before >= EBPFS_RTO_MAX,
-		     "a silent node is asked less and less often",
-		     "slot %u: %u times without an answer, the last %lu ms ago", slot,
-		     cs->silent[slot], (w->now - before) / MSEC);
+	INNER(w, cs->silent[slot] <= SILENT_DOUBLINGS || w->now - before >= EBPFS_RTO_MAX,
+	      "a silent node is asked less and less often",
+	      "slot %u: %u times without an answer, the last %lu ms ago", slot,
+	      cs->silent[slot], (w->now - before) / MSEC);
 }
 
 /* Asks the core what is due, and sends it. */
@@ -215,19 +215,19 @@ void node_retransmit(struct world *w, struct cnode *n)
 	session_touch(w, cs);
 	due->cs = cs;
 	due->n = ebpfs_conn_due(&cs->conn, w->now, due->ids, max, &next);
-	CHECK_INSIDE(w, due->n <= max, "no more ids than there is room for", "%u of %u", due->n, max);
-	CHECK_INSIDE(w, next > w->now || (due->n == max && next == w->now),
+	INNER(w, due->n <= max, "no more ids than there is room for", "%u of %u", due->n, max);
+	INNER(w, next > w->now || (due->n == max && next == w->now),
 	      "time passes before a call is due again, unless there was no room for it",
 	      "next is %lu, now is %lu, %u of %u found", next, w->now, due->n, max);
 	n->due_next = next;
 	for (i = 0; i < cs->conn.nslots && next > w->now + EBPFS_RTO_MAX; i++)
-		CHECK_INSIDE(w, !cs->reqs[i] || cs->reqs[i]->state != REQ_ACTIVE || cs->reqs[i]->finishing,
+		INNER(w, !cs->reqs[i] || cs->reqs[i]->state != REQ_ACTIVE || cs->reqs[i]->finishing,
 		      "what is outstanding becomes due within the longest timeout",
 		      "slot %u: next is %lu, now is %lu", i, next, w->now);
 	for (i = 0; i < due->n; i++) {
 		u16 slot = EBPFS_ID_SLOT(due->ids[i]);
 
-		CHECK_INSIDE(w, slot < cs->conn.nslots && cs->reqs[slot] &&
+		INNER(w, slot < cs->conn.nslots && cs->reqs[slot] &&
 		      cs->reqs[slot]->id == due->ids[i] && !cs->reqs[slot]->finishing,
 		      "only calls that are not over are due", "id %lx", due->ids[i]);
 		check_backoff(w, cs, slot);
@@ -236,7 +236,8 @@ void node_retransmit(struct world *w, struct cnode *n)
 	if (!due->n)
 		return;
 	if (chance(w, 3000))
-		schedule(w, rnd_time(w, chance(w, 1000) ? 20 * MSEC : 100 * USEC), due_send, due, 0);
+		schedule(w, rnd_time(w, chance(w, 1000) ? 20 * MSEC : 100 * USEC), due_send, due,
+			 0);
 	else
 		due_send(w, due, 0);
 }

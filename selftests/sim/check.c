@@ -39,32 +39,32 @@ void check_claim(struct world *w, struct csession *cs, const struct ebpfs_frag *
 	struct dest *d = &r->dest;
 	const struct filler *fl;
 
-	CHECK_INSIDE(w, r->state == REQ_ACTIVE && !r->finishing && r->cs == cs && r->id == f->id &&
+	INNER(w, r->state == REQ_ACTIVE && !r->finishing && r->cs == cs && r->id == f->id &&
 	      d->held_by == cs && d->held_id == f->id && !d->gone,
 	      "only a call that is wanted is claimed for", "id %lx, request %u in state %u",
 	      f->id, r->serial, r->state);
-	CHECK_INSIDE(w, (u64)f->offset + f->len <= d->limit && f->total <= d->limit,
+	INNER(w, (u64)f->offset + f->len <= d->limit && f->total <= d->limit,
 	      "nothing is written outside a destination", "%u bytes at %u of %u", f->len,
 	      f->offset, d->limit);
 	for (fl = d->fillers; fl; fl = fl->next)
-		CHECK_INSIDE(w, f->offset >= fl->f.offset + fl->f.len ||
+		INNER(w, f->offset >= fl->f.offset + fl->f.len ||
 		      fl->f.offset >= f->offset + f->len,
 		      "no cell is written by two at once", "id %lx cells %u and %u", f->id,
 		      f->index, fl->f.index);
 	if (d->instance && d->instance == f->instance) {
-		CHECK_INSIDE(w, d->total == f->total && d->cell == f->cell && d->status == f->status &&
+		INNER(w, d->total == f->total && d->cell == f->cell && d->status == f->status &&
 		      d->flags == f->flags, "one instance has one grid",
 		      "id %lx: total %u then %u, cell %u then %u", f->id, d->total, f->total,
 		      d->cell, f->cell);
-		CHECK_INSIDE(w, !((d->done | busy_cells(d)) >> f->index & 1),
+		INNER(w, !((d->done | busy_cells(d)) >> f->index & 1),
 		      "a cell that is busy or verified is not written again", "id %lx cell %u",
 		      f->id, f->index);
 		return;
 	}
 	if (d->instance) {
-		CHECK_INSIDE(w, !d->fillers, "another instance does not come in while cells are busy",
+		INNER(w, !d->fillers, "another instance does not come in while cells are busy",
 		      "id %lx instance %x after %x", f->id, f->instance, d->instance);
-		CHECK_INSIDE(w, later(f->instance, d->instance), "only a newer instance takes over",
+		INNER(w, later(f->instance, d->instance), "only a newer instance takes over",
 		      "id %lx instance %x after %x", f->id, f->instance, d->instance);
 		COUNT(w, takeover);
 	}
@@ -83,24 +83,24 @@ void check_filled(struct world *w, struct filler *fl, bool good, enum ebpfs_fill
 	struct dest *d = &r->dest;
 	bool cancelled = r->state == REQ_STOPPING, whole;
 
-	CHECK_INSIDE(w, d->instance == fl->f.instance, "an instance stays while its cells are busy",
+	INNER(w, d->instance == fl->f.instance, "an instance stays while its cells are busy",
 	      "id %lx", fl->id);
 	if (good)
 		d->done |= 1ull << fl->f.index;
 	whole = good && d->done == all_cells(d->total, d->cell);
 	switch (what) {
 	case EBPFS_FILL_COMPLETE:
-		CHECK_INSIDE(w, whole && !cancelled && !d->fillers,
+		INNER(w, whole && !cancelled && !d->fillers,
 		      "a call is complete when every cell was verified, and not before",
 		      "id %lx: cells %lx of %lx, cancelled %d, busy %lx", fl->id, d->done,
 		      all_cells(d->total, d->cell), cancelled, busy_cells(d));
 		break;
 	case EBPFS_FILL_RELEASE:
-		CHECK_INSIDE(w, cancelled && !d->fillers, "the last filler of a cancelled call lets go",
+		INNER(w, cancelled && !d->fillers, "the last filler of a cancelled call lets go",
 		      "id %lx: cancelled %d, busy %lx", fl->id, cancelled, busy_cells(d));
 		break;
 	case EBPFS_FILL_MORE:
-		CHECK_INSIDE(w, cancelled ? d->fillers != NULL : !whole,
+		INNER(w, cancelled ? d->fillers != NULL : !whole,
 		      "somebody is told when a call is whole or was cancelled",
 		      "id %lx: cells %lx, cancelled %d", fl->id, d->done, cancelled);
 		break;
@@ -117,18 +117,18 @@ void check_cancel(struct world *w, struct request *r, enum ebpfs_cancel what)
 {
 	switch (what) {
 	case EBPFS_CANCEL_NOW:
-		CHECK_INSIDE(w, !r->finishing && !r->dest.fillers,
+		INNER(w, !r->finishing && !r->dest.fillers,
 		      "the canceller lets go only if no filler is at work",
 		      "request %u: finishing %d, busy %lx", r->serial, r->finishing,
 		      busy_cells(&r->dest));
 		break;
 	case EBPFS_CANCEL_FILLER:
-		CHECK_INSIDE(w, !r->finishing && r->dest.fillers,
+		INNER(w, !r->finishing && r->dest.fillers,
 		      "a canceller waits only for fillers that are there", "request %u",
 		      r->serial);
 		break;
 	case EBPFS_CANCEL_LATE:
-		CHECK_INSIDE(w, r->finishing, "only a whole reply comes before a cancel",
+		INNER(w, r->finishing, "only a whole reply comes before a cancel",
 		      "request %u: id %lx is wanted no more", r->serial, r->id);
 		break;
 	default:
@@ -142,18 +142,18 @@ void check_want(struct world *w, const struct request *r, const struct ebpfs_cal
 	const struct dest *d = &r->dest;
 	u64 all = d->instance ? all_cells(d->total, d->cell) : 0;
 
-	CHECK_INSIDE(w, c->attempt, "a repetition is told from the first sending", "id %lx", c->id);
+	INNER(w, c->attempt, "a repetition is told from the first sending", "id %lx", c->id);
 	if (!c->instance) {
-		CHECK_INSIDE(w, !~c->want && !d->done,
+		INNER(w, !~c->want && !d->done,
 		      "without an instance all cells are asked for, and none is there",
 		      "id %lx: want %lx, done %lx", c->id, (u64)c->want, d->done);
 		return;
 	}
-	CHECK_INSIDE(w, c->instance == d->instance, "cells are asked for of the instance that is there",
+	INNER(w, c->instance == d->instance, "cells are asked for of the instance that is there",
 	      "id %lx: %x is asked, %x is there", c->id, c->instance, d->instance);
-	CHECK_INSIDE(w, !(c->want & d->done), "no cell is asked for that is there",
+	INNER(w, !(c->want & d->done), "no cell is asked for that is there",
 	      "id %lx: want %lx, done %lx", c->id, (u64)c->want, d->done);
-	CHECK_INSIDE(w, ((c->want | d->done | busy_cells(d)) & all) == all,
+	INNER(w, ((c->want | d->done | busy_cells(d)) & all) == all,
 	      "every missing cell is asked for", "id %lx: want %lx, done %lx, busy %lx of %lx",
 	      c->id, (u64)c->want, d->done, busy_cells(d), all);
 }
@@ -206,44 +206,44 @@ void check_session(struct world *w, struct csession *cs)
 		const struct ebpfs_slot *s = &cs->slots[i];
 		bool marked_free = conn->free[i / 64] >> i % 64 & 1;
 
-		CHECK_INSIDE(w, marked_free == (s->state == EBPFS_SLOT_FREE),
+		INNER(w, marked_free == (s->state == EBPFS_SLOT_FREE),
 		      "the bitmap of free slots is right", "slot %u in state %u", i, s->state);
 		if (s->state == EBPFS_SLOT_FREE) {
-			CHECK_INSIDE(w, !cs->reqs[i], "a free slot has no call", "slot %u", i);
+			INNER(w, !cs->reqs[i], "a free slot has no call", "slot %u", i);
 			continue;
 		}
 		used++;
 		flight += s->limit;
 		busy += s->busy;
 		active += s->state == EBPFS_SLOT_ACTIVE;
-		CHECK_INSIDE(w, !(s->done & ~s->claimed) &&
+		INNER(w, !(s->done & ~s->claimed) &&
 		      hweight64(s->claimed & ~s->done) == s->busy,
 		      "a claimed cell is busy or done", "slot %u: claimed %lx done %lx busy %u", i,
 		      s->claimed, s->done, s->busy);
-		CHECK_INSIDE(w, !s->rtt || s->rtt >= 2 * w->cfg.delay,
+		INNER(w, !s->rtt || s->rtt >= 2 * w->cfg.delay,
 		      "no round trip is shorter than the path", "slot %u: %lu us of %lu", i,
 		      s->rtt / USEC, 2 * w->cfg.delay / USEC);
-		CHECK_INSIDE(w, s->state != EBPFS_SLOT_COMPLETE ||
+		INNER(w, s->state != EBPFS_SLOT_COMPLETE ||
 		      (cs->reqs[i] && cs->reqs[i]->finishing),
 		      "whoever completed a call was told", "slot %u", i);
 	}
-	CHECK_INSIDE(w, used == cs->used, "slots are in use as they were taken and given back",
+	INNER(w, used == cs->used, "slots are in use as they were taken and given back",
 	      "session %u: %u, should be %u", cs->serial, used, cs->used);
-	CHECK_INSIDE(w, busy == cs->fillers, "the fillers are as many as were let in",
+	INNER(w, busy == cs->fillers, "the fillers are as many as were let in",
 	      "session %u: %u, should be %u", cs->serial, busy, cs->fillers);
-	CHECK_INSIDE(w, conn->nfree + used == conn->nslots, "free slots are counted right",
+	INNER(w, conn->nfree + used == conn->nslots, "free slots are counted right",
 	      "session %u: %u of %u", cs->serial, conn->nfree, conn->nslots);
-	CHECK_INSIDE(w, flight == win->flight, "bytes in flight are the limits of the slots in use",
+	INNER(w, flight == win->flight, "bytes in flight are the limits of the slots in use",
 	      "session %u: %u, should be %lu", cs->serial, win->flight, flight);
-	CHECK_INSIDE(w, win->cwnd >= EBPFS_WINDOW_MIN && win->cwnd <= EBPFS_WINDOW_MAX,
+	INNER(w, win->cwnd >= EBPFS_WINDOW_MIN && win->cwnd <= EBPFS_WINDOW_MAX,
 	      "the window stays within its limits", "%u bytes", win->cwnd);
-	CHECK_INSIDE(w, conn->rtt.rto >= EBPFS_RTO_MIN && conn->rtt.rto <= EBPFS_RTO_MAX,
+	INNER(w, conn->rtt.rto >= EBPFS_RTO_MIN && conn->rtt.rto <= EBPFS_RTO_MAX,
 	      "the timeout stays within its limits", "%lu ns", conn->rtt.rto);
 	if (!used)
-		CHECK_INSIDE(w, conn->waiting_since == EBPFS_NEVER,
+		INNER(w, conn->waiting_since == EBPFS_NEVER,
 		      "nothing outstanding is nothing waited for", "session %u", cs->serial);
 	if (active)
-		CHECK_INSIDE(w, conn->waiting_since <= w->now, "an active call is waited for",
+		INNER(w, conn->waiting_since <= w->now, "an active call is waited for",
 		      "session %u since %lu", cs->serial, conn->waiting_since);
 }
 
@@ -281,7 +281,7 @@ void check_silence(struct world *w, const struct csession *cs, u64 silence)
 {
 	u64 own = cs->used ? w->now - cs->heard_at : 0;
 
-	CHECK_INSIDE(w, silence == own, "silence is counted right", "session %u: %lu ns, should be %lu",
+	INNER(w, silence == own, "silence is counted right", "session %u: %lu ns, should be %lu",
 	      cs->serial, silence, own);
 }
 
@@ -328,8 +328,8 @@ void check_open(struct world *w)
 	for (r = w->all; r; r = r->all) {
 		if (r->state == REQ_DONE || shown++ >= 20)
 			continue;
-		printf("# open: request %u of client %u, op %u file %u, state %u, node %u", r->serial,
-		       r->client->index, r->op, r->file, r->state, r->node->index);
+		printf("# open: request %u of client %u, op %u file %u, state %u, node %u",
+		       r->serial, r->client->index, r->op, r->file, r->state, r->node->index);
 		if (r->cs)
 			printf(" (health %u), session %u id %lx, cells %lx of %lx",
 			       r->node->health.state, r->cs->serial, r->id, r->dest.done,

@@ -389,7 +389,8 @@ static void client_submit(struct world *w, void *obj, u64 arg)
 		submit_one(w, c, EBPFS_OP_READLINK, file, 0, 0, false);
 		break;
 	case 7:
-		submit_one(w, c, chance(w, 5000) ? EBPFS_OP_STATFS : EBPFS_OP_PING, file, 0, 0, false);
+		submit_one(w, c, chance(w, 5000) ? EBPFS_OP_STATFS : EBPFS_OP_PING, file, 0, 0,
+			   false);
 		break;
 	}
 	if (c->left)

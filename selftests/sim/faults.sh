@@ -7,7 +7,8 @@
 #   faults.sh [NAME...]     (default: all)
 #
 # Environment: SEEDS, so many seeds have to be enough (default 5000); JOBS;
-# SIM_ARGS, further arguments of the simulator (--outside); CC, CPPFLAGS, CFLAGS, LDLIBS, as "make faults" sets them. Needs build/sim.
+# SIM_ARGS, further arguments of the simulator (--outside); CC, CPPFLAGS, CFLAGS,
+# LDLIBS, as "make faults" sets them. Needs build/sim.
 
 set -u
 cd "$(dirname "$0")" || exit 2
@@ -18,7 +19,11 @@ top=../..
 	echo "faults.sh: there is no build/sim; \"make faults\" makes it first" >&2
 	exit 2
 }
-[ $# -gt 0 ] || set -- $(cd faults && ls ./*.patch | sed 's,^\./,,; s,\.patch$,,')
+if [ $# -eq 0 ]; then
+	for patch in faults/*.patch; do
+		set -- "$@" "$(basename "$patch" .patch)"
+	done
+fi
 
 # A copy of the core with the fault, and a simulator of it, in build/faults/NAME.
 plant() {
@@ -31,8 +36,10 @@ plant() {
 		return 1
 	}
 	for src in "$dir"/kmod/core/*.c; do
+		# shellcheck disable=SC2086 # lists of flags
 		$CC -I"$dir/kmod" $CPPFLAGS $CFLAGS -c "$src" -o "${src%.c}.o" || return 1
 	done
+	# shellcheck disable=SC2086
 	$CC $CFLAGS -o "$dir/sim" build/*.o "$dir"/kmod/core/*.o $LDLIBS
 }
 
@@ -48,6 +55,7 @@ for name in "$@"; do
 		continue
 	fi
 	log=build/faults/$name/log
+	# shellcheck disable=SC2086
 	build/faults/"$name"/sim --seeds "$SEEDS" --jobs "$JOBS" ${SIM_ARGS-} > "$log" 2>&1
 	seed=$(sed -n 's/^# FAILED seed \([0-9]*\).*/\1/p' "$log" | head -n 1)
 	why=$(sed -n 's/^# invariant: //p' "$log" | head -n 1)

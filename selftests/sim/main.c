@@ -218,8 +218,8 @@ static int run_many(const struct options *o)
 	ok = wait_all(pids, jobs, o->jobs);
 	time = seconds() - begin;
 	add_up(&sum, jobs, o->jobs);
-	printf("# %lu seeds, %lu events in %.1f s: %.0f seeds a second\n", sum.done, sum.steps, time,
-	       sum.done / time);
+	printf("# %lu seeds, %lu events in %.1f s: %.0f seeds a second\n", sum.done, sum.steps,
+	       time, sum.done / time);
 	printf("# the last answer came at most %.1f s after the network was healed\n",
 	       sum.slowest / 1e9);
 	printf("%s 1 - sim %lu seeds from %lu\n", ok ? "ok" : "not ok", o->seeds, o->first);

@@ -155,7 +155,8 @@ void schedule(struct world *w, u64 delay, void (*fn)(struct world *, void *, u64
 		h->room = h->room ? h->room * 2 : 1024;
 		h->ev = realloc(h->ev, h->room * sizeof(*h->ev));
 		if (!h->ev) {
-			fprintf(stderr, "sim: no memory for %u events: use fewer --jobs\n", h->room);
+			fprintf(stderr, "sim: no memory for %u events: use fewer --jobs\n",
+				h->room);
 			exit(2);
 		}
 	}

@@ -20,12 +20,13 @@ struct pending {
 void serve_init(struct world *w, struct ssession *ss)
 {
 	u16 n = ss->hs.slots;
+	struct ebpfs_served_slot *slots = arena_raw(w, n * sizeof(*slots));
 	u32 first;
 
 	ss->kept = arena_alloc(w, n * sizeof(*ss->kept));
 	ss->tally = arena_alloc(w, n * sizeof(*ss->tally));
 	first = w->cfg.instance_wrap ? ~0u - rnd(w, 40) : (u32)rnd64(w);
-	ebpfs_served_init(&ss->served, arena_raw(w, n * sizeof(struct ebpfs_served_slot)), n, first);
+	ebpfs_served_init(&ss->served, slots, n, first);
 	ss->log_first = first;
 }
 
@@ -41,7 +42,7 @@ static void serve_log(struct world *w, struct ssession *ss, u32 instance, struct
 	u32 i = instance - ss->log_first;
 
 	CHECK(w, instance, "an instance is not 0", "session %lx", ss->hs.server_session);
-	CHECK_INSIDE(w, i >= ss->log_n && i < ss->log_n + 16, "a later execution has a higher instance",
+	INNER(w, i >= ss->log_n && i < ss->log_n + 16, "a later execution has a higher instance",
 	      "session %lx: %x after %u from %x", ss->hs.server_session, instance, ss->log_n,
 	      ss->log_first);
 	if (i >= ss->log_room) {
@@ -64,7 +65,7 @@ static void send_cells(struct world *w, struct ssession *ss, u16 slot, u64 send)
 	struct ebpfs_frag f;
 	u32 head;
 
-	CHECK_INSIDE(w, x && serve_logged(ss, kept->instance) == x && x->total == kept->total &&
+	INNER(w, x && serve_logged(ss, kept->instance) == x && x->total == kept->total &&
 	      x->status == kept->status && x->flags == kept->flags &&
 	      x->id == EBPFS_ID(slot, kept->seq),
 	      "the reply that is kept is the one that is sent", "slot %u", slot);
@@ -73,7 +74,7 @@ static void send_cells(struct world *w, struct ssession *ss, u16 slot, u64 send)
 
 		send &= send - 1;
 		ebpfs_served_frag(&ss->served, slot, i, &f);
-		CHECK_INSIDE(w, f.id == x->id && f.total == x->total && f.instance == kept->instance &&
+		INNER(w, f.id == x->id && f.total == x->total && f.instance == kept->instance &&
 		      f.index == i && f.offset == (u32)i * f.cell &&
 		      (f.offset < f.total || !f.total), "a fragment's head is its reply's",
 		      "slot %u cell %u", slot, i);
@@ -115,15 +116,15 @@ static void exec_end(struct world *w, void *obj, u64 arg)
 		return;
 	exec_run(w, x);
 	if (!ebpfs_served_done(&ss->served, x->id, x->status, x->flags, x->total, &send)) {
-		CHECK_INSIDE(w, ss->tally[slot].seq > EBPFS_ID_SEQ(x->id),
+		INNER(w, ss->tally[slot].seq > EBPFS_ID_SEQ(x->id),
 		      "only the reply of a call that was given up is thrown away", "id %lx", x->id);
 		COUNT(w, given_up);
 		return;
 	}
-	CHECK_INSIDE(w, ss->tally[slot].seq == EBPFS_ID_SEQ(x->id) && !ss->kept[slot],
+	INNER(w, ss->tally[slot].seq == EBPFS_ID_SEQ(x->id) && !ss->kept[slot],
 	      "the end of an old execution is not the new call's reply", "id %lx", x->id);
 	all = ebpfs_cell_set(ebpfs_ncells(x->total, ss->served.slots[slot].cell));
-	CHECK_INSIDE(w, send == all, "a new reply is sent whole", "id %lx: %lx of %lx", x->id, send, all);
+	INNER(w, send == all, "a new reply is sent whole", "id %lx: %lx of %lx", x->id, send, all);
 	ss->kept[slot] = x;
 	serve_log(w, ss, ss->served.slots[slot].instance, x);
 	TRACE(w, "exec  id %lx is instance %lx: version %lu, %lu bytes, status %lu", x->id,
@@ -141,7 +142,7 @@ static void execute(struct world *w, struct ssession *ss, const struct ebpfs_cal
 	struct exec *x = arena_alloc(w, sizeof(*x));
 	u64 time;
 
-	CHECK_INSIDE(w, EBPFS_ID_SEQ(c->id) >= t->seq, "a stale call is not executed",
+	INNER(w, EBPFS_ID_SEQ(c->id) >= t->seq, "a stale call is not executed",
 	      "id %lx after sequence %lu", c->id, t->seq);
 	if (EBPFS_ID_SEQ(c->id) != t->seq)
 		*t = (struct tally){ .seq = EBPFS_ID_SEQ(c->id) };
@@ -194,22 +195,23 @@ static void one_call(struct world *w, struct ssession *ss, const struct ebpfs_ca
 	instance = slot < ss->served.nslots ? ss->served.slots[slot].instance : 0;
 	switch (ebpfs_served_call(&ss->served, c, &send)) {
 	case EBPFS_SERVE_EXECUTE:
-		CHECK(w, slot < ss->served.nslots, "only slots that are there are used", "%u", slot);
+		CHECK(w, slot < ss->served.nslots, "only slots that are there are used", "%u",
+		      slot);
 		execute(w, ss, c, file);
 		break;
 	case EBPFS_SERVE_RESEND:
 		COUNT(w, resent);
 		kept = &ss->served.slots[slot];
-		CHECK_INSIDE(w, kept->seq == EBPFS_ID_SEQ(c->id) && ss->kept[slot],
+		INNER(w, kept->seq == EBPFS_ID_SEQ(c->id) && ss->kept[slot],
 		      "only the reply of this very call is sent again", "id %lx", c->id);
-		CHECK_INSIDE(w, kept->cell == c->cell, "a reply is cut as it was asked for", "id %lx",
+		INNER(w, kept->cell == c->cell, "a reply is cut as it was asked for", "id %lx",
 		      c->id);
 		if (kept->instance != instance) {
 			COUNT(w, recut);
 			serve_log(w, ss, kept->instance, ss->kept[slot]);
 		}
 		all = ebpfs_cell_set(ebpfs_ncells(kept->total, kept->cell));
-		CHECK_INSIDE(w, !(send & ~all) &&
+		INNER(w, !(send & ~all) &&
 		      send == (c->instance == kept->instance ? all & c->want : all),
 		      "the cells that are missing are sent again, and no others",
 		      "id %lx: want %lx of instance %x, sent %lx of %x", c->id, (u64)c->want,

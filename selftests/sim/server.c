@@ -160,13 +160,12 @@ void server_secret(const struct world *w, const struct client *c, u8 *secret)
 		secret[i] = (u8)(w->seed >> i % 8 * 8) ^ (u8)(i * 7 + c->index);
 }
 
-/* Everything that has to be so before a session is made: known apart from the core. */
+/* Who is let in: known apart from the core. */
 static void check_admission(struct world *w, struct server *s, const struct dgram *d,
 			    const struct client *c)
 {
 	const struct ebpfs_auth *auth = (const struct ebpfs_auth *)d->data;
 	const struct identity *id;
-	const struct challenge *ch;
 
 	for (id = w->identities; id; id = id->next) {
 		if (id->session == le64_to_cpu(auth->client_session))
@@ -175,14 +174,22 @@ static void check_admission(struct world *w, struct server *s, const struct dgra
 	CHECK(w, id && id->client == c && c->member,
 	      "a session is made only for who knows the secret", "server %u, host %u", s->index,
 	      d->src.host);
+}
+
+/* A cookie was believed: is the challenge ours, this address's, and recent? */
+static void check_challenge(struct world *w, const struct server *s, const struct dgram *d)
+{
+	const struct ebpfs_auth *auth = (const struct ebpfs_auth *)d->data;
+	const struct challenge *ch;
+
 	for (ch = s->challenges; ch; ch = ch->next) {
 		if (!memcmp(ch->nonce, auth->server_nonce, sizeof(ch->nonce)))
 			break;
 	}
-	CHECK(w, ch, "a session is made only after this server's challenge", "server %u", s->index);
-	CHECK(w, same_addr(ch->addr, d->src),
-	      "a session is made only for the address that was challenged",
-	      "server %u: host %u was, host %u answers", s->index, ch->addr.host, d->src.host);
+	CHECK(w, ch, "only a challenge of this server's present start is believed", "server %u",
+	      s->index);
+	CHECK(w, same_addr(ch->addr, d->src), "a challenge is good for the address that got it",
+	      "server %u: host %u got it, host %u answers", s->index, ch->addr.host, d->src.host);
 	CHECK(w, w->now - ch->at <= EBPFS_COOKIE_LIFE, "a challenge does not live for ever",
 	      "server %u: %lu ms old", s->index, (w->now - ch->at) / MSEC);
 }
@@ -256,6 +263,7 @@ static void auth(struct world *w, struct server *s, const struct dgram *d)
 		COUNT(w, bad_cookie);
 		return;
 	}
+	check_challenge(w, s, d);
 	c = client_by_name(w, auth->client);
 	if (!c) {
 		reject(w, s, d, EBPFS_REJECT_DENIED);

@@ -9,7 +9,7 @@
  */
 #include "sim.h"
 
-#define HS_REPEAT	(100 * MSEC)	/* a client that repeats handshake messages does it so often */
+#define HS_REPEAT	(100 * MSEC)	/* how often clients that do it repeat handshake messages */
 
 bool node_usable(const struct cnode *n)
 {
@@ -32,7 +32,7 @@ void session_retire(struct world *w, struct csession *cs)
 	struct csession **at = &c->sessions;
 
 	check_session(w, cs);
-	CHECK_INSIDE(w, !cs->used && !cs->fillers && cs->conn.nfree == cs->conn.nslots &&
+	INNER(w, !cs->used && !cs->fillers && cs->conn.nfree == cs->conn.nslots &&
 	      !cs->conn.win.flight && cs->conn.waiting_since == EBPFS_NEVER,
 	      "nothing is left of a session when its last call is over",
 	      "session %u: %u slots used, %u fillers, %u of %u free, %u bytes in flight",
@@ -118,7 +118,7 @@ static void node_lost(struct world *w, struct cnode *n)
 
 	COUNT(w, lost);
 	TRACE(w, "node  %lu of client %lu is lost, usable %lx", n->index, c->index, up);
-	CHECK_INSIDE(w, w->now - n->cs->heard_at >= n->health.lost_after,
+	INNER(w, w->now - n->cs->heard_at >= n->health.lost_after,
 	      "only a silent node is lost", "heard %lu ms ago",
 	      (w->now - n->cs->heard_at) / MSEC);
 	check_placement(w, c, up | 1ull << n->index, up);
@@ -315,7 +315,7 @@ static void node_tick(struct world *w, void *obj, u64 gen)
 		check_silence(w, cs, silence);
 		if (ebpfs_health_silence(&n->health, silence, w->now))
 			node_lost(w, n);
-		CHECK_INSIDE(w, silence < n->health.lost_after || n->health.state != EBPFS_NODE_UP,
+		INNER(w, silence < n->health.lost_after || n->health.state != EBPFS_NODE_UP,
 		      "a node that is silent for too long is lost", "node %u", n->index);
 		if (ebpfs_pmtu_poll(&n->pmtu, w->now, ebpfs_rtt_timeout(&cs->conn.rtt, 0), &size,
 				    &serial)) {
@@ -324,7 +324,8 @@ static void node_tick(struct world *w, void *obj, u64 gen)
 			COUNT(w, probes);
 			TRACE(w, "pmtu  client %lu node %lu: probe %lu of %lu bytes",
 			      n->client->index, n->index, serial, size);
-			ebpfs_put_probe(w->scratch, EBPFS_PROBE, cs->hs.server_session, serial, size);
+			ebpfs_put_probe(w->scratch, EBPFS_PROBE, cs->hs.server_session, serial,
+					size);
 			net_send(w, n->client->addr, n->server->addr, w->scratch, size);
 		}
 	}

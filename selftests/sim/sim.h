@@ -211,8 +211,8 @@ struct config {
 	u64 exec_time, slow_exec_time;
 	u32 slow_exec;
 	u32 kill, soft;			/* chance per request */
-	u32 kill_filled;		/* chance per fragment that its reader is killed meanwhile */
-	u32 evict_soon;			/* chance per reply that it is soon dropped */
+	u32 kill_filled;		/* per fragment: its reader is killed meanwhile */
+	u32 evict_soon;			/* per reply: it is soon dropped */
 	u64 soft_time;
 	u64 lost_after;
 	u16 slots_wanted, slots_given;
@@ -225,7 +225,7 @@ struct config {
 	u64 chaos_gap, attack_gap, submit_gap, version_gap;
 	u64 background_gap;		/* between small calls while others are open, 0: none */
 	bool evict_busy;		/* a full server refuses unless a session is idle */
-	bool edge;			/* replies that just fit the smallest path, or just do not */
+	bool edge;			/* replies that just fit the smallest path or do not */
 	bool instance_wrap;
 	bool hs_repeat;			/* clients repeat handshake messages */
 	/* what goes wrong at all */
@@ -235,7 +235,7 @@ struct config {
 	bool long_run;			/* waits until cookies are too old */
 	bool outage;			/* for minutes no server can be reached */
 	bool search;			/* at the end every path is searched again */
-	bool dead_node;			/* the last server stays dead or cut off when all is healed */
+	bool dead_node;			/* the last server stays away when all is healed */
 };
 
 /* files.c: what the servers export; all see the same */
@@ -594,7 +594,7 @@ struct identity {
  * @count: what happened
  * @fail: where violate() goes
  * @verbose: tell every event
- * @outside: see CHECK_INSIDE()
+ * @outside: see INNER()
  */
 struct world {
 	u64 seed;
@@ -660,7 +660,7 @@ void violate(struct world *w, const char *invariant, const char *fmt, ...)
  * not looked at, and only what a user would see counts (wrong bytes, calls that
  * end twice or never, memory written too late, somebody let in).
  */
-#define CHECK_INSIDE(w, cond, ...)							\
+#define INNER(w, cond, ...)							\
 	do {										\
 		if (!(w)->outside)							\
 			CHECK(w, cond, __VA_ARGS__);					\

@@ -82,7 +82,7 @@ static void make_load(struct world *w, struct config *cfg)
 	cfg->replay = chance(w, 3000);
 	cfg->impostor = chance(w, 1500);
 	cfg->stranger = w->nclients > 1 && chance(w, 1500);
-	cfg->long_run = cfg->replay && chance(w, 1000);
+	cfg->long_run = cfg->replay && chance(w, 2000);
 	cfg->search = chance(w, 1000);
 	cfg->dead_node = w->nservers > 1 && chance(w, 3000);
 }
