@@ -109,7 +109,7 @@ static void mistakes_in_the_clients_file_are_told(void)
 	const char *args[] = { "--check-config", "-c", at("conf"), "-k", at("bad-clients"), NULL };
 
 	write_conf("conf", "");
-	write_file(at("bad-clients"), 0600, "# none\n\na %s\nb\nc AAAA\nd* %s\na %s\ne %s more\n",
+	write_file(at("bad-clients"), 0600, "# none\n\na %s\nb\nc AAAA\nx* %s\na %s\ny %s more\n",
 		   good, good, good, good);
 	EXPECT_EQ(run(args), 1);
 	for (int line = 4; line <= 8; line++) {

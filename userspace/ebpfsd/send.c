@@ -26,7 +26,7 @@ static int set(int fd, int level, int name, int value)
 }
 
 /* DF on every datagram, and no size but the interface's MTU believed: clients
- * find out by probing what the path carries. ECT(0): see RFC 3168. */
+ * find out by probing what the path carries. ECN-capable, too (RFC 3168). */
 static int set_ip_options(int fd, const union ebpfs_sockaddr *addr)
 {
 	int err;
