@@ -320,6 +320,8 @@ static void do_due(void)
 	now += (u64)(how >> 2) * 5 * EBPFS_NSEC_PER_MSEC;
 	n = ebpfs_conn_due(&conn, now, ids, max, &next);
 	MUST(n <= max && next >= now);
+	/* What was told is not due again before its time. */
+	MUST(n == max || (ebpfs_conn_due(&conn, now, ids + n, max - n, &next) == 0 && next > now));
 	for (i = 0; i < n; i++) {
 		struct call *call = &calls[EBPFS_ID_SLOT(ids[i])];
 
@@ -349,7 +351,8 @@ static void check_conn(void)
 		MUST(!(s->done & ~s->claimed));
 		MUST(s->busy == count_pending(&calls[i]));
 		MUST(s->busy == hweight64(s->claimed & ~s->done));
-		MUST(s->instance || !s->claimed);
+		/* Bound as long as something of it is there or on its way, no longer. */
+		MUST(!s->instance == !s->claimed);
 	}
 	MUST(conn.nfree == nfree);
 	MUST((conn.waiting_since == EBPFS_NEVER) == (nfree == NSLOTS));
