@@ -99,6 +99,26 @@ static void reads(void)
 	plain(FUZZ_JOBS, FUZZ_SHORT, 0);
 	save("read-cold");
 
+	/* Up to the end exactly, from memory, from the ring, by a helper. */
+	add(call(EBPFS_OP_READ, 1, 1, 1, 149000, 1000), "");
+	plain(FUZZ_JOBS, 0, 0);
+	add(call(EBPFS_OP_READ, 1, 1, 2, 149000, 1000), "");
+	plain(FUZZ_COLD, 1, 0);
+	add(call(EBPFS_OP_READ, 1, 1, 3, 149000, 1000), "");
+	plain(FUZZ_JOBS, 0, 0);
+	save("read-exact");
+
+	/* A slot goes on while the ring still works for the call before. */
+	add(call(EBPFS_OP_READ, 1, 1, 1, 0, 100), "");
+	plain(FUZZ_JOBS, 0, 0);
+	plain(FUZZ_COLD, 1, 0);
+	add(call(EBPFS_OP_READ, 1, 1, 2, 10000, 5000), "");
+	plain(FUZZ_COLD, 0, 0);
+	add(call(EBPFS_OP_READ, 1, 1, 3, 20000, 5000), "");
+	plain(FUZZ_JOBS, 0, 0);
+	add(call(EBPFS_OP_READ, 1, 1, 3, 20000, 5000), "");
+	save("read-overtaken");
+
 	for (i = 0; i < 8; i++) {
 		r = call(EBPFS_OP_READ, 1, i, 1, i * 4096, 4096);
 		r.flags = (i < 7 ? FUZZ_MORE : 0) | (i ? FUZZ_REUSE : 0);
