@@ -34,10 +34,20 @@ static void batch_send(struct world *w, struct batch *b)
 	b->count = 0;
 }
 
-static u16 session_cell(const struct csession *cs)
+/* Payload per reply fragment to ask for: as the path is known at this moment. */
+static u16 session_cell(struct world *w, const struct csession *cs)
 {
-	u16 cell = ebpfs_pmtu_cell(&cs->node->pmtu);
+	const struct ebpfs_pmtu *p = &cs->node->pmtu;
+	u32 unit = ebpfs_pmtu_unit(p, cs->hs.unit_max);
+	u16 cell = ebpfs_pmtu_cell(p);
 
+	CHECK(w, cell >= EBPFS_CELL_MIN && cell <= EBPFS_CELL_MAX && cell % 8 == 0 &&
+	      cell + sizeof(struct ebpfs_reply) <= p->size,
+	      "a cell with its head fits the path", "cell %u, path %u", cell, p->size);
+	CHECK(w, unit >= 4096 && unit % 4096 == 0 && unit <= cs->hs.unit_max &&
+	      unit + ebpfs_ncells(unit, cell) * sizeof(struct ebpfs_reply) <=
+	      EBPFS_UDP_PAYLOAD_MAX,
+	      "the reply to a read fits one super-packet", "unit %u, cell %u", unit, cell);
 	return cell < cs->hs.cell_max ? cell : cs->hs.cell_max;
 }
 
@@ -68,7 +78,7 @@ static void batch_add(struct world *w, struct batch *b, const struct request *r,
 	}
 	if (!b->count) {
 		b->len = ebpfs_put_calls(b->data, b->cs->hs.server_session, 0,
-					 session_cell(b->cs));
+					 session_cell(w, b->cs));
 	} else {
 		COUNT(w, batched);
 	}
