@@ -16,7 +16,8 @@ static const char help[] =
 	"number of a mount (see: ebpfsctl mounts), or the MAJOR:MINOR of its device.\n"
 	"\n"
 	"  -j, --json     print the number of the mount as JSON\n"
-	"  -v, --verbose  say more\n";
+	"  -v, --verbose  say more\n"
+	"  -h, --help     this text\n";
 
 static int run(const struct command *cmd, int argc, char **argv)
 {

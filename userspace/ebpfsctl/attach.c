@@ -37,7 +37,8 @@ static const char help[] =
 	"  -n, --netns NAME  IFACE is in this network namespace (a name, or a path)\n"
 	"  -p, --port PORT   look at UDP from this port only (default: any)\n"
 	"  -j, --json        print what was attached as JSON\n"
-	"  -v, --verbose     show the messages of libbpf\n";
+	"  -v, --verbose     show the messages of libbpf\n"
+	"  -h, --help        this text\n";
 
 /**
  * struct target - what the programs go onto

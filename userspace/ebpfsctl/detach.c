@@ -21,7 +21,8 @@ static const char help[] =
 	"  -g, --gone        only clear away what is left of interfaces that were deleted\n"
 	"  -n, --netns NAME  IFACE is in this network namespace (a name, or a path)\n"
 	"  -j, --json        print how many interfaces there were as JSON\n"
-	"  -v, --verbose     say more\n";
+	"  -v, --verbose     say more\n"
+	"  -h, --help        this text\n";
 
 static int run(const struct command *cmd, int argc, char **argv)
 {

@@ -31,7 +31,8 @@ static const char help[] =
 	"\n"
 	"  -n, --netns NAME  look at the interfaces of this network namespace\n"
 	"  -j, --json        print the checks as JSON\n"
-	"  -v, --verbose     show the messages of libbpf\n";
+	"  -v, --verbose     show the messages of libbpf\n"
+	"  -h, --help        this text\n";
 
 enum level {
 	LEVEL_OK,

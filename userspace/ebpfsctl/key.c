@@ -19,7 +19,8 @@ static const char help[] =
 	"	(umask 077; ebpfsctl key generate > /etc/ebpfs/secret)\n"
 	"\n"
 	"  -j, --json     print it as JSON\n"
-	"  -v, --verbose  say more\n";
+	"  -v, --verbose  say more\n"
+	"  -h, --help     this text\n";
 
 static int run(const struct command *cmd, int argc, char **argv)
 {

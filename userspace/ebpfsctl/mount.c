@@ -92,12 +92,39 @@ static int failed(int fs, int err, const char *what, const char *with)
 	return MOUNT_FAILED;
 }
 
+/* With -v: everything that the kernel is told, also if it is not to be told (-f). */
+static void tell(const struct mount_options *options)
+{
+	static const struct {
+		uint64_t mask;
+		uint64_t attr;
+		const char *name;
+	} names[] = {
+		{ MOUNT_ATTR_RDONLY, MOUNT_ATTR_RDONLY, "ro" },
+		{ MOUNT_ATTR_NOSUID, MOUNT_ATTR_NOSUID, "nosuid" },
+		{ MOUNT_ATTR_NODEV, MOUNT_ATTR_NODEV, "nodev" },
+		{ MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOEXEC, "noexec" },
+		{ MOUNT_ATTR__ATIME, MOUNT_ATTR_NOATIME, "noatime" },
+		{ MOUNT_ATTR__ATIME, MOUNT_ATTR_STRICTATIME, "strictatime" },
+		{ MOUNT_ATTR_NODIRATIME, MOUNT_ATTR_NODIRATIME, "nodiratime" },
+		{ MOUNT_ATTR_NOSYMFOLLOW, MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow" },
+	};
+
+	if (options->name)
+		ctl_debug("option name=%s", options->name);
+	for (size_t i = 0; i < options->fs_count; i++)
+		ctl_debug("option %s%s%s", options->fs[i].key, options->fs[i].value ? "=" : "",
+			  options->fs[i].value ? options->fs[i].value : "");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if ((options->attr_set & names[i].mask) == names[i].attr)
+			ctl_debug("attribute %s", names[i].name);
+}
+
 static int configure(int fs, const char *key, const char *value, bool sloppy)
 {
 	char text[4096];
 	ssize_t len;
 
-	ctl_debug("option %s%s%s", key, value ? "=" : "", value ? value : "");
 	if (!fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0))
 		return 0;
 	if (errno != EINVAL || !sloppy)
@@ -293,6 +320,7 @@ int mount_main(int argc, char **argv)
 	}
 
 	if (options.remount) {
+		tell(&options);
 		if (namespace && (status = enter_namespace(namespace)))
 			return status;
 		return fake ? 0 : remount(argv[optind + 1], &options, sloppy);
@@ -309,6 +337,7 @@ int mount_main(int argc, char **argv)
 			  EBPFS_CLIENT_MAX - 1);
 		return MOUNT_USAGE;
 	}
+	tell(&options);
 	status = add_secret(options.name, options.secretfile);
 	if (status || fake)
 		return status;

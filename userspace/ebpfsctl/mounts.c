@@ -16,7 +16,8 @@ static const char help[] =
 	"those that were unmounted lazily or are in another mount namespace.\n"
 	"\n"
 	"  -j, --json     print them as JSON\n"
-	"  -v, --verbose  show their options\n";
+	"  -v, --verbose  show their options\n"
+	"  -h, --help     this text\n";
 
 static int run(const struct command *cmd, int argc, char **argv)
 {

@@ -23,7 +23,8 @@ static const char help[] =
 	"number that list shows, or an address with port as shown there.\n"
 	"\n"
 	"  -j, --json     print JSON\n"
-	"  -v, --verbose  say more\n";
+	"  -v, --verbose  say more\n"
+	"  -h, --help     this text\n";
 
 static int list(const struct nl_mount *mount)
 {

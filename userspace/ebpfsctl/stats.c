@@ -27,7 +27,8 @@ static const char help[] =
 	"  -c, --count N          end after N samples\n"
 	"  -p, --programs         only the programs' counters: no system call per sample\n"
 	"  -j, --json             print JSON\n"
-	"  -v, --verbose          say more\n";
+	"  -v, --verbose          say more\n"
+	"  -h, --help             this text\n";
 
 /**
  * struct source - where samples come from

@@ -23,7 +23,8 @@ static const char help[] =
 	"the programs did with packets, and the mounts with their nodes.\n"
 	"\n"
 	"  -j, --json     print it as JSON\n"
-	"  -v, --verbose  show all counters of the programs, and mount options\n";
+	"  -v, --verbose  show all counters of the programs, and mount options\n"
+	"  -h, --help     this text\n";
 
 /**
  * struct where - an interface's name, if it can be found
