@@ -21,7 +21,7 @@ attempt() {
 	nsenter --net=/run/netns/ebpfs-c1 mount -t ebpfs -o "$2" "$1" "$mnt"
 }
 
-while IFS=~ read -r what pattern source options; do
+while IFS='~' read -r what pattern source options; do
 	[ -n "$what" ] || continue
 	[ -n "$source" ] || source=10.99.0.1:/lab
 	refuse "$what" "$pattern" attempt "$source" "name=lab-c1,secretfile=$good,$options"
