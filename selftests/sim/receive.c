@@ -77,6 +77,9 @@ static void fill_end(struct world *w, void *obj, u64 arg)
 	TRACE(w, "fill  id %lx instance %lx cell %lu: good %lu, then %lu", fl->f.id,
 	      fl->f.instance, fl->f.index, good, what);
 	check_filled(w, fl, good, what);
+	INNER(w, !good || fl->f.attempt <= cs->slots[EBPFS_ID_SLOT(fl->id)].attempt,
+	      "a reply echoes an attempt that was made", "id %lx: attempt %u", fl->id,
+	      fl->f.attempt);
 	switch (what) {
 	case EBPFS_FILL_MORE:
 		break;

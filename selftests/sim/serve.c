@@ -129,6 +129,12 @@ static void exec_end(struct world *w, void *obj, u64 arg)
 	serve_log(w, ss, ss->served.slots[slot].instance, x);
 	TRACE(w, "exec  id %lx is instance %lx: version %lu, %lu bytes, status %lu", x->id,
 	      ss->served.slots[slot].instance, x->version, x->total, x->status);
+	if (w->cfg.evict && !w->healed && chance(w, 200)) {
+		/* No memory to answer: the client is to ask again. */
+		evict_one(w, ss, x->id);
+		if (!x->value)
+			return;
+	}
 	send_cells(w, ss, slot, send);
 	if (chance(w, w->cfg.evict_soon) && !w->healed)
 		schedule(w, rnd_time(w, w->cfg.delay + 300 * MSEC), evict_one, ss, x->id);

@@ -117,6 +117,7 @@ static void node_lost(struct world *w, struct cnode *n)
 	u64 present, up = client_usable(c, &present);
 
 	COUNT(w, lost);
+	n->lost_at = w->now;
 	TRACE(w, "node  %lu of client %lu is lost, usable %lx", n->index, c->index, up);
 	INNER(w, w->now - n->cs->heard_at >= n->health.lost_after,
 	      "only a silent node is lost", "heard %lu ms ago",
@@ -155,6 +156,11 @@ static void hs_start(struct world *w, struct cnode *n)
 	id->client = c;
 	id->next = w->identities;
 	w->identities = id;
+	INNER(w, n->hs_began == EBPFS_NEVER || w->now - n->hs_began >= EBPFS_NODE_RETRY_MIN ||
+	      n->lost_at >= n->hs_began, "handshakes are not tried too often",
+	      "client %u node %u: %lu ms after the last one", c->index, n->index,
+	      (w->now - n->hs_began) / MSEC);
+	n->hs_began = w->now;
 	CHECK(w, ebpfs_hs_hello(hs, &n->hello) == sizeof(n->hello), "HELLO has its size", "client");
 	n->hs_live = true;
 	TRACE(w, "hs    client %lu node %lu begins as %lx", c->index, n->index, hs->session);
@@ -384,6 +390,8 @@ void node_add(struct world *w, struct cnode *n)
 	n->present = true;
 	n->cs = NULL;
 	n->hs_live = false;
+	n->hs_began = EBPFS_NEVER;
+	n->lost_at = 0;
 	n->due_next = EBPFS_NEVER;
 	n->timer_at = EBPFS_NEVER;
 	ebpfs_health_init(&n->health, w->cfg.lost_after, w->now);

@@ -433,6 +433,8 @@ struct csession {
  * @hs_live: CHALLENGE or ACCEPT is waited for
  * @hello: for repetition
  * @hs_again: when to repeat the last message of the handshake, ns
+ * @hs_began: last HELLO of a new handshake, ns
+ * @lost_at: when the node was last found LOST, ns
  * @due_next: when the core wants to be asked for due calls, ns
  * @search_at: when the search for the path's size began, ns
  * @timer_at: when the timer goes off, ns
@@ -451,6 +453,8 @@ struct cnode {
 	bool hs_live;
 	struct ebpfs_hello hello;
 	u64 hs_again;
+	u64 hs_began;
+	u64 lost_at;
 	u64 due_next;
 	u64 search_at;
 	u64 timer_at;
