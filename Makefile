@@ -17,6 +17,7 @@ export KVER KDIR PREFIX SEEDS
 
 SBINDIR := $(DESTDIR)$(PREFIX)/sbin
 MANDIR  := $(DESTDIR)$(PREFIX)/share/man
+COMPDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 MODDIR  := $(DESTDIR)/lib/modules/$(KVER)/updates
 PAGES   := $(wildcard Documentation/man/*.[58])
 
@@ -91,12 +92,14 @@ install:
 	$(if $(DESTDIR),,depmod $(KVER))
 	install -t $(SBINDIR) userspace/ebpfsctl/ebpfsctl userspace/ebpfsd/ebpfsd
 	ln -sf $(PREFIX)/sbin/ebpfsctl $(DESTDIR)/sbin/mount.ebpfs
+	install -D -m 644 -t $(COMPDIR) userspace/ebpfsctl/completion/ebpfsctl
 	$(foreach page,$(PAGES),install -D -m 644 -t $(MANDIR)/man$(subst .,,$(suffix $(page))) $(page);)
 
 uninstall:
 	rm -f $(MODDIR)/ebpfs.ko
 	$(if $(DESTDIR),,depmod $(KVER))
 	rm -f $(addprefix $(SBINDIR)/,ebpfsctl ebpfsd) $(DESTDIR)/sbin/mount.ebpfs
+	rm -f $(COMPDIR)/ebpfsctl
 	rm -f $(foreach page,$(PAGES),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 
 clean:
