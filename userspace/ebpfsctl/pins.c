@@ -213,8 +213,12 @@ struct pin *pins_list(size_t *count)
 
 	*count = 0;
 	dir = opendir(PINS_DIR);
-	if (!dir)
+	if (!dir) {
+		if (errno != ENOENT)
+			ctl_error("cannot look into " PINS_DIR ": %s%s", strerror(errno),
+				  errno == EACCES ? "; this needs root" : "");
 		return NULL;
+	}
 	while ((entry = readdir(dir))) {
 		uint64_t netns;
 		uint32_t ifindex;
