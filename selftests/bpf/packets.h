@@ -91,6 +91,8 @@ static const struct packet packets[] = {
 	{ "reply cut behind the datagram's head", MALFORMED, .payload = sizeof(struct ebpfs_hdr) },
 	{ "reply one byte short of its head", MALFORMED, .payload = REPLY_HEAD - 1 },
 	{ "datagram head one byte short", OTHER, .payload = sizeof(struct ebpfs_hdr) - 1 },
+	{ "datagram head one byte short, and padding", OTHER,
+	  .payload = sizeof(struct ebpfs_hdr) - 1, .padding = 60 },
 	{ "UDP without payload", OTHER, .payload = 1, .udp_more = -1 },
 	{ "UDP length over the packet's end", MALFORMED, .udp_more = 1 },
 	{ "UDP length under the packet's end", MALFORMED, .udp_more = -1 },
