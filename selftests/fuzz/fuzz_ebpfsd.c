@@ -364,6 +364,7 @@ static void make_export(void)
 
 	MUST(!statx(directory, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &sx));
 	strcpy(export.name, "/data");
+	handle_export_key(secret, export.name, export.handle_key);
 	export.id = handle_export_id(export.name);
 	export.root = directory;
 	export.local = true;
@@ -378,8 +379,7 @@ static void make_export(void)
 	}
 	for (i = 0; i < NAMES; i++) {
 		int fd = openat(directory, names[i], O_PATH | O_NOFOLLOW);
-		int len = handle_make(server.exports.handle_key, &export, fd, known[i].mode,
-				      known[i].fh);
+		int len = handle_make(&export, fd, known[i].mode, known[i].fh);
 
 		MUST(len > 0);
 		known[i].fh_len = (u16)len;
@@ -597,7 +597,7 @@ static void begin(void)
 	fake_ring(&worker->ring);
 	server.instance = 7;
 	write_clients("alice");
-	MUST(!files_init(&server.files, server.exports.handle_key, 64));
+	MUST(!files_init(&server.files, 64));
 	MUST(!sessions_init(&server.sessions, 4, 200000));
 	join(0);
 	MUST(nproved);

@@ -600,18 +600,27 @@ static void answers_come_from_the_called_address(void)
 	}
 }
 
-/* sessions-max is 40 here, and nobody was silent for long. */
+/* sessions-max is 80 here, and nobody was silent for long: a client gets half of
+ * them, all get no more than all. */
 static void a_full_table_says_busy(void)
 {
-	static struct client c[41];
-	int i, ret = 0;
+	static struct client c[90];
+	int i = 0, ret = 0, first;
 
-	for (i = 0; i < 41 && !ret; i++) {
+	for (; i < 45 && !ret; i++) {
 		client_init(&c[i], ADDR, "alice", secret, "/data");
 		ret = client_join(&c[i]);
 	}
 	EXPECT_EQ(ret, EBPFS_REJECT_BUSY);
-	EXPECT(daemon_stat(&daemon_, "sessions") <= 40);
+	EXPECT(daemon_stat(&daemon_, "sessions") <= 41);
+	first = i;
+	for (ret = 0; i < 90 && !ret; i++) {
+		client_init(&c[i], ADDR, "bob", other_secret, "/bobs");
+		ret = client_join(&c[i]);
+	}
+	EXPECT(i > first + 30);
+	EXPECT_EQ(ret, EBPFS_REJECT_BUSY);
+	EXPECT(daemon_stat(&daemon_, "sessions") <= 80);
 	/* Those that are in go on. */
 	EXPECT(alive(&c[0]));
 	while (i--)
@@ -661,7 +670,7 @@ int main(int argc, char **argv)
 	add_client(at("clients"), "bob", other_secret);
 	write_file(at("conf"), 0644,
 		   "listen = " ADDR " 0.0.0.0:20491 [::]:20491\n"
-		   "threads = 2\nsessions-max = 40\nreply-cache = 1M\n"
+		   "threads = 2\nsessions-max = 80\nreply-cache = 1M\n"
 		   "clients = %s/clients\nstate-dir = %s/state\n"
 		   "[export /data]\npath = %s/data\nclients = *\n"
 		   "[export /bobs]\npath = %s/data\nclients = bob\n", work, work, work, work);

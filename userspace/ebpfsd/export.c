@@ -131,10 +131,9 @@ static int clone_mount(const char *path, const char *where)
 }
 
 /* Is a file found again by its handle? Some filesystems have none. */
-static bool try_handle(const struct exports *exports, struct export *e, const char *where,
-		       const char *path)
+static bool try_handle(struct export *e, const char *where, const char *path)
 {
-	int fd = -1, ret = handle_make(exports->handle_key, e, e->root, S_IFDIR, e->root_fh);
+	int fd = -1, ret = handle_make(e, e->root, S_IFDIR, e->root_fh);
 
 	if (ret > 0) {
 		e->root_fh_len = (u16)ret;
@@ -175,13 +174,14 @@ static bool is_local(int fd)
 	}
 }
 
-static unsigned int open_one(struct exports *exports, struct export *e,
-			     const struct config_export *c, bool check_only)
+static unsigned int open_one(struct export *e, const struct config_export *c,
+			     const u8 key[EBPFS_SECRET_LEN], bool check_only)
 {
 	struct statx sx;
 
 	strcpy(e->name, c->name);
 	e->id = handle_export_id(e->name);
+	handle_export_key(key, e->name, e->handle_key);
 	e->clients = c->clients;
 	e->root = check_only ? open(c->path, O_PATH | O_DIRECTORY | O_CLOEXEC) :
 			       clone_mount(c->path, c->where);
@@ -202,11 +202,12 @@ static unsigned int open_one(struct exports *exports, struct export *e,
 	e->dev_minor = sx.stx_dev_minor;
 	e->root_ino = sx.stx_ino;
 	e->local = is_local(e->root);
-	return !check_only && !try_handle(exports, e, c->where, c->path);
+	return !check_only && !try_handle(e, c->where, c->path);
 }
 
 unsigned int exports_open(struct exports *e, const struct config *c, bool check_only)
 {
+	u8 key[EBPFS_SECRET_LEN] = { 0 };
 	unsigned int i, j, mistakes = 0;
 
 	memset(e, 0, sizeof(*e));
@@ -215,14 +216,14 @@ unsigned int exports_open(struct exports *e, const struct config *c, bool check_
 		log_error("no memory for %u exports", c->nexports);
 		return 1;
 	}
-	if (load_key(c->state_dir, e->handle_key, check_only))
+	if (load_key(c->state_dir, key, check_only))
 		mistakes++;
 	for (i = 0; i < c->nexports; i++) {
 		e->list[i].root = -1;
 		e->count = i + 1;
 		if (!c->exports[i].path)
 			continue;
-		mistakes += open_one(e, &e->list[i], &c->exports[i], check_only);
+		mistakes += open_one(&e->list[i], &c->exports[i], key, check_only);
 		for (j = 0; j < i; j++) {
 			if (e->list[j].id == e->list[i].id) {
 				log_error("%s: the names %s and %s have the same hash by accident: "
@@ -232,6 +233,7 @@ unsigned int exports_open(struct exports *e, const struct config *c, bool check_
 			}
 		}
 	}
+	explicit_bzero(key, sizeof(key));
 	return mistakes;
 }
 
@@ -242,8 +244,9 @@ void exports_close(struct exports *e)
 	for (i = 0; i < e->count; i++)
 		if (e->list[i].root >= 0)
 			close(e->list[i].root);
+	if (e->list)
+		explicit_bzero(e->list, e->count * sizeof(*e->list));
 	free(e->list);
-	explicit_bzero(e->handle_key, sizeof(e->handle_key));
 	memset(e, 0, sizeof(*e));
 }
 

@@ -24,6 +24,7 @@
  * @root_ino: of the directory
  * @root_fh: its handle
  * @root_fh_len: its bytes
+ * @handle_key: of the MACs of its handles, from handle.key and @name
  * @local: what is in memory is known to be valid there: attributes and names do
  *	not wait for another machine
  * @clients: list of names, as in struct config_export
@@ -38,6 +39,7 @@ struct export {
 	u64 root_ino;
 	u8 root_fh[EBPFS_FH_MAX];
 	u16 root_fh_len;
+	u8 handle_key[EBPFS_MAC_LEN];
 	const char *clients;
 };
 
@@ -45,12 +47,10 @@ struct export {
  * struct exports - all of them
  * @list: @count entries
  * @count: how many
- * @handle_key: of the handles' MACs
  */
 struct exports {
 	struct export *list;
 	unsigned int count;
-	u8 handle_key[EBPFS_SECRET_LEN];
 };
 
 /**

@@ -14,13 +14,12 @@
 
 #define HINT_LIFE	10	/* seconds, below 2^15 */
 
-int files_init(struct files *files, const u8 *key, u32 most)
+int files_init(struct files *files, u32 most)
 {
 	u32 buckets = 1;
 	unsigned int i;
 
 	memset(files, 0, sizeof(*files));
-	files->key = key;
 	files->per_shard = most / FILES_SHARDS ? most / FILES_SHARDS : 1;
 	while (buckets < files->per_shard)
 		buckets <<= 1;
@@ -239,7 +238,7 @@ int files_open(struct files *files, const struct export *e, const u8 *fh, u16 le
 		*out = f;
 		return 0;
 	}
-	if (!handle_check(files->key, e, fh, len)) {
+	if (!handle_check(e, fh, len)) {
 		stats_inc(bad_handles);
 		return -ESTALE;
 	}

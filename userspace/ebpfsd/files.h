@@ -65,14 +65,12 @@ struct files_shard {
 
 /**
  * struct files - the cache
- * @key: of the handles' MACs
  * @per_shard: most entries in a shard
  * @mask: buckets in a shard, minus 1
  * @shards: by the low bits of the hash
  * @hints: handles given out of late, see files_expect()
  */
 struct files {
-	const u8 *key;
 	u32 per_shard;
 	u32 mask;
 	struct files_shard shards[FILES_SHARDS];
@@ -80,7 +78,7 @@ struct files {
 };
 
 /* @most: descriptors that may be in use. 0 or -ENOMEM. */
-int files_init(struct files *files, const u8 *key, u32 most);
+int files_init(struct files *files, u32 most);
 void files_fini(struct files *files);
 
 /**

@@ -13,17 +13,22 @@ struct kernel_handle {
 	u8 room[HANDLE_KERNEL_MAX];
 };
 
-static void make_mac(const u8 key[EBPFS_SECRET_LEN], const struct export *e, const void *data,
-		     size_t len, u8 mac[EBPFS_MAC_LEN])
+static void make_mac(const struct export *e, const void *data, size_t len, u8 mac[EBPFS_MAC_LEN])
 {
-	/* The name too, so that two exports whose ids are equal share no handle. */
+	const struct ebpfs_bytes part = { data, len };
+
+	ebpfs_mac(mac, e->handle_key, &part, 1);
+}
+
+void handle_export_key(const u8 key[EBPFS_SECRET_LEN], const char *name,
+		       u8 out[EBPFS_MAC_LEN])
+{
 	const struct ebpfs_bytes parts[] = {
-		{ "ebpfsd handle", 14 },
-		{ e->name, sizeof(e->name) },
-		{ data, len },
+		{ "ebpfsd handles of ", 18 },
+		{ name, strlen(name) },
 	};
 
-	ebpfs_mac(mac, key, parts, ARRAY_SIZE(parts));
+	ebpfs_mac(out, key, parts, ARRAY_SIZE(parts));
 }
 
 u32 handle_export_id(const char *name)
@@ -31,8 +36,7 @@ u32 handle_export_id(const char *name)
 	return ~ebpfs_crc32c(~0u, name, strlen(name));
 }
 
-int handle_make(const u8 key[EBPFS_SECRET_LEN], const struct export *e, int fd, u32 mode,
-		u8 fh[EBPFS_FH_MAX])
+int handle_make(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_MAX])
 {
 	struct wire_handle *w = (struct wire_handle *)fh;
 	struct kernel_handle k = { .h.handle_bytes = HANDLE_KERNEL_MAX };
@@ -50,12 +54,12 @@ int handle_make(const u8 key[EBPFS_SECRET_LEN], const struct export *e, int fd, 
 	w->kind = (u8)(mode >> 12);
 	memcpy(w->bytes, k.h.f_handle, k.h.handle_bytes);
 	len = sizeof(*w) + k.h.handle_bytes;
-	make_mac(key, e, fh, len, mac);
+	make_mac(e, fh, len, mac);
 	memcpy(fh + len, mac, HANDLE_MAC_LEN);
 	return (int)len + HANDLE_MAC_LEN;
 }
 
-bool handle_check(const u8 key[EBPFS_SECRET_LEN], const struct export *e, const u8 *fh, u16 len)
+bool handle_check(const struct export *e, const u8 *fh, u16 len)
 {
 	const struct wire_handle *w = (const struct wire_handle *)fh;
 	u8 mac[EBPFS_MAC_LEN];
@@ -63,8 +67,8 @@ bool handle_check(const u8 key[EBPFS_SECRET_LEN], const struct export *e, const 
 	if (len < sizeof(*w) + HANDLE_MAC_LEN || len > EBPFS_FH_MAX ||
 	    len != sizeof(*w) + w->len + HANDLE_MAC_LEN)
 		return false;
-	make_mac(key, e, fh, len - HANDLE_MAC_LEN, mac);
-	/* The id is under the MAC, by way of the name: no need to compare it. */
+	make_mac(e, fh, len - HANDLE_MAC_LEN, mac);
+	/* The key is the export's own: its id need not be compared. */
 	return ebpfs_equal(mac, fh + len - HANDLE_MAC_LEN, HANDLE_MAC_LEN);
 }
 

@@ -38,9 +38,13 @@ struct wire_handle {
 
 u32 handle_export_id(const char *name);
 
+/* The key of an export's handles: not even exports whose ids are equal by
+ * accident share a handle. */
+void handle_export_key(const u8 key[EBPFS_SECRET_LEN], const char *name,
+		       u8 out[EBPFS_MAC_LEN]);
+
 /**
  * handle_make() - the handle of an open file
- * @key: of the MAC
  * @e: export the file lies in
  * @fd: the file, O_PATH will do
  * @mode: its type, as in struct stat
@@ -49,19 +53,17 @@ u32 handle_export_id(const char *name);
  * Return: bytes of the handle; -EOPNOTSUPP or -EOVERFLOW if the filesystem
  * has none (or a longer one), or another -errno of name_to_handle_at(2).
  */
-int handle_make(const u8 key[EBPFS_SECRET_LEN], const struct export *e, int fd, u32 mode,
-		u8 fh[EBPFS_FH_MAX]);
+int handle_make(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_MAX]);
 
 /**
  * handle_check() - did we make this handle, for this export?
- * @key: of the MAC
  * @e: export of the session
  * @fh: bytes from the network
  * @len: how many
  *
  * In constant time for handles of equal length.
  */
-bool handle_check(const u8 key[EBPFS_SECRET_LEN], const struct export *e, const u8 *fh, u16 len);
+bool handle_check(const struct export *e, const u8 *fh, u16 len);
 
 /* File type of a checked handle, as S_IFMT of a mode. */
 static inline u32 handle_mode(const u8 *fh)

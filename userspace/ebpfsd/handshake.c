@@ -118,8 +118,8 @@ static u16 admit(struct worker *w, const struct route *r, const struct ebpfs_aut
 	memcpy(s->key, hs.key, sizeof(s->key));
 	explicit_bzero(&hs, sizeof(hs));
 	if (session_add(&srv->sessions, s, w->now)) {
-		log_warning_limited("client %s at %s has to wait: all %u sessions are in use "
-				    "(sessions-max)", (const char *)auth->client,
+		log_warning_limited("client %s at %s has to wait: sessions-max is %u, and they are "
+				    "in use, or half of them by this client", (const char *)auth->client,
 				    ebpfs_addr_format(&r->to, true, addr), srv->sessions.max);
 		return EBPFS_REJECT_BUSY;
 	}

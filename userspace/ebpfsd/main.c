@@ -282,8 +282,7 @@ static bool start(struct daemon *d)
 		return false;
 	}
 	files = files > 2 * FILES_RESERVE ? files - FILES_RESERVE : files / 2;
-	if (files_init(&srv->files, srv->exports.handle_key,
-		       files < FILES_MAX ? files : FILES_MAX) ||
+	if (files_init(&srv->files, files < FILES_MAX ? files : FILES_MAX) ||
 	    sessions_init(&srv->sessions, d->config.sessions_max, d->config.reply_cache)) {
 		log_error("no memory to start");
 		return false;
@@ -317,8 +316,9 @@ static void reload(struct daemon *d)
 		return;
 	}
 	sessions_revoke(&d->server.sessions, &d->server.clients);
-	log_info("read %s again: %zu clients", d->config.clients,
-		 clients_count(&d->server.clients));
+	log_info("read %s again: %zu client%s", d->config.clients,
+		 clients_count(&d->server.clients),
+		 clients_count(&d->server.clients) == 1 ? "" : "s");
 }
 
 static void serve(struct daemon *d, const sigset_t *signals)
@@ -337,7 +337,7 @@ static void serve(struct daemon *d, const sigset_t *signals)
 			reload(d);
 			break;
 		case SIGUSR1:
-			stats_print(stdout, READ_ONCE(srv->sessions.count),
+			stats_print(stdout, sessions_count(&srv->sessions),
 				    READ_ONCE(srv->sessions.reply_bytes),
 				    files_count(&srv->files));
 			break;

@@ -84,15 +84,14 @@ static int examine(const struct export *e, int fd, struct statx *sx)
 	return 0;
 }
 
-int op_describe(struct server *srv, const struct export *e, int fd,
-		struct ebpfs_entry_info *info, u8 *fh)
+int op_describe(const struct export *e, int fd, struct ebpfs_entry_info *info, u8 *fh)
 {
 	struct statx sx;
 	int err = examine(e, fd, &sx);
 
 	if (err)
 		return err;
-	err = handle_make(srv->exports.handle_key, e, fd, sx.stx_mode, fh);
+	err = handle_make(e, fd, sx.stx_mode, fh);
 	if (err < 0)
 		return err;
 	info->fh = fh;
@@ -137,7 +136,7 @@ static int lookup(struct server *srv, const struct export *e, const struct ebpfs
 	fd = (int)syscall(SYS_openat2, dir->fd, name, &how, sizeof(how));
 	if (fd < 0)
 		return errno == EMFILE || errno == ENFILE ? -EAGAIN : -errno;
-	err = op_describe(srv, e, fd, &info, fh);
+	err = op_describe(e, fd, &info, fh);
 	if (err) {
 		close(fd);
 		return err;

@@ -56,7 +56,6 @@ bool op_at_end(struct file *file, u64 end);
 
 /**
  * op_describe() - attributes and handle of an open file
- * @srv: server
  * @e: export it must lie in
  * @fd: file, O_PATH will do
  * @info: out: attr, fh, fh_len, type and flags
@@ -64,7 +63,6 @@ bool op_at_end(struct file *file, u64 end);
  *
  * Return: 0, -EXDEV if it is on another filesystem, or another -errno.
  */
-int op_describe(struct server *srv, const struct export *e, int fd,
-		struct ebpfs_entry_info *info, u8 *fh);
+int op_describe(const struct export *e, int fd, struct ebpfs_entry_info *info, u8 *fh);
 
 #endif /* EBPFSD_OPS_H */

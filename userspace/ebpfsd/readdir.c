@@ -35,12 +35,15 @@ static u32 put_one(struct server *srv, const struct export *e, int dir, bool at_
 	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
 	int fd;
 
+	/* Spare the work for an entry that will not fit anyway. */
+	if (room < sizeof(struct ebpfs_entry) + info.name_len)
+		return 0;
 	info.attr.ino = cpu_to_le64(at_root && dotdot ? e->root_ino : d->d_ino);
 	if (!dot && !dotdot) {
 		/* Vanished, or not ours to show: the name alone. */
 		fd = openat(dir, d->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0) {
-			if (!op_describe(srv, e, fd, &info, fh))
+			if (!op_describe(e, fd, &info, fh))
 				files_expect(&srv->files, fh, info.fh_len, now);
 			close(fd);
 		}

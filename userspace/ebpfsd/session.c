@@ -146,15 +146,35 @@ fail:
 	return NULL;
 }
 
-/* The one that was silent longest; under the lock. */
-static struct session *most_idle(struct sessions *ss)
+u32 sessions_count(struct sessions *ss)
 {
-	struct session *s, *best = ss->first;
+	u32 count;
 
-	for (s = ss->first; s; s = s->next)
-		if (READ_ONCE(s->heard) < READ_ONCE(best->heard))
+	pthread_mutex_lock(&ss->lock);
+	count = ss->count;
+	pthread_mutex_unlock(&ss->lock);
+	return count;
+}
+
+/* Who makes room for another session of @client: NULL if there is room. Under
+ * the lock. */
+static struct session *most_idle(struct sessions *ss, const char *client)
+{
+	struct session *s, *best = NULL, *own = NULL;
+	u32 owned = 0;
+
+	for (s = ss->first; s; s = s->next) {
+		if (!best || READ_ONCE(s->heard) < READ_ONCE(best->heard))
 			best = s;
-	return best;
+		if (strcmp(s->client, client))
+			continue;
+		owned++;
+		if (!own || READ_ONCE(s->heard) < READ_ONCE(own->heard))
+			own = s;
+	}
+	if (ss->max > 1 && owned >= (ss->max + 1) / 2)
+		return own;
+	return ss->count < ss->max ? NULL : best;
 }
 
 int session_add(struct sessions *ss, struct session *s, u64 now)
@@ -163,9 +183,9 @@ int session_add(struct sessions *ss, struct session *s, u64 now)
 
 	for (;;) {
 		pthread_mutex_lock(&ss->lock);
-		if (ss->count < ss->max)
+		victim = most_idle(ss, s->client);
+		if (!victim)
 			break;
-		victim = most_idle(ss);
 		if (now < READ_ONCE(victim->heard) + SESSION_EVICT) {
 			pthread_mutex_unlock(&ss->lock);
 			session_put(ss, s);

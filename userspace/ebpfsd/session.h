@@ -151,13 +151,18 @@ struct session *session_new(const struct peer *peer, const struct export *export
  * @now: ms
  *
  * If the table is full, the session that was silent longest makes room, if that
- * was at least SESSION_EVICT. Return: 0 or -EBUSY.
+ * was at least SESSION_EVICT. A client that has half of the table makes room
+ * among its own sessions only, so that it cannot keep others out.
+ * Return: 0 or -EBUSY.
  */
 int session_add(struct sessions *ss, struct session *s, u64 now);
 
 /* End @s and drop what it keeps. The caller has a reference and not its lock.
  * Return: true if it had not ended before. */
 bool session_end(struct sessions *ss, struct session *s, const char *why);
+
+/* How many there are. */
+u32 sessions_count(struct sessions *ss);
 
 /* Drop sessions that were silent for SESSION_IDLE. */
 void sessions_tick(struct sessions *ss, u64 now);
