@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -105,6 +106,7 @@ static void child(const struct options *o, struct job *job, u32 index)
 	struct itimerval off = { 0 };
 	u64 i;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGALRM, hang);
 	for (i = index; i < o->seeds; i += o->jobs) {
 		if (!(i / o->jobs % 64))	/* far cheaper than for each */
