@@ -276,6 +276,7 @@ static void do_jobs(u8 flags)
 {
 	unsigned int left = 1000;
 
+again:
 	while (jobs) {
 		struct job *job = jobs;
 
@@ -303,6 +304,8 @@ static void do_jobs(u8 flags)
 		}
 		serve_read_done(worker, job, (int)n);
 	}
+	if (jobs)
+		goto again;
 	MUST(!worker->reads);
 }
 

@@ -131,10 +131,13 @@ static int clone_mount(const char *path, const char *where)
 }
 
 /* Is a file found again by its handle? Some filesystems have none. */
-static bool try_handle(struct export *e, const char *where, const char *path)
+static bool try_handle(struct export *e, const char *where, const char *path, bool check_only)
 {
 	int fd = -1, ret = handle_make(e, e->root, S_IFDIR, e->root_fh);
 
+	/* Opening it takes the daemon's privileges. */
+	if (ret > 0 && check_only)
+		return true;
 	if (ret > 0) {
 		e->root_fh_len = (u16)ret;
 		fd = handle_open(e, e->root_fh, O_PATH | O_DIRECTORY);
@@ -156,13 +159,9 @@ static bool try_handle(struct export *e, const char *where, const char *path)
 }
 
 /* Filesystems that never ask anybody about an inode they have in memory. */
-static bool is_local(int fd)
+static bool is_local(unsigned long type)
 {
-	struct statfs st;
-
-	if (fstatfs(fd, &st))
-		return false;
-	switch ((unsigned long)st.f_type) {
+	switch (type) {
 	case BTRFS_SUPER_MAGIC:
 	case EXT4_SUPER_MAGIC:	/* ext2 and ext3 too */
 	case F2FS_SUPER_MAGIC:
@@ -177,6 +176,7 @@ static bool is_local(int fd)
 static unsigned int open_one(struct export *e, const struct config_export *c,
 			     const u8 key[EBPFS_SECRET_LEN], bool check_only)
 {
+	struct statfs fs;
 	struct statx sx;
 
 	strcpy(e->name, c->name);
@@ -190,7 +190,8 @@ static unsigned int open_one(struct export *e, const struct config_export *c,
 			log_error("%s: %s cannot be exported: %m", c->where, c->path);
 		return 1;
 	}
-	if (statx(e->root, "", AT_EMPTY_PATH, STATX_INO | STATX_TYPE, &sx)) {
+	if (statx(e->root, "", AT_EMPTY_PATH, STATX_INO | STATX_TYPE, &sx) ||
+	    fstatfs(e->root, &fs)) {
 		log_error("%s: %s cannot be examined: %m", c->where, c->path);
 		return 1;
 	}
@@ -201,8 +202,9 @@ static unsigned int open_one(struct export *e, const struct config_export *c,
 	e->dev_major = sx.stx_dev_major;
 	e->dev_minor = sx.stx_dev_minor;
 	e->root_ino = sx.stx_ino;
-	e->local = is_local(e->root);
-	return !check_only && !try_handle(e, c->where, c->path);
+	e->local = is_local((unsigned long)fs.f_type);
+	e->in_memory = (unsigned long)fs.f_type == TMPFS_MAGIC;
+	return !try_handle(e, c->where, c->path, check_only);
 }
 
 unsigned int exports_open(struct exports *e, const struct config *c, bool check_only)

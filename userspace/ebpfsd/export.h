@@ -27,12 +27,14 @@
  * @handle_key: of the MACs of its handles, from handle.key and @name
  * @local: what is in memory is known to be valid there: attributes and names do
  *	not wait for another machine
+ * @in_memory: so are data; there is no disk to wait for
  * @clients: list of names, as in struct config_export
  */
 struct export {
 	char name[EBPFS_EXPORT_MAX];
 	u32 id;
 	bool local;
+	bool in_memory;
 	int root;
 	u32 dev_major;
 	u32 dev_minor;

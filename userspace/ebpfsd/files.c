@@ -250,6 +250,9 @@ int files_open(struct files *files, const struct export *e, const u8 *fh, u16 le
 	if (fd < 0)
 		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? -EAGAIN :
 		       fd == -ENOENT ? -ESTALE : fd;
+	/* But io_uring would take it for a promise that no read ever waits. */
+	if (readable)
+		fcntl(fd, F_SETFL, 0);
 	if (fstat(fd, &st) || !st.st_nlink || (st.st_mode & S_IFMT) != handle_mode(fh)) {
 		close(fd);
 		return -ESTALE;

@@ -5,6 +5,7 @@
  * Any thread, any time after main() has begun. Limits are kept with relaxed
  * atomics: under a race a line too many or too few is written, no more.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,14 @@ static bool verbose_on;
 void log_set_verbose(bool verbose)
 {
 	verbose_on = verbose;
+}
+
+bool log_writable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	/* A pipe that says so takes PIPE_BUF bytes, which is more than a line. */
+	return poll(&p, 1, 0) == 1 && p.revents & POLLOUT;
 }
 
 static void write_line(enum log_level level, const char *note, const char *fmt, va_list ap)
@@ -46,9 +55,11 @@ static void write_line(enum log_level level, const char *note, const char *fmt, 
 	if (n > 0)
 		len += (size_t)n < sizeof(line) - len - 1 ? (size_t)n : sizeof(line) - len - 2;
 	line[len++] = '\n';
-	/* A log that cannot be written is nobody's reason to stop serving. */
-	done = write(STDERR_FILENO, line, len);
-	(void)done;
+	/* A log that nobody reads or that cannot be written is no reason to stop serving. */
+	if (log_writable(STDERR_FILENO)) {
+		done = write(STDERR_FILENO, line, len);
+		(void)done;
+	}
 }
 
 void log_line(enum log_level level, const char *fmt, ...)

@@ -43,6 +43,9 @@ void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(
 void log_line_limited(struct log_limit *limit, enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Would a line of at most 4096 bytes be written to @fd without waiting? */
+bool log_writable(int fd);
+
 /**
  * log_quote() - bytes from the network, made harmless for a terminal
  * @out: receives a NUL terminated string

@@ -337,9 +337,10 @@ static void serve(struct daemon *d, const sigset_t *signals)
 			reload(d);
 			break;
 		case SIGUSR1:
-			stats_print(stdout, sessions_count(&srv->sessions),
-				    READ_ONCE(srv->sessions.reply_bytes),
-				    files_count(&srv->files));
+			if (log_writable(STDOUT_FILENO))
+				stats_print(stdout, sessions_count(&srv->sessions),
+					    READ_ONCE(srv->sessions.reply_bytes),
+					    files_count(&srv->files));
 			break;
 		}
 		now = now_ms();

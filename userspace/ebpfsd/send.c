@@ -214,7 +214,7 @@ static void batch_send(struct batch *b, const struct route *r)
 			goto out;
 		}
 		stats_inc(gso_refused);
-		if (err != EMSGSIZE)
+		if (err == EIO)
 			WRITE_ONCE(r->listener->no_gso, true);
 	}
 	for (i = 0; i < b->segments; i++) {

@@ -186,9 +186,15 @@ void serve_read_done(struct worker *w, struct job *job, int n)
 	struct op_result res = { 0 };
 
 	w->reads--;
+	if (n == -EAGAIN || n == -EINTR) {
+		/* The ring gave up; a helper starts anew. */
+		if (!helpers_submit(&w->srv->helpers, job))
+			job_end(w->srv, job, NULL, w->now);
+		return;
+	}
 	if (n > 0)
 		job->done += (u32)n;
-	else if (n < 0 && n != -EINTR && n != -EAGAIN)
+	else if (n < 0)
 		res.status = (u16)-n;
 	if (!res.status) {
 		if (op_at_end(job->file, job->call.arg + job->done))
@@ -231,7 +237,8 @@ static bool read_now(struct worker *w, struct session *s, const struct route *r,
 			return true;
 		}
 	}
-	n = preadv2(file->fd, &iov, 1, (off_t)c->arg, RWF_NOWAIT);
+	/* tmpfs knows no RWF_NOWAIT, and needs none. */
+	n = preadv2(file->fd, &iov, 1, (off_t)c->arg, s->export->in_memory ? 0 : RWF_NOWAIT);
 	if (n < 0 && errno != EAGAIN && errno != EOPNOTSUPP && errno != EINTR) {
 		res.status = (u16)errno;
 	} else {
