@@ -510,6 +510,49 @@ static void probes_come_back_as_they_went(void)
 	client_close(&c);
 }
 
+static bool set_mtu(int mtu)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_mtu = mtu };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	bool ok = !ioctl(fd, SIOCSIFMTU, &lo);
+
+	close(fd);
+	return ok;
+}
+
+/* What the link does not carry is not sent in IP fragments, but not at all. */
+static void nothing_larger_than_the_link_is_sent(void)
+{
+	static u8 buf[65536];
+	struct ebpfs_call_info call = { .op = EBPFS_OP_READ, .count = 40960, .want = ~0ull };
+	struct client c;
+	struct fh fh;
+	long long before;
+	u32 len;
+
+	ASSERT(join(&c));
+	ASSERT(open_big(&c, &fh));
+	before = daemon_stat(&daemon_, "send_too_big");
+	ASSERT(set_mtu(1500));
+	call.fh = fh.bytes;
+	call.fh_len = fh.len;
+	call.id = EBPFS_ID(9, 1);
+	c.cell = 8192;
+	len = build_call(&c, &call, out);
+	EXPECT_EQ(send(c.fd, out, len, 0), len);
+	EXPECT(silent(c.fd));
+	EXPECT_EQ(daemon_stat(&daemon_, "send_too_big"), before + 5);
+	/* The same in a grid that fits: 1472 bytes of UDP payload, head and all. */
+	c.cell = 1424;
+	EXPECT_EQ(do_read(&c, &fh, 0, 40960, buf), 40960);
+	EXPECT_MEM(buf, data, 40960);
+	set_mtu(65536);
+	c.cell = 8192;
+	EXPECT_EQ(do_read(&c, &fh, 0, 40960, buf), 40960);
+	EXPECT(daemon_stat(&daemon_, "gso_sends") > 0);
+	client_close(&c);
+}
+
 static void bye_needs_the_key(void)
 {
 	struct client c;
@@ -646,6 +689,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(sealed_nonsense_is_malformed),
 	KTAP_TEST(many_calls_in_one_datagram),
 	KTAP_TEST(probes_come_back_as_they_went),
+	KTAP_TEST(nothing_larger_than_the_link_is_sent),
 	KTAP_TEST(bye_needs_the_key),
 	KTAP_TEST(forgotten_replies_are_made_again),
 	KTAP_TEST(answers_come_from_the_called_address),
