@@ -202,7 +202,11 @@ static void heard(struct ebpfs_conn *conn, struct ebpfs_slot *s, const struct eb
 {
 	WRITE_ONCE(conn->heard_at, now);
 	WRITE_ONCE(conn->waiting_since, now);
-	if (f->len > SMALL_FRAGMENT)
+	/*
+	 * Only a whole cell shows that the path carries what is asked for: a
+	 * reply's last fragment may pass where larger ones vanish.
+	 */
+	if (f->len == f->cell && f->len > SMALL_FRAGMENT)
 		WRITE_ONCE(conn->large_at, now);
 
 	/*

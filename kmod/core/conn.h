@@ -165,13 +165,13 @@ struct ebpfs_slot {
  *	fillers under a slot's lock only: that is safe because their slot is
  *	outstanding until they are done
  * @retransmits: calls sent again
- * @large_at: when a fragment was last heard that is larger than what every path
- *	carries, ns; READ_ONCE/WRITE_ONCE
+ * @large_at: when a fragment was last heard that filled its cell and is larger
+ *	than what every path carries, ns; READ_ONCE/WRITE_ONCE
  * @blackhole: large replies seem not to arrive at all: see pmtu.h; the caller
  *	reads and clears it. Set when at least two retransmissions in a row of a
  *	call with a large reply brought nothing (its small last fragment may well
- *	have come before), a third is due, and since the last of them no large
- *	fragment of another call arrived either.
+ *	have come before), a third is due, and since the last of them no whole
+ *	large cell of another call arrived either.
  */
 struct ebpfs_conn {
 	ebpfs_lock lock;

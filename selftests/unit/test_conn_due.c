@@ -422,6 +422,24 @@ static void no_blackhole_while_others_arrive(void)
 	end();
 }
 
+/* Nor do they say anything for the path if they are smaller than this one's. */
+static void blackhole_shows_while_smaller_ones_arrive(void)
+{
+	u64 now = T0;
+
+	begin(4);
+	start(32 * KB, now);
+	answer(start(CELL - 8, now + 1), CELL - 8, now + 2);
+	due(now += EBPFS_RTO_FIRST);
+	answer(start(CELL - 8, now + 1), CELL - 8, now + 2);
+	due(now += 20 * EBPFS_RTO_FIRST);
+	answer(start(CELL - 8, now + 1), CELL - 8, now + 2);
+	EXPECT(!conn.blackhole);
+	EXPECT_EQ(due(now += 20 * EBPFS_RTO_FIRST), 1);
+	EXPECT(conn.blackhole);
+	end();
+}
+
 static const struct ktap_test tests[] = {
 	KTAP_TEST(nothing_is_due),
 	KTAP_TEST(due_after_the_timeout),
@@ -441,6 +459,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(blackhole_when_large_replies_vanish),
 	KTAP_TEST(blackhole_shows_behind_a_small_tail),
 	KTAP_TEST(no_blackhole_while_others_arrive),
+	KTAP_TEST(blackhole_shows_while_smaller_ones_arrive),
 };
 
 int main(int argc, char **argv)
