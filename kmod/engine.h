@@ -74,6 +74,7 @@ union ebpfs_addr {
  * @server_id: the server's identity, in every datagram that goes out
  * @server_instance: of the server's start
  * @unit_max: most bytes of a READ
+ * @cell_max: most bytes of a fragment
  * @key: of the session
  * @conn: slots, window, timing
  * @rcu: frees it
@@ -86,6 +87,7 @@ struct ebpfs_session {
 	u64 server_id;
 	u64 server_instance;
 	u32 unit_max;
+	u32 cell_max;
 	u8 key[EBPFS_MAC_LEN];
 	struct ebpfs_conn conn;
 	struct rcu_head rcu;

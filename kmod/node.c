@@ -129,6 +129,14 @@ static void ebpfs_node_kick(struct ebpfs_node *node)
 	queue_work(ebpfs_wq, &node->work);
 }
 
+/* The path or the session has changed: what to ask for. node->lock held. */
+static void ebpfs_node_set_sizes(struct ebpfs_node *node, const struct ebpfs_session *s)
+{
+	lockdep_assert_held(&node->lock);
+	WRITE_ONCE(node->cell, min_t(u32, ebpfs_pmtu_cell(&node->pmtu), s->cell_max));
+	WRITE_ONCE(node->unit, ebpfs_pmtu_unit(&node->pmtu, min(s->unit_max, node->mnt->rsize)));
+}
+
 static void ebpfs_node_timer(struct timer_list *timer)
 {
 	struct ebpfs_node *node = from_timer(node, timer, timer);
@@ -164,9 +172,7 @@ static void ebpfs_node_timer(struct timer_list *timer)
 	if (session && READ_ONCE(session->conn.blackhole)) {
 		WRITE_ONCE(session->conn.blackhole, false);
 		ebpfs_pmtu_blackhole(&node->pmtu, now);
-		WRITE_ONCE(node->cell, ebpfs_pmtu_cell(&node->pmtu));
-		WRITE_ONCE(node->unit, ebpfs_pmtu_unit(&node->pmtu,
-						       min(session->unit_max, mnt->rsize)));
+		ebpfs_node_set_sizes(node, session);
 	}
 	next = min(next, ebpfs_health_next(&node->health));
 	if (session)
@@ -238,11 +244,8 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 		ebpfs_conn_heard(&s->conn, now);
 		spin_lock(&node->lock);
 		if (ebpfs_pmtu_acked(&node->pmtu, le32_to_cpu(probe->serial),
-				     le32_to_cpu(probe->size), now)) {
-			WRITE_ONCE(node->cell, ebpfs_pmtu_cell(&node->pmtu));
-			WRITE_ONCE(node->unit, ebpfs_pmtu_unit(&node->pmtu,
-					min(s->unit_max, node->mnt->rsize)));
-		}
+				     le32_to_cpu(probe->size), now))
+			ebpfs_node_set_sizes(node, s);
 		if (s == rcu_access_pointer(node->session) && ebpfs_health_heard(&node->health)) {
 			ebpfs_node_back(node);
 			back = true;
@@ -378,6 +381,7 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 	s->server_id = hs->server_session;
 	s->server_instance = hs->server_instance;
 	s->unit_max = hs->unit_max;
+	s->cell_max = hs->cell_max;
 	memcpy(s->key, hs->key, sizeof(s->key));
 	ebpfs_conn_init(&s->conn, s->slots, hs->slots, now);
 	atomic_inc(&ebpfs_live_sessions);
@@ -395,12 +399,9 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 	if (old)
 		ebpfs_node_requeue(node);
 	rcu_assign_pointer(node->session, s);
-	if (!old || ceiling != node->pmtu.ceiling) {
+	if (!old || ceiling != node->pmtu.ceiling)
 		ebpfs_pmtu_init(&node->pmtu, ceiling, now);
-		WRITE_ONCE(node->cell, ebpfs_pmtu_cell(&node->pmtu));
-		WRITE_ONCE(node->unit, ebpfs_pmtu_unit(&node->pmtu,
-						       min(s->unit_max, mnt->rsize)));
-	}
+	ebpfs_node_set_sizes(node, s);
 	ebpfs_health_joined(&node->health);
 	ebpfs_node_back(node);
 	spin_unlock_bh(&node->lock);
@@ -456,8 +457,6 @@ static void ebpfs_node_probe(struct ebpfs_node *node, struct ebpfs_session *s)
 	send = ebpfs_pmtu_poll(&node->pmtu, ebpfs_now(),
 			       max(ebpfs_rtt_timeout(&s->conn.rtt, 1), 4 * EBPFS_RTO_MIN),
 			       &size, &serial);
-	/* A size that was given up changes the cell too. */
-	WRITE_ONCE(node->cell, ebpfs_pmtu_cell(&node->pmtu));
 	spin_unlock_bh(&node->lock);
 	if (!send)
 		return;

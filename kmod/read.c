@@ -73,6 +73,9 @@ static void ebpfs_read_done(struct ebpfs_req *req, int err)
 	struct ebpfs_read *rd = req->read;
 	u32 at = req->arg - rd->pos;
 
+	/* Only the end of the file makes a reply short. */
+	if (!err && req->res.total < req->count && !(req->res.flags & EBPFS_REPLY_EOF))
+		err = -EIO;
 	if (!err) {
 		ebpfs_stat_add(req->node->stats, read_bytes, req->res.total);
 		if (req->res.total < req->count) {
