@@ -41,16 +41,6 @@ faults+='|possible (circular|recursive) locking|KASAN:|KFENCE:|KCSAN:|UBSAN:|ref
 faults+='|[Pp]oison overwritten|[Rr]edzone|memory corruption|rcu: INFO|detected stall'
 faults+='|unregister_netdevice: waiting|ebpfs: .*left behind'
 
-# Runs a command that knows nothing of KTAP as a test of one result.
-plain() {
-	local status
-	printf 'KTAP version 1\n1..1\n'
-	"$@" 2>&1 | sed 's/^/# /'
-	status=${PIPESTATUS[0]}
-	[ "$status" = 0 ] && echo "ok 1 $*" || echo "not ok 1 $* # status $status"
-	exit "$status"
-}
-
 long='' quiet='' list='' part=''
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -58,7 +48,6 @@ while [ $# -gt 0 ]; do
 	-q | --quiet)	quiet=1 ;;
 	--list)		list=1 ;;
 	--part=*)	part=${1#*=} ;;
-	--plain)	shift; plain "$@" ;;
 	-h | --help)	sed -n '4,/^# nothing failed/s/^# \{0,1\}//p' "$0"; exit ;;
 	-*)		echo "run.sh: unknown option '$1'; see selftests/run.sh --help" >&2; exit 2 ;;
 	*)		break ;;
@@ -155,7 +144,7 @@ list_native() {
 	for program in "$here"/fuzz/build/fuzz_*; do
 		name=${program##*/fuzz_}
 		[ ! -x "$program" ] || [[ $name = *.* ]] || add "fuzz/$name" $((60 + 2 * seconds)) \
-			"exec ${here@Q}/run.sh --plain make -s -C ${here@Q}/fuzz run-$name TIME=$seconds"
+			"exec make -s -C ${here@Q}/fuzz run NAMES=$name TIME=$seconds"
 	done
 }
 
