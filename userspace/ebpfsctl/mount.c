@@ -122,22 +122,25 @@ static void tell(const struct mount_options *options)
 
 static int configure(int fs, const char *key, const char *value, bool sloppy)
 {
-	char text[4096];
+	char text[4096], *option;
 	ssize_t len;
+	int err;
 
 	if (!fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0))
 		return 0;
-	if (errno != EINVAL || !sloppy)
-		return failed(fs, errno, "use the option", key);
+	err = errno;
+	option = value ? ctl_format("%s=%s", key, value) : ctl_strdup(key);
+	if (err != EINVAL || !sloppy)
+		return failed(fs, err, "use the option", option);
 	/* Only those that nobody knows are forgiven, not those with a wrong value. */
 	len = read(fs, text, sizeof(text) - 1);
 	text[len > 0 ? len : 0] = '\0';
 	if (strstr(text, "Unknown parameter")) {
-		ctl_debug("option %s is not known, and left out", key);
+		ctl_debug("option %s is not known, and left out", option);
 		return 0;
 	}
 	ctl_error("%s", len > 2 ? text + 2 : "wrong value");
-	return failed(-1, EINVAL, "use the option", key);
+	return failed(-1, EINVAL, "use the option", option);
 }
 
 static int configure_all(int fs, const struct mount_options *options, bool sloppy)
