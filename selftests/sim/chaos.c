@@ -7,19 +7,22 @@
  */
 #include "sim.h"
 
+/* UDP payload. The first two: smaller than what worlds with cfg.edge ask for. */
 static const u32 path_sizes[] = {
 	EBPFS_UDP_PAYLOAD_BASE, EBPFS_UDP_PAYLOAD_BASE, 1240, 1472, 4000, 8972,
 	EBPFS_UDP_PAYLOAD_MAX
 };
 
-/* All paths carry the least. */
+/* No path carries more than the least, or little more. */
 static void shrink(struct world *w)
 {
-	u32 i, j;
+	u32 size = path_sizes[rnd(w, w->cfg.edge ? 2 : 5)], i, j;
 
 	for (i = 0; i < SIM_HOSTS_MAX; i++) {
-		for (j = 0; j < SIM_HOSTS_MAX; j++)
-			w->links[i][j].mtu = EBPFS_UDP_PAYLOAD_BASE;
+		for (j = 0; j < SIM_HOSTS_MAX; j++) {
+			if (w->links[i][j].mtu > size)
+				w->links[i][j].mtu = size;
+		}
 	}
 }
 
@@ -133,12 +136,19 @@ static bool in_force(const struct config *cfg, enum trouble t)
 
 static void change_path(struct world *w, struct client *c, struct server *s)
 {
-	u32 size = path_sizes[rnd(w, ARRAY_SIZE(path_sizes))];
+	u32 size = path_sizes[rnd(w, w->cfg.edge ? 2 : ARRAY_SIZE(path_sizes))];
 
 	TRACE(w, "chaos %lu <-> %lu: path carries %lu bytes", c->addr.host, s->addr.host, size);
 	net_link(w, c->addr, s->addr)->mtu = size;
 	if (chance(w, 8000))
 		net_link(w, s->addr, c->addr)->mtu = size;
+}
+
+/* A path changes while a client's calls are under way. */
+void chaos_path(struct world *w, void *obj, u64 server)
+{
+	if (!w->healed)
+		change_path(w, obj, &w->servers[server]);
 }
 
 static void chaos(struct world *w, void *obj, u64 arg)
@@ -270,7 +280,7 @@ void chaos_heal(struct world *w, void *unused, u64 arg)
 	cfg->queue = 0;
 	cfg->slow_exec = 0;
 	cfg->kill = 0;
-	if (w->cfg.mtu && chance(w, 3000))
+	if (cfg->mtu && chance(w, 6000))
 		shrink(w);
 	for (i = 0; i < SIM_HOSTS_MAX; i++) {
 		for (j = 0; j < SIM_HOSTS_MAX; j++)

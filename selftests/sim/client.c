@@ -364,6 +364,11 @@ static void client_submit(struct world *w, void *obj, u64 arg)
 	file = rnd(w, w->nfiles - 1);
 	switch (w->cfg.edge ? 15 : rnd(w, 16)) {
 	default:	/* a range in several units, as readahead asks */
+		if (w->cfg.mtu && chance(w, 500)) {
+			u64 delay = rnd_time(w, 2 * w->cfg.delay + w->cfg.exec_time);
+
+			schedule(w, delay, chaos_path, c, rnd(w, w->nservers));
+		}
 		n = 1 + rnd(w, c->left < 6 ? c->left : 6);
 		count = read_size(w);
 		pos = chance(w, 5000) ? 0 : rnd(w, chance(w, 5000) ? 2048 : 9000);
@@ -403,7 +408,8 @@ again:
 /*
  * Somebody else on the same mount does small things all the time: a session on
  * which small replies arrive is not silent, and is not lost, when large ones
- * do not arrive.
+ * do not arrive. Some of them fill more than the smallest path and less than
+ * the others.
  */
 static void client_background(struct world *w, void *obj, u64 arg)
 {
@@ -412,8 +418,14 @@ static void client_background(struct world *w, void *obj, u64 arg)
 	(void)arg;
 	if (c->aborted || (!c->left && !c->open_fore))
 		return;
-	if (c->open - c->open_fore < 4)
-		submit_one(w, c, EBPFS_OP_GETATTR, rnd(w, w->nfiles - 1), 0, 0, true);
+	if (c->open - c->open_fore < 4) {
+		u32 file = rnd(w, w->nfiles - 1);
+
+		if (w->cfg.background_read)
+			submit_one(w, c, EBPFS_OP_READ, file, 0, w->cfg.background_read, true);
+		else
+			submit_one(w, c, EBPFS_OP_GETATTR, file, 0, 0, true);
+	}
 	schedule(w, rnd_time(w, 2 * w->cfg.background_gap), client_background, c, 0);
 }
 

@@ -6,14 +6,14 @@
 #
 #   faults.sh [NAME...]     (default: all)
 #
-# Environment: SEEDS, so many seeds have to be enough (default 5000); JOBS;
+# Environment: SEEDS, so many seeds have to be enough (default 20000); JOBS;
 # SIM_ARGS, further arguments of the simulator (--outside); CC, CPPFLAGS, CFLAGS,
 # LDLIBS, as "make faults" sets them. Needs build/sim.
 
 set -u
 cd "$(dirname "$0")" || exit 2
 top=../..
-: "${SEEDS:=5000}" "${JOBS:=2}" "${CC:=gcc}"
+: "${SEEDS:=20000}" "${JOBS:=2}" "${CC:=gcc}"
 
 [ -x build/sim ] || {
 	echo "faults.sh: there is no build/sim; \"make faults\" makes it first" >&2

@@ -224,6 +224,7 @@ struct config {
 	u64 chaos_time;			/* until the network is healed */
 	u64 chaos_gap, attack_gap, submit_gap, version_gap;
 	u64 background_gap;		/* between small calls while others are open, 0: none */
+	u32 background_read;		/* bytes they read, 0: attributes */
 	bool evict_busy;		/* a full server refuses unless a session is idle */
 	bool edge;			/* replies that just fit the smallest path or do not */
 	bool instance_wrap;
@@ -755,6 +756,7 @@ struct exec *serve_logged(const struct ssession *ss, u32 instance);
 
 /* chaos.c */
 void chaos_start(struct world *w);
+void chaos_path(struct world *w, void *obj, u64 server);
 void chaos_heal(struct world *w, void *unused, u64 arg);
 
 /* attack.c */

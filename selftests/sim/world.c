@@ -110,9 +110,14 @@ static void make_calm(struct world *w, struct config *cfg)
 	cfg->soft = 0;
 	cfg->sessions_max = SIM_CLIENTS_MAX * 2;
 	cfg->background_gap = PICK(w, 0, 5 * MSEC, 30 * MSEC);
+	cfg->background_read = PICK(w, 0, 1180, 1400);
 	if (chance(w, 5000)) {
 		cfg->mtu = true;
 		cfg->edge = chance(w, 3000);
+		if (cfg->edge) {
+			cfg->background_gap = 5 * MSEC;
+			cfg->background_read = 0;
+		}
 	} else {
 		cfg->evict = true;
 	}
