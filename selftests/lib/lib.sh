@@ -64,7 +64,7 @@ skip() {
 show() {
 	local lines line
 	mapfile -t lines < "$1"
-	for line in "${lines[@]: -30}"; do
+	for line in "${lines[@]:${#lines[@]} > 30 ? ${#lines[@]} - 30 : 0}"; do
 		echo "#	$line"
 	done
 }
