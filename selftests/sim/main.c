@@ -140,9 +140,12 @@ static bool wait_all(const pid_t *pids, struct job *jobs, u32 n)
 		ok = false;
 		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT)
 			printf("# FAILED seed %lu: it hangs or was aborted\n", jobs[i].seed);
+		else if (WIFSIGNALED(status))
+			printf("# FAILED seed %lu: it ended by signal %d\n", jobs[i].seed,
+			       WTERMSIG(status));
 		else if (!jobs[i].failed)
-			printf("# FAILED seed %lu: it crashed with status %#x\n", jobs[i].seed,
-			       status);
+			printf("# FAILED seed %lu: it ended with status %d\n", jobs[i].seed,
+			       WEXITSTATUS(status));
 		if (!jobs[i].failed)
 			printf("# to see all of it: sim --seed %lu --trace\n", jobs[i].seed);
 		for (j = 0; j < n; j++) {
