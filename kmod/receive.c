@@ -190,10 +190,12 @@ ebpfs_receive_replies(const struct ebpfs_packet *pkt, const struct ebpfs_flow *f
 		if (session->node->mnt->net != flow->net ||
 		    session->node->local_port != flow->local_port ||
 		    !ebpfs_addr_equal(&session->node->addr, &flow->from)) {
-			/* The plain way comes last, so that it is counted once. */
-			if (way == EBPFS_WAY_PLAIN)
-				ebpfs_stat_inc(session->node->stats, drop_address);
+			/* The plain way comes last: it counts, and has nobody to pass to. */
 			verdict = EBPFS_STEER_PASS_SESSION;
+			if (way == EBPFS_WAY_PLAIN) {
+				ebpfs_stat_inc(session->node->stats, drop_address);
+				verdict = EBPFS_STEER_USELESS;
+			}
 			session = NULL;
 			goto next;
 		}
