@@ -162,15 +162,16 @@ spawn() {
 	background+=($!)
 }
 
-# await SECONDS PID: until the process is gone; sets status.
+# await SECONDS PID: until the process is gone; sets ended to its status.
+ended=''
 await() {
 	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
 	while [ -e "/proc/$2/stat" ] && ! zombie "$2"; do
 		[ "${EPOCHREALTIME/./}" -lt $deadline ] || return 1
 		nap 0.05
 	done
-	status=0
-	wait "$2" || status=$?
+	ended=0
+	wait "$2" || ended=$?
 }
 
 zombie() {

@@ -43,7 +43,7 @@ one_attack() {
 		[[ $(< "$tmp/forge") != *listening* ]] || break
 		nap 0.05
 	done
-	for ((i = 0; i < 12; i++)); do
+	for ((i = 0; i < 60; i++)); do
 		randread -w pread,mmap -s $i -t 2 -n 60 "$srv/file" "$mnt/file" > "$tmp/read" 2>&1 ||
 			wrong=$(< "$tmp/read")
 		if [ -n "$wrong" ] || zombie $forger; then
@@ -65,9 +65,10 @@ one_attack() {
 		check "$attack: $counter counts them, and nothing else does" \
 			test "$moved" = " $counter $forgeries"
 	else
-		# Repetitions of calls bring repeated replies, which are counted, too.
+		# On a busy machine calls are repeated for no reason: then there are late
+		# replies, and forgeries for calls that were answered meanwhile.
 		holds "$attack: $counter counts them" \
-			"S[$counter] - before[$counter] >= forgeries"
+			"S[$counter] - before[$counter] >= forgeries * 9 / 10"
 	fi
 }
 

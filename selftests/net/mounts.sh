@@ -39,7 +39,9 @@ for pair in a:1a b:1b a:2a b:2b a:1aa; do
 done
 wrong=''
 for pid in "${pids[@]}"; do
-	await 100 "$pid" && [ "$status" = 0 ] || wrong+=" $pid"
+	if ! await 100 "$pid" || [ "$ended" != 0 ]; then
+		wrong+=" $pid"
+	fi
 done
 check "all five are read at a time, and right" test -z "$wrong" || show "$tmp/1a"
 check "each is a filesystem of its own" test \

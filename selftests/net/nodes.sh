@@ -50,7 +50,7 @@ zombie $reader
 holds "the read has not ended before the kill" "$? == 1"
 check "kill -9 of node 2" lab kill 2
 check "the read ends" await 120 $reader
-holds "with every byte right, and without an error" "status == 0" || show "$tmp/reader"
+holds "with every byte right, and without an error" "ended == 0" || show "$tmp/reader"
 lab netem all off
 read_stats
 holds "the dead node was noticed (${S[node_lost]} lost, ${S[calls_moved]} moved)" \

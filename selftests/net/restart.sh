@@ -50,7 +50,7 @@ spawn readfile stat "$mnt/tree/dir0/file17"
 other=$!
 check "hard: the server comes back" lab start 1
 check "hard: the reader ends" await 100 $reader
-holds "hard: every byte was right" "status == 0" || show "$tmp/reader"
+holds "hard: every byte was right" "ended == 0" || show "$tmp/reader"
 check "hard: another waiter ends" await 30 $other
 read_stats
 note "sessions ${S[sessions]}, handshakes ${S[handshakes]}, moved ${S[calls_moved]}"
@@ -65,7 +65,7 @@ kill "$pid"
 check "SIGTERM ends the server within 3 s" await_gone "$pid" 3
 check "and it starts again" lab start 1
 check "a reader over it ends" await 60 $reader
-holds "without an error" "status == 0" || show "$tmp/reader2"
+holds "without an error" "ended == 0" || show "$tmp/reader2"
 
 # soft: 3 times 1 s, then an error.
 lab_up --export "$srv" --opts soft,timeo=10,retrans=2
