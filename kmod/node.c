@@ -399,8 +399,10 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 	if (old)
 		ebpfs_node_requeue(node);
 	rcu_assign_pointer(node->session, s);
-	if (!old || ceiling != node->pmtu.ceiling)
-		ebpfs_pmtu_init(&node->pmtu, ceiling, now);
+	/* The path may be another since: what was known of it, or given up while
+	 * the node was silent, does not count.
+	 */
+	ebpfs_pmtu_init(&node->pmtu, ceiling, now);
 	ebpfs_node_set_sizes(node, s);
 	ebpfs_health_joined(&node->health);
 	ebpfs_node_back(node);

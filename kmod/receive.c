@@ -183,6 +183,9 @@ ebpfs_receive_replies(const struct ebpfs_packet *pkt, const struct ebpfs_flow *f
 		if (!session || session->id != id) {
 			session = ebpfs_session_find(id);
 			if (!session) {
+				/* The plain way comes last, so that it is counted once. */
+				if (way == EBPFS_WAY_PLAIN)
+					ebpfs_stat_inc(ebpfs_global_stats, drop_session);
 				verdict = EBPFS_STEER_PASS_SESSION;
 				goto next;
 			}
@@ -289,15 +292,9 @@ int ebpfs_encap_rcv(struct sock *sk, struct sk_buff *skb)
 		goto malformed;
 
 	if (hdr.type == EBPFS_REPLY) {
-		switch (ebpfs_receive_replies(&pkt, &flow, off, len, seg, EBPFS_WAY_PLAIN, &out)) {
-		case EBPFS_STEER_PASS_SESSION:
-			ebpfs_stat_inc(node->stats, drop_session);
-			break;
-		case EBPFS_STEER_PASS_MALFORMED:
+		if (ebpfs_receive_replies(&pkt, &flow, off, len, seg, EBPFS_WAY_PLAIN, &out) ==
+		    EBPFS_STEER_PASS_MALFORMED)
 			goto malformed;
-		default:
-			break;
-		}
 		goto drop;
 	}
 
