@@ -29,14 +29,16 @@ lab netem all delay 5ms
 check "before" randread -w pread -s 99 -n 100 "$srv/file" "$mnt/file"
 
 one_attack() {
-	local attack=${1%:*} counter=${1#*:} name i moved='' wrong=''
+	local attack=${1%:*} counter=${1#*:} count=$forgeries name i moved='' wrong='' other=''
 	local -A before
+	# Only frames of one datagram can be sent again, and those are few.
+	[ "$attack" != replay ] || count=$((forgeries / 3))
 	drop_caches
 	read_stats
 	for name in "${drops[@]}" calls_resent; do
 		before[$name]=${S[$name]}
 	done
-	spawn nsenter --net=/run/netns/ebpfs-s1 forge -i c1 -a "$attack" -n $forgeries \
+	spawn nsenter --net=/run/netns/ebpfs-s1 forge -i c1 -a "$attack" -n "$count" \
 		> "$tmp/forge" 2>&1
 	forger=$!
 	for ((i = 0; i < 100; i++)); do
@@ -53,23 +55,24 @@ one_attack() {
 	done
 	check "$attack: every byte is right" test -z "$wrong" || note "$wrong"
 	await 30 $forger || kill -9 $forger
-	check "$attack: $forgeries datagrams were forged" grep -q "^$forgeries sent" "$tmp/forge" ||
+	check "$attack: $count datagrams were forged" grep -q "^$count sent" "$tmp/forge" ||
 		show "$tmp/forge"
 	nap 0.1
 	read_stats
 	for name in "${drops[@]}"; do
-		((S[$name] == before[$name])) || moved+=" $name $((S[$name] - before[$name]))"
+		((S[$name] == before[$name])) && continue
+		moved+=" $name $((S[$name] - before[$name]))"
+		# A forgery that comes when its call has been answered is stale, and so
+		# are true replies to calls that a slow machine repeated for no reason.
+		case $name in
+		"$counter" | drop_stale | drop_duplicate | drop_instance) ;;
+		*) other+=" $name" ;;
+		esac
 	done
 	note "$attack: moved:$moved; sent again $((S[calls_resent] - before[calls_resent]))"
-	if ((S[calls_resent] == before[calls_resent])); then
-		check "$attack: $counter counts them, and nothing else does" \
-			test "$moved" = " $counter $forgeries"
-	else
-		# On a busy machine calls are repeated for no reason: then there are late
-		# replies, and forgeries for calls that were answered meanwhile.
-		holds "$attack: $counter counts them" \
-			"S[$counter] - before[$counter] >= forgeries * 9 / 10"
-	fi
+	counted=$((S[$counter] - before[$counter]))
+	holds "$attack: $counter counts them, and nothing else does" \
+		"counted >= count * 2 / 3 && ${#other} == 0"
 }
 
 for attack in "${attacks[@]}"; do
