@@ -372,7 +372,8 @@ void ebpfs_node_free(struct ebpfs_node *node);
 int ebpfs_node_remove(struct ebpfs_mount *mnt, u32 number, struct netlink_ext_ack *extack);
 void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 		     u32 off, u32 len, u8 type, u64 session);	/* softirq, RCU */
-void ebpfs_node_back(struct ebpfs_node *node);		/* node->lock held */
+bool ebpfs_node_heard(struct ebpfs_node *node, const struct ebpfs_session *s,
+		      u64 now);				/* node->lock held */
 void ebpfs_node_arm(struct ebpfs_node *node, u64 at);	/* any context */
 struct ebpfs_session *ebpfs_session_find(u64 id);	/* RCU read lock held */
 bool ebpfs_addr_equal(const union ebpfs_addr *a, const union ebpfs_addr *b);

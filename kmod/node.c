@@ -196,13 +196,35 @@ static void ebpfs_node_timer(struct timer_list *timer)
 	rcu_read_unlock();
 }
 
-/* The node answers (again). node->lock held. */
-void ebpfs_node_back(struct ebpfs_node *node)
+/* The node answers (again), and its path may be another than it was: what was
+ * known of it, or given up while the node was silent, does not count.
+ */
+static void ebpfs_node_back(struct ebpfs_node *node, const struct ebpfs_session *s,
+			    u32 ceiling, u64 now)
 {
+	lockdep_assert_held(&node->lock);
+	ebpfs_pmtu_init(&node->pmtu, ceiling, now);
+	ebpfs_node_set_sizes(node, s);
 	set_bit(node->index, &node->mnt->nodes_up);
 	if (node->silent)
 		pr_info("ebpfs: server %pISpc OK\n", &node->addr);
 	node->silent = false;
+}
+
+/**
+ * ebpfs_node_heard() - something verified came on a node's session
+ * @node: node, its lock held
+ * @s: a session of it, maybe an old one
+ * @now: ns
+ *
+ * Return: true if that makes a LOST node UP: dispatch, and arm for @node->pmtu.
+ */
+bool ebpfs_node_heard(struct ebpfs_node *node, const struct ebpfs_session *s, u64 now)
+{
+	if (s != rcu_access_pointer(node->session) || !ebpfs_health_heard(&node->health))
+		return false;
+	ebpfs_node_back(node, s, node->pmtu.ceiling, now);
+	return true;
 }
 
 /**
@@ -246,10 +268,7 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 		if (ebpfs_pmtu_acked(&node->pmtu, le32_to_cpu(probe->serial),
 				     le32_to_cpu(probe->size), now))
 			ebpfs_node_set_sizes(node, s);
-		if (s == rcu_access_pointer(node->session) && ebpfs_health_heard(&node->health)) {
-			ebpfs_node_back(node);
-			back = true;
-		}
+		back = ebpfs_node_heard(node, s, now);
 		spin_unlock(&node->lock);
 		if (back)
 			ebpfs_dispatch(node);
@@ -399,13 +418,8 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 	if (old)
 		ebpfs_node_requeue(node);
 	rcu_assign_pointer(node->session, s);
-	/* The path may be another since: what was known of it, or given up while
-	 * the node was silent, does not count.
-	 */
-	ebpfs_pmtu_init(&node->pmtu, ceiling, now);
-	ebpfs_node_set_sizes(node, s);
 	ebpfs_health_joined(&node->health);
-	ebpfs_node_back(node);
+	ebpfs_node_back(node, s, ceiling, now);
 	spin_unlock_bh(&node->lock);
 
 	if (old)

@@ -278,21 +278,22 @@ void ebpfs_req_leave_slot(struct ebpfs_session *session, struct ebpfs_req *req,
 			  u16 slot, const struct ebpfs_result *res)
 {
 	struct ebpfs_node *node = session->node;
-	bool more;
+	bool more, back = false;
+	u64 now = ebpfs_now();
 	int err;
 
 	spin_lock_bh(&node->lock);
 	list_del_init(&req->link);
-	ebpfs_conn_put(&session->conn, slot, ebpfs_now());
+	ebpfs_conn_put(&session->conn, slot, now);
 	err = READ_ONCE(req->error);
 	if (res) {
 		req->res = *res;
 		err = 0;
 	}
 	WRITE_ONCE(req->state, res || err ? EBPFS_REQ_DONE : EBPFS_REQ_TRANSIT);
-	if (unlikely(node->health.state != EBPFS_NODE_UP) &&
-	    session == rcu_access_pointer(node->session) && ebpfs_health_heard(&node->health))
-		ebpfs_node_back(node);
+	/* The last fragment of a call that was given up may have been a bad one. */
+	if (res && unlikely(node->health.state != EBPFS_NODE_UP))
+		back = ebpfs_node_heard(node, session, now);
 	more = !list_empty(&node->queue);
 	spin_unlock_bh(&node->lock);
 
@@ -306,6 +307,8 @@ void ebpfs_req_leave_slot(struct ebpfs_session *session, struct ebpfs_req *req,
 	}
 	if (more)
 		ebpfs_dispatch(node);
+	if (back)
+		ebpfs_node_arm(node, now);
 }
 
 /* Takes an active call out of its slot. node->lock held. Return: false if a

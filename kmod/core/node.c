@@ -6,7 +6,7 @@
 #include "core/node.h"
 
 /* Doublings from EBPFS_NODE_RETRY_MIN to EBPFS_NODE_RETRY_MAX. */
-#define RETRY_DOUBLINGS	4
+#define RETRY_DOUBLINGS	2
 _Static_assert(EBPFS_NODE_RETRY_MIN << RETRY_DOUBLINGS == EBPFS_NODE_RETRY_MAX,
 	       "the doublings lead from the shortest to the longest time");
 

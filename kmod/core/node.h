@@ -23,7 +23,7 @@
 #include "core/platform.h"
 
 #define EBPFS_NODE_RETRY_MIN	(250 * EBPFS_NSEC_PER_MSEC)
-#define EBPFS_NODE_RETRY_MAX	(4 * EBPFS_NSEC_PER_SEC)
+#define EBPFS_NODE_RETRY_MAX	EBPFS_NSEC_PER_SEC
 
 enum ebpfs_node_state {
 	EBPFS_NODE_DOWN,

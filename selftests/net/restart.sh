@@ -8,7 +8,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 11
+plan 17
 
 mkdir -p "$srv"
 mkdata tree "$srv/tree" 300
@@ -67,3 +67,19 @@ check "and it starts again" lab start 1
 check "a reader over it ends" await 60 $reader
 holds "without an error" "ended == 0" || show "$tmp/reader2"
 
+# soft: 3 times 1 s, then an error.
+lab_up --export "$srv" --opts soft,timeo=10,retrans=2
+lab kill 1
+for way in "read $mnt/big" "mmap $mnt/big" "list $mnt/tree" "statfs $mnt"; do
+	# shellcheck disable=SC2086 # a verb and its argument
+	said=$(timeout 60 readfile $way 2>&1) || true
+	milliseconds=0
+	[[ ! $said =~ ,\ ([0-9]+)\ ms,\ errors:\ (ETIMEDOUT|EIO|SIGBUS)\ ([0-9]+) ]] ||
+		milliseconds=${BASH_REMATCH[1]}
+	# A fault or a listing may take one more call than a read.
+	holds "soft: ${way% *} fails in the given time" \
+		"milliseconds >= 2500 && milliseconds < 12000" || note "$said"
+done
+lab start 1
+check "soft: works again with the server there" timeout 60 treecmp -n "$srv/tree" "$mnt/tree"
+check "soft: the data are right" timeout 60 mkdata check "$mnt/big" 1 0 64M
