@@ -281,8 +281,8 @@ void ebpfs_conn_put(struct ebpfs_conn *conn, u16 slot, u64 now);
  * @max: room at @ids
  * @next: out: when to ask again, ns, EBPFS_NEVER if nothing is outstanding
  *
- * Counts attempt and backoff up, and tells the window. If @max was reached,
- * *next is @now.
+ * Counts attempt and backoff up, and tells the window. If more are due than
+ * @max, *next is @now.
  * Return: how many.
  */
 u32 ebpfs_conn_due(struct ebpfs_conn *conn, u64 now, u64 *ids, u32 max, u64 *next);

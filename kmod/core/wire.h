@@ -243,17 +243,21 @@ static inline u32 ebpfs_crc_end(u32 crc)
 	return ~crc;
 }
 
-/* Writes the crc of a datagram that lies in one piece. */
+/* Writes the crc, the first field, of a datagram that lies in one piece, aligned or not. */
 static inline void ebpfs_seal(void *p, u32 len)
 {
-	((struct ebpfs_hdr *)p)->crc = cpu_to_le32(ebpfs_crc_end(ebpfs_crc_head(p, len)));
+	__le32 crc = cpu_to_le32(ebpfs_crc_end(ebpfs_crc_head(p, len)));
+
+	memcpy(p, &crc, sizeof(crc));
 }
 
 /* Is the crc of a datagram that lies in one piece right? */
 static inline bool ebpfs_sealed(const void *p, u32 len)
 {
-	return le32_to_cpu(((const struct ebpfs_hdr *)p)->crc) ==
-	       ebpfs_crc_end(ebpfs_crc_head(p, len));
+	__le32 crc;
+
+	memcpy(&crc, p, sizeof(crc));
+	return le32_to_cpu(crc) == ebpfs_crc_end(ebpfs_crc_head(p, len));
 }
 
 #endif /* EBPFS_CORE_WIRE_H */
