@@ -126,11 +126,20 @@ static bool dissect(const u8 *frame, size_t len, struct heard *h)
 	return true;
 }
 
+/* Of the @len bytes from @udp on, behind the IP header at @ip. */
+static void put_checksum(const u8 *ip, bool v6, struct udphdr *udp, u32 len)
+{
+	/* Both addresses, which follow each other. */
+	u32 total = v6 ? sum(len + IPPROTO_UDP, &((const struct ip6_hdr *)ip)->ip6_src, 32) :
+			 sum(len + IPPROTO_UDP, &((const struct ip *)ip)->ip_src, 8);
+
+	udp->check = 0;
+	udp->check = fold(sum(total, udp, len)) ?: 0xffff;
+}
+
 /* The IP header of an answer to @h, with @len bytes of UDP; returns its own. */
 static u32 put_ip(u8 *to, const struct heard *h, u32 len, struct udphdr *udp)
 {
-	u32 total;
-
 	if (h->v6) {
 		const struct ip6_hdr *call = (const struct ip6_hdr *)h->ip;
 		struct ip6_hdr *ip = (struct ip6_hdr *)to;
@@ -142,7 +151,6 @@ static u32 put_ip(u8 *to, const struct heard *h, u32 len, struct udphdr *udp)
 		ip->ip6_hlim = 64;
 		ip->ip6_src = attack == ADDRESS ? foreign6 : call->ip6_dst;
 		ip->ip6_dst = call->ip6_src;
-		total = sum(len + IPPROTO_UDP, &ip->ip6_src, 32);
 	} else {
 		const struct ip *call = (const struct ip *)h->ip;
 		struct ip *ip = (struct ip *)to;
@@ -157,10 +165,8 @@ static u32 put_ip(u8 *to, const struct heard *h, u32 len, struct udphdr *udp)
 		ip->ip_src = attack == ADDRESS ? foreign4 : call->ip_dst;
 		ip->ip_dst = call->ip_src;
 		ip->ip_sum = fold(sum(0, ip, sizeof(*ip)));
-		total = sum(len + IPPROTO_UDP, &ip->ip_src, 8);
 	}
-	/* The payload follows the UDP header. */
-	udp->check = fold(sum(total, udp, len)) ?: 0xffff;
+	put_checksum(to, h->v6, udp, len);
 	return h->v6 ? sizeof(struct ip6_hdr) : sizeof(struct ip);
 }
 
@@ -225,18 +231,22 @@ static void answer(const u8 *call, const struct heard *h, const struct ebpfs_cal
 	udp->source = attack == PORT ? htons(ntohs(h->udp->dest) ^ 1) : h->udp->dest;
 	udp->dest = h->udp->source;
 	udp->len = htons(sizeof(*udp) + len);
-	udp->check = 0;
 	len += sizeof(*udp);
 	len += put_ip(ip, h, len, udp) + sizeof(struct ether_header);
 	transmit(frame, len);
 }
 
-/* Frames of the server with a REPLY in them, sent again 32 replies later. */
+/*
+ * Frames of the server with a REPLY in them, sent again 32 replies later. What
+ * is heard of a frame has no checksum yet, which is left to the device.
+ */
 static void keep_and_replay(const u8 *frame, size_t len)
 {
 	static u8 kept[KEPT][SMALL_FRAME];
 	static size_t lengths[KEPT];
 	static u64 count;
+	struct udphdr *udp;
+	struct heard h;
 	u64 old;
 
 	if (len > SMALL_FRAME)
@@ -246,6 +256,10 @@ static void keep_and_replay(const u8 *frame, size_t len)
 	if (count++ < KEPT / 2)
 		return;
 	old = (count - 1 - KEPT / 2) % KEPT;
+	if (!dissect(kept[old], lengths[old], &h))
+		return;
+	udp = (struct udphdr *)h.udp;
+	put_checksum(h.ip, h.v6, udp, h.len + sizeof(*udp));
 	transmit(kept[old], lengths[old]);
 }
 

@@ -117,6 +117,11 @@ holds() {
 	fi
 }
 
+# lacks TEXT PART: without repeating a text that may be long, or a secret
+lacks() {
+	[[ $1 != *"$2"* ]]
+}
+
 # Ends a test that cannot go on: what is left of the plan fails.
 give_up() {
 	note "giving up: $*"

@@ -31,7 +31,7 @@ check "before" randread -w pread -s 99 -n 100 "$srv/file" "$mnt/file"
 one_attack() {
 	local attack=${1%:*} counter=${1#*:} count=$forgeries name i moved='' wrong='' other=''
 	local -A before
-	# Only frames of one datagram can be sent again, and those are few.
+	# Only frames of one datagram are sent again, and those are few.
 	[ "$attack" != replay ] || count=$((forgeries / 3))
 	drop_caches
 	read_stats
