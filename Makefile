@@ -18,6 +18,8 @@ export KVER KDIR PREFIX SEEDS
 SBINDIR := $(DESTDIR)$(PREFIX)/sbin
 MANDIR  := $(DESTDIR)$(PREFIX)/share/man
 COMPDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+DOCDIR  := $(DESTDIR)$(PREFIX)/share/doc/ebpfs
+UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system
 MODDIR  := $(DESTDIR)/lib/modules/$(KVER)/updates
 PAGES   := $(wildcard Documentation/man/*.[58])
 
@@ -93,13 +95,17 @@ install:
 	install -t $(SBINDIR) userspace/ebpfsctl/ebpfsctl userspace/ebpfsd/ebpfsd
 	ln -sf $(PREFIX)/sbin/ebpfsctl $(DESTDIR)/sbin/mount.ebpfs
 	install -D -m 644 -t $(COMPDIR) userspace/ebpfsctl/completion/ebpfsctl
+	install -D -m 644 -t $(DOCDIR) userspace/ebpfsd/ebpfsd.conf.example
+	install -d $(UNITDIR)
+	sed 's,/usr/local/sbin,$(PREFIX)/sbin,' userspace/ebpfsd/ebpfsd.service > $(UNITDIR)/ebpfsd.service
 	$(foreach page,$(PAGES),install -D -m 644 -t $(MANDIR)/man$(subst .,,$(suffix $(page))) $(page);)
 
 uninstall:
 	rm -f $(MODDIR)/ebpfs.ko
 	$(if $(DESTDIR),,depmod $(KVER))
 	rm -f $(addprefix $(SBINDIR)/,ebpfsctl ebpfsd) $(DESTDIR)/sbin/mount.ebpfs
-	rm -f $(COMPDIR)/ebpfsctl
+	rm -f $(COMPDIR)/ebpfsctl $(UNITDIR)/ebpfsd.service
+	rm -rf $(DOCDIR)
 	rm -f $(foreach page,$(PAGES),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 
 clean:
