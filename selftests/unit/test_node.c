@@ -34,7 +34,7 @@ static void init_connects_at_once(void)
 
 static void handshakes_get_rarer(void)
 {
-	static const unsigned int wait_ms[] = { 250, 500, 1000, 2000, 4000, 4000, 4000 };
+	static const unsigned int wait_ms[] = { 250, 500, 1000, 1000, 1000 };
 	struct ebpfs_health h;
 	u64 now = T0;
 	unsigned int i;
