@@ -85,6 +85,10 @@ static void ebpfs_batch_add(struct ebpfs_batch *b, struct ebpfs_node *node,
 
 	c->op = req->op;
 	c->cred = 0;
+	c->apart = false;
+	c->op_id = 0;
+	c->data_len = 0;
+	c->data = NULL;
 	c->arg = req->arg;
 	c->count = req->count;
 	c->fh = req->fh;

@@ -67,13 +67,13 @@ void ebpfs_conn_fini(struct ebpfs_conn *conn)
 }
 
 /* Takes a free slot out of the bitmap and its bytes out of the window, or -EAGAIN. */
-static int reserve(struct ebpfs_conn *conn, u32 reply, u64 now)
+static int reserve(struct ebpfs_conn *conn, u32 bytes, u64 now)
 {
 	int slot = -EAGAIN;
 	unsigned int w;
 
 	ebpfs_lock_take(&conn->lock);
-	if (!conn->nfree || !ebpfs_window_allows(&conn->win, reply))
+	if (!conn->nfree || !ebpfs_window_allows(&conn->win, bytes))
 		goto out;
 	for (w = 0; !conn->free[w]; w++)
 		;
@@ -81,15 +81,16 @@ static int reserve(struct ebpfs_conn *conn, u32 reply, u64 now)
 	conn->free[w] &= conn->free[w] - 1;
 	if (conn->nfree-- == conn->nslots)
 		WRITE_ONCE(conn->waiting_since, now);
-	ebpfs_window_take(&conn->win, reply);
+	ebpfs_window_take(&conn->win, bytes);
 out:
 	ebpfs_lock_drop(&conn->lock);
 	return slot;
 }
 
-int ebpfs_conn_take(struct ebpfs_conn *conn, u32 reply, void *owner, u64 now)
+int ebpfs_conn_take_data(struct ebpfs_conn *conn, u32 reply, u32 data, void *owner, u64 now)
 {
-	int slot = reserve(conn, reply, now);
+	u32 bytes = reply > data ? reply : data;
+	int slot = reserve(conn, bytes, now);
 	struct ebpfs_slot *s;
 
 	if (slot < 0)
@@ -101,6 +102,9 @@ int ebpfs_conn_take(struct ebpfs_conn *conn, u32 reply, void *owner, u64 now)
 	s->id = EBPFS_ID(slot, EBPFS_ID_SEQ(s->id) + 1);
 	s->owner = owner;
 	s->limit = reply;
+	s->bytes = bytes;
+	s->missing = ~0ull;
+	s->needed = false;
 	s->sent_at = now;
 	s->first_at = 0;
 	s->heard_at = 0;
@@ -265,6 +269,38 @@ enum ebpfs_filled ebpfs_conn_filled(struct ebpfs_conn *conn, const struct ebpfs_
 	return next;
 }
 
+u64 ebpfs_conn_need(struct ebpfs_conn *conn, const struct ebpfs_need_info *n, u16 cell, u64 now,
+		    void **owner)
+{
+	struct ebpfs_slot *s = slot_of(conn, n->id);
+	u64 send = 0;
+
+	if (!s)
+		return 0;
+	ebpfs_lock_take(&s->lock);
+	if (s->state != EBPFS_SLOT_ACTIVE || s->id != n->id || s->attempt != n->attempt || s->needed)
+		goto out;
+	WRITE_ONCE(conn->heard_at, now);
+	WRITE_ONCE(conn->waiting_since, now);
+	s->needed = true;
+	s->sent_at = now;
+	/*
+	 * Some of the data have come since: the path works. While none do, the
+	 * timeout goes on to grow, and in the end the path is looked at anew.
+	 */
+	if (s->missing & ~n->missing) {
+		s->backoff = 0;
+		if (n->cell > SMALL_FRAGMENT)
+			WRITE_ONCE(conn->large_at, now);
+	}
+	s->missing &= n->missing;
+	send = n->cell == cell ? n->missing : ~0ull;
+	*owner = s->owner;
+out:
+	ebpfs_lock_drop(&s->lock);
+	return send;
+}
+
 enum ebpfs_cancel ebpfs_conn_cancel(struct ebpfs_conn *conn, u64 id)
 {
 	struct ebpfs_slot *s = slot_of(conn, id);
@@ -288,7 +324,7 @@ static void account(struct ebpfs_conn *conn, const struct ebpfs_slot *s, u64 now
 		ebpfs_rtt_sample(&conn->rtt, s->rtt);
 	if (s->spurious)
 		ebpfs_window_undo(&conn->win);
-	ebpfs_window_give(&conn->win, s->limit, s->state == EBPFS_SLOT_COMPLETE && !s->ce);
+	ebpfs_window_give(&conn->win, s->bytes, s->state == EBPFS_SLOT_COMPLETE && !s->ce);
 	if (s->ce) {
 		ebpfs_window_loss(&conn->win, now, conn->rtt.srtt);
 		/* A mark is no guess: nothing proves it unfounded later. */
@@ -354,9 +390,10 @@ static void check(struct ebpfs_conn *conn, struct ebpfs_slot *s, struct due *d)
 		d->oldest = quiet;
 	count_up(&s->attempt);
 	count_up(&s->backoff);
+	s->needed = false;
 	s->sent_at = d->now;
 	conn->retransmits++;
-	if (s->backoff >= BLACKHOLE_TRIES && s->limit > SMALL_FRAGMENT &&
+	if (s->backoff >= BLACKHOLE_TRIES && s->bytes > SMALL_FRAGMENT &&
 	    READ_ONCE(conn->large_at) <= quiet)
 		WRITE_ONCE(conn->blackhole, true);
 	at = d->now + ebpfs_rtt_timeout(&conn->rtt, s->backoff);

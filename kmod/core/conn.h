@@ -28,6 +28,9 @@
  * any busy or done cell, the binding is forgotten: whatever stood in that head
  * was never verified.
  *
+ * Data of a call that come apart are the caller's to send, after the call; the
+ * core only tells when: ebpfs_conn_need() judges a server's NEED.
+ *
  * Timing. A call is due for retransmission when nothing was heard of it for
  * its timeout (rtt.h, doubled with each retransmission that brought nothing).
  * Then only the missing cells are asked for, by ebpfs_call.want. A call that
@@ -108,7 +111,9 @@ enum ebpfs_cancel {
  * @first_at: first transmission, ns, 0 if none yet
  * @heard_at: last good fragment, ns, 0 if none
  * @rtt: round trip of the first good fragment of the call, ns, 0 if none
+ * @missing: cells of data that the server lacked when it last said so, ~0 at first
  * @limit: most bytes the reply may have
+ * @bytes: counted against the window: @limit, or the call's data if they are more
  * @instance: bound reply instance, 0 if none
  * @total: of the bound instance
  * @cell: of the bound instance
@@ -118,6 +123,7 @@ enum ebpfs_cancel {
  * @busy: fillers at work
  * @attempt: of the last transmission
  * @backoff: retransmissions since something was last heard
+ * @needed: NEED was answered in this attempt
  * @spurious: a reply to an earlier attempt arrived after a retransmission
  * @ce: a fragment carried a CE mark
  * @state: enum ebpfs_slot_state
@@ -132,7 +138,9 @@ struct ebpfs_slot {
 	u64 first_at;
 	u64 heard_at;
 	u64 rtt;
+	u64 missing;
 	u32 limit;
+	u32 bytes;
 	u32 instance;
 	u32 total;
 	u16 cell;
@@ -142,6 +150,7 @@ struct ebpfs_slot {
 	u8 busy;
 	u8 attempt;
 	u8 backoff;
+	bool needed;
 	bool spurious;
 	bool ce;
 	u8 state;
@@ -213,9 +222,10 @@ void ebpfs_conn_init(struct ebpfs_conn *conn, struct ebpfs_slot *slots, u16 nslo
 void ebpfs_conn_fini(struct ebpfs_conn *conn);
 
 /**
- * ebpfs_conn_take() - a slot for a new call
+ * ebpfs_conn_take_data() - a slot for a new call
  * @conn: session
- * @reply: most bytes the reply may have; counted against the window
+ * @reply: most bytes the reply may have
+ * @data: bytes of data of the call; the larger of the two counts against the window
  * @owner: handed back by claim, not NULL
  * @now: ns
  *
@@ -223,7 +233,13 @@ void ebpfs_conn_fini(struct ebpfs_conn *conn);
  * Return: its index, or -EAGAIN if no slot is free or the window is full (try
  * again after any ebpfs_conn_put()).
  */
-int ebpfs_conn_take(struct ebpfs_conn *conn, u32 reply, void *owner, u64 now);
+int ebpfs_conn_take_data(struct ebpfs_conn *conn, u32 reply, u32 data, void *owner, u64 now);
+
+/* The same for a call without data to speak of. */
+static inline int ebpfs_conn_take(struct ebpfs_conn *conn, u32 reply, void *owner, u64 now)
+{
+	return ebpfs_conn_take_data(conn, reply, 0, owner, now);
+}
 
 /**
  * ebpfs_conn_sending() - what to put into the call, and note that it goes out now
@@ -259,6 +275,20 @@ enum ebpfs_verdict ebpfs_conn_claim(struct ebpfs_conn *conn, const struct ebpfs_
  */
 enum ebpfs_filled ebpfs_conn_filled(struct ebpfs_conn *conn, const struct ebpfs_frag *f,
 				    bool good, u64 now, struct ebpfs_result *res);
+
+/**
+ * ebpfs_conn_need() - the server says that it lacks data of a call
+ * @conn: session
+ * @n: what it said, verified
+ * @cell: by which data would be cut if they were sent now
+ * @now: ns
+ * @owner: out: the call's; to use it, the caller must keep the call from ending
+ *
+ * Return: which cells of data to send, cut by @cell, as part of attempt n->attempt;
+ * 0 for none: the call is over, or this was answered already.
+ */
+u64 ebpfs_conn_need(struct ebpfs_conn *conn, const struct ebpfs_need_info *n, u16 cell, u64 now,
+		    void **owner);
 
 /* Stop the call @id. May race with anything. */
 enum ebpfs_cancel ebpfs_conn_cancel(struct ebpfs_conn *conn, u64 id);

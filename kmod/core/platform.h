@@ -26,6 +26,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/spinlock.h>
+#include <linux/stat.h>
 #include <linux/string.h>
 #include <linux/types.h>
 #include <crypto/utils.h>
@@ -57,6 +58,7 @@ static inline bool ebpfs_equal(const void *a, const void *b, size_t len)
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <endian.h>
 #include <linux/types.h>
 

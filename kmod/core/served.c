@@ -34,6 +34,48 @@ static enum ebpfs_serve execute(struct ebpfs_served_slot *slot, const struct ebp
 	return EBPFS_SERVE_EXECUTE;
 }
 
+u64 ebpfs_served_missing(const struct ebpfs_served_slot *slot)
+{
+	/* With nothing there it is not known how many there are. */
+	if (!slot->data_cell)
+		return ~0ull;
+	return ebpfs_cell_set(ebpfs_ncells(slot->data_total, slot->data_cell)) & ~slot->got;
+}
+
+static bool all_there(const struct ebpfs_served_slot *slot)
+{
+	return slot->data_cell && !ebpfs_served_missing(slot);
+}
+
+/* A call whose data come apart, and that is neither executed nor answered yet. */
+static enum ebpfs_serve gather(struct ebpfs_served_slot *slot, const struct ebpfs_call_info *c,
+			       u64 *send)
+{
+	bool early = slot->seq == EBPFS_ID_SEQ(c->id) && slot->state == EBPFS_SERVED_EARLY;
+	bool known = slot->seq == EBPFS_ID_SEQ(c->id) && slot->state == EBPFS_SERVED_GATHERING;
+
+	if (!early && !known)
+		execute(slot, c);
+	if (slot->data_total != c->data_len) {
+		/* Data that contradict their call were not its own. */
+		slot->got = 0;
+		slot->data_cell = 0;
+		slot->data_attempt = 0;
+		slot->data_total = c->data_len;
+	}
+	slot->cell = c->cell;
+	slot->attempt = c->attempt;
+	if (all_there(slot)) {
+		slot->state = EBPFS_SERVED_RUNNING;
+		return EBPFS_SERVE_EXECUTE;
+	}
+	slot->state = EBPFS_SERVED_GATHERING;
+	/* The data of a first attempt are on their way. */
+	if (c->attempt)
+		*send = ebpfs_served_missing(slot);
+	return EBPFS_SERVE_GATHER;
+}
+
 void ebpfs_served_init(struct ebpfs_served *s, struct ebpfs_served_slot *slots, u16 nslots,
 		       u32 first_instance)
 {
@@ -52,10 +94,10 @@ enum ebpfs_serve ebpfs_served_call(struct ebpfs_served *s, const struct ebpfs_ca
 	*send = 0;
 	if (!slot)
 		return EBPFS_SERVE_BAD_SLOT;
-	if (seq > slot->seq)
-		return execute(slot, c);
 	if (seq < slot->seq || !seq)
 		return EBPFS_SERVE_STALE;
+	if (seq > slot->seq)
+		return c->apart ? gather(slot, c, send) : execute(slot, c);
 
 	switch (slot->state) {
 	case EBPFS_SERVED_RUNNING:
@@ -63,7 +105,7 @@ enum ebpfs_serve ebpfs_served_call(struct ebpfs_served *s, const struct ebpfs_ca
 	case EBPFS_SERVED_DONE:
 		break;
 	default:
-		return execute(slot, c);
+		return c->apart ? gather(slot, c, send) : execute(slot, c);
 	}
 
 	slot->attempt = c->attempt;
@@ -76,6 +118,45 @@ enum ebpfs_serve ebpfs_served_call(struct ebpfs_served *s, const struct ebpfs_ca
 	if (c->instance == slot->instance)
 		*send &= c->want;
 	return EBPFS_SERVE_RESEND;
+}
+
+enum ebpfs_take ebpfs_served_data(struct ebpfs_served *s, const struct ebpfs_frag *f)
+{
+	struct ebpfs_served_slot *slot = slot_of(s, f->id);
+	u64 seq = EBPFS_ID_SEQ(f->id);
+
+	if (!slot)
+		return EBPFS_TAKE_BAD;
+	if (seq < slot->seq)
+		return EBPFS_TAKE_STALE;
+	if (seq > slot->seq) {
+		/* The client is done with the slot's last call, or has given it up. */
+		memset(slot, 0, sizeof(*slot));
+		slot->seq = seq;
+		slot->state = EBPFS_SERVED_EARLY;
+		slot->data_total = f->total;
+	}
+	if (slot->state != EBPFS_SERVED_EARLY && slot->state != EBPFS_SERVED_GATHERING)
+		return EBPFS_TAKE_DUPLICATE;
+	if (f->total != slot->data_total)
+		return EBPFS_TAKE_BAD;
+	if (f->cell != slot->data_cell) {
+		/* Cut anew: only a later attempt may throw away what is there. */
+		if (slot->data_cell && (f->attempt < slot->data_attempt ||
+					(f->attempt == slot->data_attempt && f->attempt != 255)))
+			return EBPFS_TAKE_STALE;
+		slot->got = 0;
+		slot->data_cell = f->cell;
+	}
+	if (f->attempt > slot->data_attempt)
+		slot->data_attempt = f->attempt;
+	if (slot->got >> f->index & 1)
+		return EBPFS_TAKE_DUPLICATE;
+	slot->got |= 1ull << f->index;
+	if (slot->state == EBPFS_SERVED_EARLY || !all_there(slot))
+		return EBPFS_TAKE_MORE;
+	slot->state = EBPFS_SERVED_RUNNING;
+	return EBPFS_TAKE_READY;
 }
 
 bool ebpfs_served_done(struct ebpfs_served *s, u64 id, u16 status, u16 flags, u32 total,

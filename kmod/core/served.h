@@ -11,6 +11,16 @@
  * another cell than the kept reply was cut by, the same bytes go out as a new
  * instance. A lower sequence is stale.
  *
+ * A call whose data come apart is executed when both it and all of its data are
+ * there, in whatever order they came:
+ *
+ *	NONE, DONE --call--> GATHERING --last data--> RUNNING --> DONE
+ *	     \---data--> EARLY --call, data complete--> RUNNING
+ *	                   \--call, data lacking--> GATHERING
+ *
+ * A repetition of a call that still lacks data tells the client which (NEED).
+ * The bytes are the daemon's to keep, one buffer per slot.
+ *
  * Not locked: one user at a time per session (the daemon's session lock).
  */
 #ifndef EBPFS_CORE_SERVED_H
@@ -22,11 +32,16 @@ enum ebpfs_served_state {
 	EBPFS_SERVED_NONE,	/* nothing, or the reply was dropped to save memory */
 	EBPFS_SERVED_RUNNING,
 	EBPFS_SERVED_DONE,	/* reply is kept */
+	EBPFS_SERVED_EARLY,	/* data of a call that has not come yet */
+	EBPFS_SERVED_GATHERING,	/* a call some of whose data lack */
 };
 
 /**
  * enum ebpfs_serve - what to do with a call
- * @EBPFS_SERVE_EXECUTE: execute it, then ebpfs_served_done()
+ * @EBPFS_SERVE_EXECUTE: execute it, then ebpfs_served_done(). If its data came
+ *	apart, they are all there.
+ * @EBPFS_SERVE_GATHER: keep it until ebpfs_served_data() says READY; if *send is
+ *	not 0, send NEED for these cells
  * @EBPFS_SERVE_RESEND: send the cells in *send of the kept reply again
  * @EBPFS_SERVE_IGNORE: it is being executed
  * @EBPFS_SERVE_STALE: drop it, count it
@@ -34,10 +49,27 @@ enum ebpfs_served_state {
  */
 enum ebpfs_serve {
 	EBPFS_SERVE_EXECUTE,
+	EBPFS_SERVE_GATHER,
 	EBPFS_SERVE_RESEND,
 	EBPFS_SERVE_IGNORE,
 	EBPFS_SERVE_STALE,
 	EBPFS_SERVE_BAD_SLOT,
+};
+
+/**
+ * enum ebpfs_take - what to do with a fragment of data
+ * @EBPFS_TAKE_MORE: put it into the slot's buffer; more will come
+ * @EBPFS_TAKE_READY: put it there; then execute the call that was kept
+ * @EBPFS_TAKE_DUPLICATE: drop it: this cell is there, or the call was executed
+ * @EBPFS_TAKE_STALE: drop it: of an older call, or cut as in an earlier attempt
+ * @EBPFS_TAKE_BAD: drop it: no such slot, or it contradicts the call
+ */
+enum ebpfs_take {
+	EBPFS_TAKE_MORE,
+	EBPFS_TAKE_READY,
+	EBPFS_TAKE_DUPLICATE,
+	EBPFS_TAKE_STALE,
+	EBPFS_TAKE_BAD,
 };
 
 /**
@@ -53,9 +85,17 @@ enum ebpfs_serve {
  *	that came while it was executed: the echo tells the client whether its
  *	retransmission was needed)
  * @state: enum ebpfs_served_state
+ * @data_attempt: of the fragments in @got
+ * @data_cell: of the fragments in @got, 0 if there are none
+ * @data_total: bytes of data of the call
+ * @got: fragments of data that are there
  */
 struct ebpfs_served_slot {
 	u64 seq;
+	u64 got;
+	u32 data_total;
+	u16 data_cell;
+	u8 data_attempt;
 	u32 instance;
 	u32 total;
 	u16 cell;
@@ -85,10 +125,21 @@ void ebpfs_served_init(struct ebpfs_served *s, struct ebpfs_served_slot *slots, 
  * ebpfs_served_call() - a call arrived
  * @s: session
  * @c: the call
- * @send: out if RESEND: set of cells to send
+ * @send: out if RESEND: set of cells to send; if GATHER: set of cells of data to
+ *	ask for, 0 for none
  */
 enum ebpfs_serve ebpfs_served_call(struct ebpfs_served *s, const struct ebpfs_call_info *c,
 				   u64 *send);
+
+/**
+ * ebpfs_served_data() - a fragment of a call's data arrived
+ * @s: session
+ * @f: the fragment, parsed and verified
+ */
+enum ebpfs_take ebpfs_served_data(struct ebpfs_served *s, const struct ebpfs_frag *f);
+
+/* Which cells of data @slot, which is GATHERING, lacks. */
+u64 ebpfs_served_missing(const struct ebpfs_served_slot *slot);
 
 /**
  * ebpfs_served_done() - an execution has ended

@@ -10,7 +10,10 @@
 #include "core/wire.h"
 
 _Static_assert(sizeof(struct ebpfs_hdr) == 16 && sizeof(struct ebpfs_calls) == 24 &&
-	       sizeof(struct ebpfs_call) == 32 && sizeof(struct ebpfs_body) == 16 &&
+	       sizeof(struct ebpfs_call) == 32 && sizeof(struct ebpfs_body) == 32 &&
+	       sizeof(struct ebpfs_data) == 40 && sizeof(struct ebpfs_need) == 40 &&
+	       sizeof(struct ebpfs_create) == 24 && sizeof(struct ebpfs_target) == 8 &&
+	       sizeof(struct ebpfs_setattr) == 48 && sizeof(struct ebpfs_written) == 128 &&
 	       sizeof(struct ebpfs_reply) == 48 && sizeof(struct ebpfs_probe) == 24 &&
 	       sizeof(struct ebpfs_attr) == 112 && sizeof(struct ebpfs_entry) == 128 &&
 	       sizeof(struct ebpfs_statfs) == 56, "wire structs have no padding");
@@ -74,6 +77,10 @@ u32 ebpfs_type_min_len(u8 type)
 		return sizeof(struct ebpfs_bye);
 	case EBPFS_UNKNOWN:
 		return sizeof(struct ebpfs_hdr);
+	case EBPFS_DATA:
+		return sizeof(struct ebpfs_data) + 1;
+	case EBPFS_NEED:
+		return sizeof(struct ebpfs_need);
 	default:
 		return 0;
 	}
@@ -99,6 +106,7 @@ int ebpfs_parse_hdr(const void *p, u32 len, u64 *session)
 	switch (hdr.type) {
 	case EBPFS_CALL:
 	case EBPFS_REPLY:
+	case EBPFS_DATA:
 		break;
 	case EBPFS_PROBE:
 	case EBPFS_PROBE_ACK:
@@ -114,10 +122,26 @@ int ebpfs_parse_hdr(const void *p, u32 len, u64 *session)
 	return hdr.type;
 }
 
+/* Does the fragment lie where one of its grid may? Then it gets its index. */
+static bool place_on_grid(struct ebpfs_frag *f)
+{
+	u32 left;
+
+	if (f->total > EBPFS_MSG_MAX || f->offset % f->cell)
+		return false;
+	if (f->total ? f->offset >= f->total : f->offset != 0)
+		return false;
+	left = f->total - f->offset;
+	if (f->len != (left < f->cell ? left : f->cell))
+		return false;
+	f->index = f->offset / f->cell;
+	f->ncells = ebpfs_ncells(f->total, f->cell);
+	return true;
+}
+
 int ebpfs_parse_reply(const void *p, u32 len, struct ebpfs_frag *f)
 {
 	struct ebpfs_reply r;
-	u32 left;
 
 	if (len < sizeof(r))
 		return -EBADMSG;
@@ -141,59 +165,137 @@ int ebpfs_parse_reply(const void *p, u32 len, struct ebpfs_frag *f)
 		return -EBADMSG;
 	if (f->status >= 4096 || (f->status && f->total))
 		return -EBADMSG;
-	if (f->total > EBPFS_MSG_MAX || f->offset % f->cell)
-		return -EBADMSG;
-	if (f->total ? f->offset >= f->total : f->offset != 0)
-		return -EBADMSG;
-	left = f->total - f->offset;
-	if (f->len != (left < f->cell ? left : f->cell))
-		return -EBADMSG;
+	return place_on_grid(f) ? 0 : -EBADMSG;
+}
 
-	f->index = f->offset / f->cell;
-	f->ncells = ebpfs_ncells(f->total, f->cell);
+int ebpfs_parse_data(const void *p, u32 len, struct ebpfs_frag *f)
+{
+	struct ebpfs_data d;
+
+	if (len <= sizeof(d))
+		return -EBADMSG;
+	memcpy(&d, p, sizeof(d));
+	memset(f, 0, sizeof(*f));
+	f->session = le64_to_cpu(d.hdr.session);
+	f->crc = le32_to_cpu(d.hdr.crc);
+	f->id = le64_to_cpu(d.id);
+	f->total = le32_to_cpu(d.total);
+	f->offset = le32_to_cpu(d.offset);
+	f->cell = le16_to_cpu(d.cell);
+	f->attempt = d.attempt;
+	f->len = len - sizeof(d);
+	if (!EBPFS_ID_SEQ(f->id) || !valid_cell(f->cell) || d.flags || d.reserved)
+		return -EBADMSG;
+	return place_on_grid(f) ? 0 : -EBADMSG;
+}
+
+int ebpfs_parse_need(const void *p, struct ebpfs_need_info *n)
+{
+	struct ebpfs_need w;
+
+	memcpy(&w, p, sizeof(w));
+	n->id = le64_to_cpu(w.id);
+	n->missing = le64_to_cpu(w.missing);
+	n->cell = le16_to_cpu(w.cell);
+	n->attempt = w.attempt;
+	if (!EBPFS_ID_SEQ(n->id) || !n->missing || (n->cell && !valid_cell(n->cell)) ||
+	    !all_zero(w.reserved, sizeof(w.reserved)))
+		return -EBADMSG;
 	return 0;
+}
+
+#define ANY	EBPFS_MSG_MAX
+#define OPS	(EBPFS_OP_LAST + 1)
+
+static const struct ebpfs_op_traits traits[OPS] = {
+	[EBPFS_OP_GETATTR]	= { EBPFS_TRAIT_FH, 0, 0 },
+	[EBPFS_OP_LOOKUP]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_NAME, 0, 0 },
+	[EBPFS_OP_READDIR]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_COUNT, 0, 0 },
+	[EBPFS_OP_READLINK]	= { EBPFS_TRAIT_FH, 0, 0 },
+	[EBPFS_OP_READ]		= { EBPFS_TRAIT_FH | EBPFS_TRAIT_COUNT, 0, 0 },
+	[EBPFS_OP_STATFS]	= { EBPFS_TRAIT_FH, 0, 0 },
+	[EBPFS_OP_CRED]		= { 0, sizeof(struct ebpfs_cred), ANY },
+	[EBPFS_OP_ACCESS]	= { EBPFS_TRAIT_FH, 0, 0 },
+	[EBPFS_OP_CREATE]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_NAME | EBPFS_TRAIT_ONCE,
+				    sizeof(struct ebpfs_create),
+				    sizeof(struct ebpfs_create) + EBPFS_LINK_MAX },
+	[EBPFS_OP_REMOVE]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_NAME | EBPFS_TRAIT_ONCE, 0, 0 },
+	[EBPFS_OP_RENAME]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_NAME | EBPFS_TRAIT_ONCE,
+				    sizeof(struct ebpfs_target) + 16, EBPFS_TARGET_MAX },
+	[EBPFS_OP_LINK]		= { EBPFS_TRAIT_FH | EBPFS_TRAIT_ONCE,
+				    sizeof(struct ebpfs_target) + 16, EBPFS_TARGET_MAX },
+	[EBPFS_OP_SETATTR]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_ONCE,
+				    sizeof(struct ebpfs_setattr), sizeof(struct ebpfs_setattr) },
+	[EBPFS_OP_WRITE]	= { EBPFS_TRAIT_FH, 1, ANY },
+	[EBPFS_OP_COMMIT]	= { EBPFS_TRAIT_FH, 0, 0 },
+};
+
+const struct ebpfs_op_traits *ebpfs_op_traits(u16 op)
+{
+	/* PING has no body, and so no traits. */
+	return op > EBPFS_OP_PING && op < OPS ? &traits[op] : NULL;
+}
+
+/* A directory's entry that may be looked up, made or removed. */
+static bool valid_entry_name(const u8 *name, u16 len)
+{
+	return valid_name(name, len) && !dot_or_dotdot(name, len);
 }
 
 /* Does the op's body say what it may say? */
 static bool valid_args(const struct ebpfs_call_info *c)
 {
-	if (!c->fh_len || c->fh_len > EBPFS_FH_MAX)
+	const struct ebpfs_op_traits *t = ebpfs_op_traits(c->op);
+	u64 bytes = 0;
+
+	if (!t)
+		return false;
+	if (t->flags & EBPFS_TRAIT_FH ? !c->fh_len || c->fh_len > EBPFS_FH_MAX : c->fh_len)
+		return false;
+	if (t->flags & EBPFS_TRAIT_NAME ? !valid_entry_name(c->name, c->name_len) : c->name_len)
+		return false;
+	if (t->flags & EBPFS_TRAIT_COUNT && (!c->count || c->count > EBPFS_MSG_MAX))
+		return false;
+	if (!(t->flags & EBPFS_TRAIT_ONCE) != !c->op_id)
+		return false;
+	if (c->data_len < t->data_min || c->data_len > t->data_max)
 		return false;
 
 	switch (c->op) {
-	case EBPFS_OP_LOOKUP:
-		return valid_name(c->name, c->name_len) && !dot_or_dotdot(c->name, c->name_len);
 	case EBPFS_OP_READ:
-		if (!c->count || c->count > EBPFS_MSG_MAX ||
-		    c->arg > (~0ull >> 1) - c->count)
+	case EBPFS_OP_COMMIT:
+		bytes = c->count;
+		break;
+	case EBPFS_OP_WRITE:
+		if (c->count > EBPFS_WRITE_STABLE)
 			return false;
+		bytes = c->data_len;
 		break;
-	case EBPFS_OP_READDIR:
-		if (!c->count || c->count > EBPFS_MSG_MAX)
-			return false;
-		break;
-	case EBPFS_OP_GETATTR:
-	case EBPFS_OP_READLINK:
-	case EBPFS_OP_STATFS:
-		break;
+	case EBPFS_OP_CRED:
+		return c->arg && c->arg <= ~0u;
 	default:
-		return false;
+		return true;
 	}
-	return !c->name_len;
+	return c->arg <= (~0ull >> 1) - bytes;
 }
 
 /* The body of a call, @len bytes at @p, all of them inside the datagram. */
 static bool parse_body(struct ebpfs_call_iter *it, const u8 *p, u32 len, struct ebpfs_call_info *c)
 {
+	const struct ebpfs_op_traits *t = ebpfs_op_traits(c->op);
+	u32 fh_len, name_len, inlined;
 	struct ebpfs_body b;
-	u32 fh_len, name_len;
 
-	if (len < sizeof(b))
+	if (!t || len < sizeof(b))
 		return false;
 	memcpy(&b, p, sizeof(b));
 	fh_len = le16_to_cpu(b.fh_len);
 	name_len = le16_to_cpu(b.name_len);
-	if (len != sizeof(b) + pad8(fh_len) + pad8(name_len))
+	c->data_len = le32_to_cpu(b.data_len);
+	if (c->data_len > EBPFS_MSG_MAX || b.reserved || (c->apart && !c->data_len))
+		return false;
+	inlined = c->apart ? 0 : c->data_len;
+	if (len != sizeof(b) + pad8(fh_len) + pad8(name_len) + pad8(inlined))
 		return false;
 	p += sizeof(b);
 	if (!all_zero(p + fh_len, pad8(fh_len) - fh_len))
@@ -207,11 +309,17 @@ static bool parse_body(struct ebpfs_call_iter *it, const u8 *p, u32 len, struct 
 		return false;
 
 	c->arg = le64_to_cpu(b.arg);
+	c->op_id = le64_to_cpu(b.op_id);
 	c->count = le32_to_cpu(b.count);
-	c->fh = it->fh;
-	c->fh_len = it->fh_len;
+	/* An op without a handle does not reuse the one before, either. */
+	c->fh = t->flags & EBPFS_TRAIT_FH ? it->fh : NULL;
+	c->fh_len = t->flags & EBPFS_TRAIT_FH ? it->fh_len : fh_len;
 	c->name = p;
 	c->name_len = name_len;
+	p += pad8(name_len);
+	if (!all_zero(p + inlined, pad8(inlined) - inlined))
+		return false;
+	c->data = inlined ? p : NULL;
 	return valid_args(c);
 }
 
@@ -235,12 +343,13 @@ static bool parse_call(struct ebpfs_call_iter *it, struct ebpfs_call_info *c)
 	c->attempt = call.attempt;
 	c->cell = it->cell;
 	len = le16_to_cpu(call.len);
-	if (!EBPFS_ID_SEQ(c->id) || call.flags || call.reserved || call.cred)
+	c->apart = call.flags & EBPFS_CALL_APART;
+	if (!EBPFS_ID_SEQ(c->id) || call.flags & ~EBPFS_CALL_APART || call.reserved)
 		return false;
 	if (len % 8 || len > (size_t)(it->end - it->pos))
 		return false;
 	if (c->op == EBPFS_OP_PING)
-		return !len;
+		return !len && !c->apart;
 	if (!parse_body(it, it->pos, len, c))
 		return false;
 	it->pos += len;
@@ -305,6 +414,92 @@ int ebpfs_parse_entry(const void *p, u32 len, bool named, struct ebpfs_entry_inf
 	return 0;
 }
 
+int ebpfs_parse_target(const void *p, u32 len, struct ebpfs_target_info *t)
+{
+	const u8 *pos = p;
+	struct ebpfs_target w;
+	u32 fh_room;
+
+	if (len < sizeof(w))
+		return -EBADMSG;
+	memcpy(&w, pos, sizeof(w));
+	t->fh_len = le16_to_cpu(w.fh_len);
+	t->name_len = le16_to_cpu(w.name_len);
+	fh_room = pad8(t->fh_len);
+	if (!t->fh_len || t->fh_len > EBPFS_FH_MAX || w.reserved ||
+	    len != sizeof(w) + fh_room + pad8(t->name_len))
+		return -EBADMSG;
+	t->fh = pos + sizeof(w);
+	t->name = t->fh + fh_room;
+	if (!valid_entry_name(t->name, t->name_len))
+		return -EBADMSG;
+	return 0;
+}
+
+int ebpfs_parse_create(const void *p, u32 len, struct ebpfs_create *c, const u8 **target)
+{
+	u32 mode, target_len, devices;
+
+	if (len < sizeof(*c))
+		return -EBADMSG;
+	memcpy(c, p, sizeof(*c));
+	mode = le32_to_cpu(c->mode);
+	target_len = le32_to_cpu(c->target_len);
+	devices = le32_to_cpu(c->rdev_major) | le32_to_cpu(c->rdev_minor);
+	if (len - sizeof(*c) != target_len || le32_to_cpu(c->flags) & ~EBPFS_CREATE_EXCL ||
+	    mode & ~(u32)(S_IFMT | 07777) || le32_to_cpu(c->umask) & ~0777u)
+		return -EBADMSG;
+	*target = (const u8 *)p + sizeof(*c);
+
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+	case S_IFDIR:
+	case S_IFIFO:
+	case S_IFSOCK:
+		return target_len || devices ? -EBADMSG : 0;
+	case S_IFCHR:
+	case S_IFBLK:
+		return target_len ? -EBADMSG : 0;
+	case S_IFLNK:
+		if (devices || !target_len || target_len > EBPFS_LINK_MAX ||
+		    memchr(*target, '\0', target_len))
+			return -EBADMSG;
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
+
+int ebpfs_parse_setattr(const void *p, struct ebpfs_setattr *a)
+{
+	u32 valid;
+
+	memcpy(a, p, sizeof(*a));
+	valid = le32_to_cpu(a->valid);
+	if (valid & ~EBPFS_SET_ALL || le64_to_cpu(a->size) >> 63 ||
+	    le32_to_cpu(a->mode) & ~07777u ||
+	    le32_to_cpu(a->atime_ns) >= EBPFS_NSEC_PER_SEC ||
+	    le32_to_cpu(a->mtime_ns) >= EBPFS_NSEC_PER_SEC)
+		return -EBADMSG;
+	if ((valid & EBPFS_SET_ATIME && valid & EBPFS_SET_ATIME_NOW) ||
+	    (valid & EBPFS_SET_MTIME && valid & EBPFS_SET_MTIME_NOW))
+		return -EBADMSG;
+	return 0;
+}
+
+int ebpfs_parse_cred(const void *p, u32 len)
+{
+	struct ebpfs_cred c;
+
+	if (len < sizeof(c))
+		return -EBADMSG;
+	memcpy(&c, p, sizeof(c));
+	if (c.reserved || le32_to_cpu(c.ngroups) > EBPFS_GROUPS_MAX ||
+	    len != sizeof(c) + le32_to_cpu(c.ngroups) * sizeof(__le32))
+		return -EBADMSG;
+	return 0;
+}
+
 void ebpfs_put_hdr(struct ebpfs_hdr *h, u8 type, u64 session)
 {
 	h->magic = cpu_to_le16(EBPFS_MAGIC);
@@ -339,7 +534,8 @@ static u32 body_size(const struct ebpfs_call_info *c, bool reuse_fh)
 {
 	if (c->op == EBPFS_OP_PING)
 		return 0;
-	return sizeof(struct ebpfs_body) + (reuse_fh ? 0 : pad8(c->fh_len)) + pad8(c->name_len);
+	return sizeof(struct ebpfs_body) + (reuse_fh ? 0 : pad8(c->fh_len)) + pad8(c->name_len) +
+	       (c->apart ? 0 : pad8(c->data_len));
 }
 
 u32 ebpfs_call_size(const struct ebpfs_call_info *c, bool reuse_fh)
@@ -361,6 +557,7 @@ u32 ebpfs_put_call(void *p, const struct ebpfs_call_info *c, bool reuse_fh)
 	call.op = cpu_to_le16(c->op);
 	call.len = cpu_to_le16(body);
 	call.attempt = c->attempt;
+	call.flags = c->apart ? EBPFS_CALL_APART : 0;
 	call.cred = cpu_to_le32(c->cred);
 	memcpy(pos, &call, sizeof(call));
 	if (!body)
@@ -368,7 +565,9 @@ u32 ebpfs_put_call(void *p, const struct ebpfs_call_info *c, bool reuse_fh)
 
 	memset(&b, 0, sizeof(b));
 	b.arg = cpu_to_le64(c->arg);
+	b.op_id = cpu_to_le64(c->op_id);
 	b.count = cpu_to_le32(c->count);
+	b.data_len = cpu_to_le32(c->data_len);
 	b.fh_len = cpu_to_le16(reuse_fh ? 0 : c->fh_len);
 	b.name_len = cpu_to_le16(c->name_len);
 	pos += sizeof(call);
@@ -376,8 +575,55 @@ u32 ebpfs_put_call(void *p, const struct ebpfs_call_info *c, bool reuse_fh)
 	pos += sizeof(b);
 	if (!reuse_fh)
 		pos = put_padded(pos, c->fh, c->fh_len);
-	put_padded(pos, c->name, c->name_len);
+	pos = put_padded(pos, c->name, c->name_len);
+	/* Without @data the caller puts them there itself, last in the datagram. */
+	if (!c->apart && c->data)
+		put_padded(pos, c->data, c->data_len);
 	return sizeof(call) + body;
+}
+
+u32 ebpfs_put_data(void *p, const struct ebpfs_frag *f)
+{
+	struct ebpfs_data d;
+
+	memset(&d, 0, sizeof(d));
+	ebpfs_put_hdr(&d.hdr, EBPFS_DATA, f->session);
+	d.id = cpu_to_le64(f->id);
+	d.total = cpu_to_le32(f->total);
+	d.offset = cpu_to_le32(f->offset);
+	d.cell = cpu_to_le16(f->cell);
+	d.attempt = f->attempt;
+	memcpy(p, &d, sizeof(d));
+	return sizeof(d);
+}
+
+u32 ebpfs_put_need(void *p, u64 session, const struct ebpfs_need_info *n)
+{
+	struct ebpfs_need w;
+
+	memset(&w, 0, sizeof(w));
+	ebpfs_put_hdr(&w.hdr, EBPFS_NEED, session);
+	w.id = cpu_to_le64(n->id);
+	w.missing = cpu_to_le64(n->missing);
+	w.cell = cpu_to_le16(n->cell);
+	w.attempt = n->attempt;
+	memcpy(p, &w, sizeof(w));
+	ebpfs_seal(p, sizeof(w));
+	return sizeof(w);
+}
+
+u32 ebpfs_put_target(void *p, const struct ebpfs_target_info *t)
+{
+	struct ebpfs_target w;
+	u8 *pos = p;
+
+	memset(&w, 0, sizeof(w));
+	w.fh_len = cpu_to_le16(t->fh_len);
+	w.name_len = cpu_to_le16(t->name_len);
+	memcpy(pos, &w, sizeof(w));
+	pos = put_padded(pos + sizeof(w), t->fh, t->fh_len);
+	pos = put_padded(pos, t->name, t->name_len);
+	return pos - (u8 *)p;
 }
 
 u32 ebpfs_put_reply(void *p, const struct ebpfs_frag *f)

@@ -31,19 +31,19 @@ static inline u64 ebpfs_cell_set(unsigned int n)
 }
 
 /**
- * struct ebpfs_frag - a REPLY datagram's head in host order
- * @session: the client's identity for the session
+ * struct ebpfs_frag - a REPLY or DATA datagram's head in host order
+ * @session: the receiver's identity for the session
  * @id: of the call
- * @instance: of the reply, not 0
- * @total: bytes of the whole reply
- * @offset: of this fragment's payload in the reply
+ * @instance: of the reply, not 0; 0 in DATA
+ * @total: bytes of the whole reply, or of all data
+ * @offset: of this fragment's payload in them
  * @len: bytes of payload in this fragment
  * @crc: as received
  * @cell: bytes per fragment
  * @status: 0 or an error number, positive
  * @flags: EBPFS_REPLY_*
  * @index: offset / cell, below EBPFS_CELLS_MAX
- * @ncells: fragments of the whole reply, 1 to EBPFS_CELLS_MAX
+ * @ncells: fragments of the whole, 1 to EBPFS_CELLS_MAX
  * @attempt: of the call that caused it
  * @ce: the IP header said "congestion experienced"; set by the receiver
  */
@@ -69,16 +69,20 @@ struct ebpfs_frag {
  * @id: slot and sequence
  * @want: cells asked for
  * @instance: that @want refers to
- * @cred: 0
+ * @cred: number of the credentials
  * @op: enum ebpfs_op, one that is known
  * @cell: of the datagram
  * @attempt: as sent
+ * @apart: the data come in DATA datagrams
  * @arg: of the body, 0 without one
+ * @op_id: of the body
  * @count: of the body
+ * @data_len: bytes of data
  * @fh_len: bytes at @fh; already resolved when the call reuses the one before
  * @name_len: bytes at @name
  * @fh: points into the datagram
  * @name: points into the datagram, not NUL terminated
+ * @data: points into the datagram; NULL if @apart or there are none
  */
 struct ebpfs_call_info {
 	u64 id;
@@ -88,13 +92,69 @@ struct ebpfs_call_info {
 	u16 op;
 	u16 cell;
 	u8 attempt;
+	bool apart;
 	u64 arg;
+	u64 op_id;
 	u32 count;
+	u32 data_len;
 	u16 fh_len;
 	u16 name_len;
 	const u8 *fh;
 	const u8 *name;
+	const u8 *data;
 };
+
+/**
+ * struct ebpfs_need_info - a NEED datagram in host order
+ * @id: of the call
+ * @missing: fragments, not 0
+ * @cell: that they were cut by, 0 if none has come
+ * @attempt: of the call that it answers
+ */
+struct ebpfs_need_info {
+	u64 id;
+	u64 missing;
+	u16 cell;
+	u8 attempt;
+};
+
+/**
+ * struct ebpfs_target_info - data of RENAME and LINK
+ * @fh: of the directory, points into the data
+ * @name: new name, points into the data, not NUL terminated
+ * @fh_len: bytes at @fh, 1 to EBPFS_FH_MAX
+ * @name_len: bytes at @name
+ */
+struct ebpfs_target_info {
+	const u8 *fh;
+	const u8 *name;
+	u16 fh_len;
+	u16 name_len;
+};
+
+/* Most bytes that ebpfs_put_target() writes. */
+#define EBPFS_TARGET_MAX	(sizeof(struct ebpfs_target) + EBPFS_FH_MAX + 256)
+
+/* What ops say of a call; ebpfs_op_traits() */
+#define EBPFS_TRAIT_FH		(1u << 0)	/* has a handle */
+#define EBPFS_TRAIT_NAME	(1u << 1)	/* has a name */
+#define EBPFS_TRAIT_COUNT	(1u << 2)	/* count is of bytes, 1 to EBPFS_MSG_MAX */
+#define EBPFS_TRAIT_ONCE	(1u << 3)	/* must not be executed twice: has an op_id */
+
+/**
+ * struct ebpfs_op_traits - what every call of an op has
+ * @flags: EBPFS_TRAIT_*
+ * @data_min: least bytes of data
+ * @data_max: most bytes of data
+ */
+struct ebpfs_op_traits {
+	u32 flags;
+	u32 data_min;
+	u32 data_max;
+};
+
+/* Of @op; NULL if it is not known, or PING, which has no body. */
+const struct ebpfs_op_traits *ebpfs_op_traits(u16 op);
 
 /**
  * struct ebpfs_call_iter - walks the calls of a CALL datagram; private
@@ -173,11 +233,14 @@ int ebpfs_parse_reply(const void *p, u32 len, struct ebpfs_frag *f);
  * Walks the datagram once to the end, so that afterwards ebpfs_next_call()
  * cannot fail half way: a datagram is executed whole or not at all. Guarantees
  * for every call: known op; the body present where the op has one, absent for
- * PING; fh_len 1..EBPFS_FH_MAX after resolving reuse; LOOKUP: name 1..NAME_MAX
- * bytes without '/' and NUL and not "." or ".."; other ops: no name; READ and
- * READDIR: count 1..EBPFS_MSG_MAX; READ: arg + count does not exceed 2^63-1;
- * sequence != 0; reserved fields, flags, cred and padding 0; cell in range; lengths
- * add up exactly.
+ * PING; a handle of 1..EBPFS_FH_MAX bytes after resolving reuse where the op has
+ * one, none elsewhere; a name of 1..NAME_MAX bytes without '/' and NUL and not "."
+ * or ".." where the op has one, none elsewhere; data_len in the op's limits, and the
+ * data there unless they come apart; op_id != 0 just where the op must not be
+ * executed twice; READ and READDIR: count 1..EBPFS_MSG_MAX; READ, WRITE and COMMIT:
+ * arg plus the bytes does not exceed 2^63-1; sequence != 0; reserved fields, unknown
+ * flags and padding 0; cell in range; lengths add up exactly. What is in the data is
+ * for the parsers below.
  */
 int ebpfs_parse_calls(const void *p, u32 len, struct ebpfs_call_iter *it);
 
@@ -188,7 +251,66 @@ int ebpfs_parse_calls(const void *p, u32 len, struct ebpfs_call_iter *it);
 bool ebpfs_next_call(struct ebpfs_call_iter *it, struct ebpfs_call_info *c);
 
 /**
- * ebpfs_parse_entry() - one entry of a LOOKUP or READDIR reply
+ * ebpfs_parse_data() - the head of a DATA datagram
+ * @p: at least sizeof(struct ebpfs_data) bytes, whose ebpfs_hdr was parsed
+ * @len: bytes of the datagram (head and payload)
+ * @f: out; instance, status and flags are 0
+ *
+ * Guarantees: as ebpfs_parse_reply(), and total is not 0.
+ */
+int ebpfs_parse_data(const void *p, u32 len, struct ebpfs_frag *f);
+
+/**
+ * ebpfs_parse_need() - a NEED datagram
+ * @p: sizeof(struct ebpfs_need) bytes, whose ebpfs_hdr was parsed
+ * @n: out
+ */
+int ebpfs_parse_need(const void *p, struct ebpfs_need_info *n);
+
+/**
+ * ebpfs_parse_target() - data of RENAME or LINK
+ * @p: the data
+ * @len: bytes of them
+ * @t: out
+ *
+ * Guarantees: handle and name as in a call; lengths add up exactly.
+ */
+int ebpfs_parse_target(const void *p, u32 len, struct ebpfs_target_info *t);
+
+/**
+ * ebpfs_parse_create() - data of CREATE
+ * @p: the data
+ * @len: bytes of them
+ * @c: out
+ * @target: out: of a symbolic link, points into the data, c->target_len bytes
+ *
+ * Guarantees: a file type that exists; permissions and umask within 07777 and
+ * 0777; a target of 1..EBPFS_LINK_MAX bytes without NUL for a symbolic link, none
+ * else; device numbers for devices only; no unknown flag.
+ */
+int ebpfs_parse_create(const void *p, u32 len, struct ebpfs_create *c, const u8 **target);
+
+/**
+ * ebpfs_parse_setattr() - data of SETATTR
+ * @p: sizeof(struct ebpfs_setattr) bytes
+ * @a: out
+ *
+ * Guarantees: no unknown bit in valid; size at most 2^63-1; nanoseconds below
+ * 10^9; permissions within 07777; not both a time and "now".
+ */
+int ebpfs_parse_setattr(const void *p, struct ebpfs_setattr *a);
+
+/**
+ * ebpfs_parse_cred() - data of CRED
+ * @p: the data
+ * @len: bytes of them
+ *
+ * Guarantees: ngroups groups follow, at most EBPFS_GROUPS_MAX.
+ */
+int ebpfs_parse_cred(const void *p, u32 len);
+
+/**
+ * ebpfs_parse_entry() - one entry of a LOOKUP, CREATE or READDIR reply
  * @p: where it starts
  * @len: bytes left in the reply
  * @named: READDIR: a name of 1..NAME_MAX bytes must be there; LOOKUP: none, but
@@ -219,7 +341,16 @@ u32 ebpfs_put_call(void *p, const struct ebpfs_call_info *c, bool reuse_fh);
 /* Head of a REPLY fragment, crc left 0. Returns its length. */
 u32 ebpfs_put_reply(void *p, const struct ebpfs_frag *f);
 
-/* An entry of LOOKUP or READDIR; returns its bytes, 0 if over @room. e->len is ignored. */
+/* Head of a DATA fragment, crc left 0. Returns its length. */
+u32 ebpfs_put_data(void *p, const struct ebpfs_frag *f);
+
+/* NEED, sealed; @session is the client's. Returns its length. */
+u32 ebpfs_put_need(void *p, u64 session, const struct ebpfs_need_info *n);
+
+/* Data of RENAME and LINK; returns its bytes. */
+u32 ebpfs_put_target(void *p, const struct ebpfs_target_info *t);
+
+/* An entry of LOOKUP, CREATE or READDIR; returns its bytes, 0 if over @room. e->len is ignored. */
 u32 ebpfs_put_entry(void *p, u32 room, const struct ebpfs_entry_info *e);
 
 /* PROBE or PROBE_ACK of @size bytes, zero padded, sealed. */

@@ -61,6 +61,10 @@ static void batch_add(struct world *w, struct batch *b, const struct request *r,
 
 	c->op = r->op;
 	c->cred = 0;
+	c->apart = false;
+	c->op_id = 0;
+	c->data_len = 0;
+	c->data = NULL;
 	c->arg = r->op == EBPFS_OP_LOOKUP ? 0 : r->arg;
 	c->count = r->count;
 	c->fh = f->fh;

@@ -205,6 +205,9 @@ static void one_call(struct world *w, struct ssession *ss, const struct ebpfs_ca
 		      slot);
 		execute(w, ss, c, file);
 		break;
+	case EBPFS_SERVE_GATHER:
+		CHECK(w, false, "no call has data that come apart", "id %lx", c->id);
+		break;
 	case EBPFS_SERVE_RESEND:
 		COUNT(w, resent);
 		kept = &ss->served.slots[slot];

@@ -45,6 +45,8 @@ static const struct {
 	{ EBPFS_PROBE_ACK, 24, true },
 	{ EBPFS_BYE, 48, true },
 	{ EBPFS_UNKNOWN, 16, true },
+	{ EBPFS_DATA, 41, false },
+	{ EBPFS_NEED, 40, true },
 };
 
 static void type_min_len(void)

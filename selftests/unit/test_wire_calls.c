@@ -122,13 +122,13 @@ static void call_size(void)
 
 	EXPECT_EQ(ebpfs_call_size(&c, false), 32);
 	c = make_call(EBPFS_OP_READ);
-	EXPECT_EQ(ebpfs_call_size(&c, false), 32 + 16 + 16);
-	EXPECT_EQ(ebpfs_call_size(&c, true), 32 + 16);
+	EXPECT_EQ(ebpfs_call_size(&c, false), 32 + 32 + 16);
+	EXPECT_EQ(ebpfs_call_size(&c, true), 32 + 32);
 	c = make_call(EBPFS_OP_LOOKUP);
-	EXPECT_EQ(ebpfs_call_size(&c, false), 32 + 16 + 16 + 8);
+	EXPECT_EQ(ebpfs_call_size(&c, false), 32 + 32 + 16 + 8);
 	c.fh_len = 16;
 	c.name_len = 255;
-	EXPECT_EQ(ebpfs_call_size(&c, false), 32 + 16 + 16 + 256);
+	EXPECT_EQ(ebpfs_call_size(&c, false), 32 + 32 + 16 + 256);
 }
 
 /* Nothing of what was in the buffer before, or lies behind handle and name, goes out. */
@@ -207,15 +207,15 @@ static void parse_calls_bad(void)
 		BAD_CALLS(op, p.head.reserved = cpu_to_le32(1));
 		BAD_CALLS(op, p.call.id = cpu_to_le64(0xffff));
 		BAD_CALLS(op, p.call.op = 0);
-		BAD_CALLS(op, p.call.op = cpu_to_le16(EBPFS_OP_STATFS + 1));
+		BAD_CALLS(op, p.call.op = cpu_to_le16(EBPFS_OP_LAST + 1));
 		BAD_CALLS(op, p.call.op = cpu_to_le16(op + 0x100));
 		BAD_CALLS(op, p.call.len = cpu_to_le16(le16_to_cpu(p.call.len) + 8));
 		BAD_CALLS(op, p.call.len = cpu_to_le16(le16_to_cpu(p.call.len) - 8));
 		BAD_CALLS(op, p.call.len = cpu_to_le16(le16_to_cpu(p.call.len) + 4));
 		BAD_CALLS(op, p.call.len = cpu_to_le16(0xfff8));
-		BAD_CALLS(op, p.call.flags = 1);
+		BAD_CALLS(op, p.call.flags = EBPFS_CALL_APART);
+		BAD_CALLS(op, p.call.flags = 2);
 		BAD_CALLS(op, p.call.reserved = cpu_to_le16(1));
-		BAD_CALLS(op, p.call.cred = cpu_to_le32(1));
 		if (op == EBPFS_OP_PING)
 			continue;
 		BAD_CALLS(op, p.call.op = cpu_to_le16(EBPFS_OP_PING));

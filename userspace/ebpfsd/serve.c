@@ -301,6 +301,10 @@ void serve_call(struct worker *w, struct session *s, const struct route *r,
 	case EBPFS_SERVE_EXECUTE:
 		execute(w, s, r, c);
 		break;
+	case EBPFS_SERVE_GATHER:
+		/* No operation that takes data is served yet. */
+		stats_inc(drop_type);
+		break;
 	case EBPFS_SERVE_RESEND:
 		stats_inc(resends);
 		s->bufs[slot].used = (u32)w->now;

@@ -15,6 +15,8 @@
  *	AUTH       (client's proof)         -->
  *	                                    <--  ACCEPT (server's proof, root) or REJECT
  *	CALL       (one or more calls)      -->
+ *	DATA       (one fragment of a call's data) ...  -->
+ *	                                    <--  NEED (fragments of data that lack)
  *	                                    <--  REPLY (one fragment of one reply) ...
  *	PROBE      (padded)                 -->
  *	                                    <--  PROBE_ACK (same size)
@@ -28,6 +30,10 @@
  * of @cell, and there are at most EBPFS_CELLS_MAX of them, so that a set of
  * fragments is one 64-bit word. Each execution of a call has its own reply
  * *instance*; fragments of two instances are never combined.
+ *
+ * A call may have *data* (what is written, the attributes to be set ...) of up
+ * to EBPFS_MSG_MAX bytes. They follow its body in the CALL datagram, or, if the
+ * call says so, come apart in DATA datagrams, cut on a grid like a reply's.
  *
  * To add a message type: enum ebpfs_type here, ebpfs_type_min_len() in
  * kmod/core/wire.c, the receivers (kmod/receive.c, userspace/ebpfsd/receive.c),
@@ -76,6 +82,8 @@ enum ebpfs_type {
 	EBPFS_PROBE_ACK	= 9,
 	EBPFS_BYE	= 10,
 	EBPFS_UNKNOWN	= 11,
+	EBPFS_DATA	= 12,
+	EBPFS_NEED	= 13,
 };
 
 /**
@@ -277,7 +285,21 @@ enum ebpfs_op {
 	EBPFS_OP_READLINK	= 5,	/* fh -> bytes of the target, no NUL */
 	EBPFS_OP_READ		= 6,	/* fh, arg = offset, count -> bytes */
 	EBPFS_OP_STATFS		= 7,	/* fh -> struct ebpfs_statfs */
+	EBPFS_OP_CRED		= 8,	/* arg = number, struct ebpfs_cred -> nothing */
+	EBPFS_OP_ACCESS		= 9,	/* fh, count = EBPFS_MAY_* -> struct ebpfs_access */
+	EBPFS_OP_CREATE		= 10,	/* dir fh, name, struct ebpfs_create -> struct ebpfs_entry */
+	EBPFS_OP_REMOVE		= 11,	/* dir fh, name, arg = EBPFS_REMOVE_* -> nothing */
+	EBPFS_OP_RENAME		= 12,	/* dir fh, name, arg = RENAME_*, struct ebpfs_target -> nothing */
+	EBPFS_OP_LINK		= 13,	/* fh, struct ebpfs_target -> struct ebpfs_attr */
+	EBPFS_OP_SETATTR	= 14,	/* fh, struct ebpfs_setattr -> struct ebpfs_attr */
+	EBPFS_OP_WRITE		= 15,	/* fh, arg = offset, count = EBPFS_WRITE_*, bytes -> struct ebpfs_written */
+	EBPFS_OP_COMMIT		= 16,	/* fh, arg = offset, count = bytes or 0 for all -> struct ebpfs_written */
 };
+
+#define EBPFS_OP_LAST	EBPFS_OP_COMMIT
+
+/* ebpfs_call.flags */
+#define EBPFS_CALL_APART	(1u << 0)	/* the data come in DATA datagrams */
 
 /**
  * struct ebpfs_call - one call; its body follows
@@ -289,9 +311,10 @@ enum ebpfs_op {
  * @len: bytes of body that follow, a multiple of 8
  * @attempt: 0 for the first sending, then 1, 2 ..., staying at 255; echoed in the
  *	reply
- * @flags: 0
+ * @flags: EBPFS_CALL_*
  * @reserved: 0
- * @cred: 0; kept for the credentials of the caller
+ * @cred: number of the credentials to act with, see struct ebpfs_cred; 0: the
+ *	client's superuser
  */
 struct ebpfs_call {
 	__le64 id;
@@ -307,17 +330,181 @@ struct ebpfs_call {
 
 /**
  * struct ebpfs_body - the body of every call but PING
- * @arg: READ: byte offset; READDIR: cookie to continue after, 0 at first
- * @count: READ: bytes wanted, 1 to unit_max; READDIR: most bytes of reply
+ * @arg: READ, WRITE, COMMIT: byte offset; READDIR: cookie to continue after, 0 at
+ *	first; else see enum ebpfs_op
+ * @op_id: of a call that must not be executed twice: a number that the client
+ *	never uses again, kept when the call is made anew in another session; 0: none
+ * @count: READ: bytes wanted, 1 to unit_max; READDIR: most bytes of reply; else see
+ *	enum ebpfs_op
+ * @data_len: bytes of data, at most EBPFS_MSG_MAX
  * @fh_len: bytes of handle that follow, zero padded to a multiple of 8;
- *	0: the handle of the call before in the same datagram
+ *	0: the handle of the call before in the same datagram, or none (CRED)
  * @name_len: bytes of name that follow the handle, zero padded likewise
+ * @reserved: 0
+ *
+ * Unless they come apart, the data follow the name, zero padded likewise.
  */
 struct ebpfs_body {
 	__le64 arg;
+	__le64 op_id;
 	__le32 count;
+	__le32 data_len;
 	__le16 fh_len;
 	__le16 name_len;
+	__le32 reserved;
+};
+
+/**
+ * struct ebpfs_data - head of a DATA datagram: one fragment of a call's data
+ * @hdr: session is the server's
+ * @id: of the call
+ * @total: bytes of all of its data, 1 to EBPFS_MSG_MAX
+ * @offset: of the payload in the data, a multiple of @cell
+ * @cell: bytes in every fragment but the last, as in struct ebpfs_calls
+ * @attempt: of the call when this fragment was sent. Fragments of a later attempt
+ *	may be cut anew; then those of earlier ones are worth nothing.
+ * @flags: 0
+ * @reserved: 0
+ *
+ * The payload follows: min(@cell, @total - @offset) bytes.
+ */
+struct ebpfs_data {
+	struct ebpfs_hdr hdr;
+	__le64 id;
+	__le32 total;
+	__le32 offset;
+	__le16 cell;
+	__u8   attempt;
+	__u8   flags;
+	__le32 reserved;
+};
+
+/**
+ * struct ebpfs_need - the server lacks data of a call that was made again
+ * @hdr: session is the client's
+ * @id: of the call
+ * @missing: which fragments it lacks, by index; never 0
+ * @cell: that the fragments were cut by, 0 if none has come yet
+ * @attempt: of the call that this answers
+ * @reserved: 0
+ */
+struct ebpfs_need {
+	struct ebpfs_hdr hdr;
+	__le64 id;
+	__le64 missing;
+	__le16 cell;
+	__u8   attempt;
+	__u8   reserved[5];
+};
+
+#define EBPFS_GROUPS_MAX	16000	/* supplementary groups of one user */
+
+/**
+ * struct ebpfs_cred - who acts: data of CRED
+ * @uid: of the user on the client
+ * @gid: of the user on the client
+ * @ngroups: supplementary groups that follow, __le32 each
+ * @reserved: 0
+ *
+ * A session's credentials have numbers from 1 on, which the client chooses and
+ * never uses for others. A server may forget them: it then answers
+ * EBPFS_STATUS_CRED, and the client tells them again.
+ */
+struct ebpfs_cred {
+	__le32 uid;
+	__le32 gid;
+	__le32 ngroups;
+	__le32 reserved;
+};
+
+/* ebpfs_reply.status beside error numbers */
+#define EBPFS_STATUS_CRED	4000	/* the call's credentials are not known (any more) */
+
+/* ACCESS: what is asked, and what is allowed */
+#define EBPFS_MAY_EXEC		(1u << 0)
+#define EBPFS_MAY_WRITE		(1u << 1)
+#define EBPFS_MAY_READ		(1u << 2)
+
+/**
+ * struct ebpfs_access - what the server's kernel allows
+ * @allowed: those of the EBPFS_MAY_* asked for that are
+ * @reserved: 0
+ */
+struct ebpfs_access {
+	__le32 allowed;
+	__le32 reserved;
+};
+
+/* ebpfs_create.flags */
+#define EBPFS_CREATE_EXCL	(1u << 0)	/* fail if the name exists */
+
+/**
+ * struct ebpfs_create - data of CREATE: what is to be made
+ * @mode: type and permissions, as in struct stat, before the umask
+ * @umask: of the caller; a default ACL of the directory takes its place
+ * @rdev_major: of a device
+ * @rdev_minor: of a device
+ * @flags: EBPFS_CREATE_*; without EXCL an existing regular file is the answer
+ * @target_len: of a symbolic link: bytes of target that follow, else 0
+ */
+struct ebpfs_create {
+	__le32 mode;
+	__le32 umask;
+	__le32 rdev_major;
+	__le32 rdev_minor;
+	__le32 flags;
+	__le32 target_len;
+};
+
+/* REMOVE: ebpfs_body.arg */
+#define EBPFS_REMOVE_FILE	0
+#define EBPFS_REMOVE_DIR	1
+
+/**
+ * struct ebpfs_target - data of RENAME and LINK: the new name
+ * @fh_len: bytes of the directory's handle that follow, zero padded to a multiple of 8
+ * @name_len: bytes of name that follow the handle, zero padded likewise
+ * @reserved: 0
+ */
+struct ebpfs_target {
+	__le16 fh_len;
+	__le16 name_len;
+	__le32 reserved;
+};
+
+/* ebpfs_setattr.valid */
+#define EBPFS_SET_MODE		(1u << 0)
+#define EBPFS_SET_UID		(1u << 1)
+#define EBPFS_SET_GID		(1u << 2)
+#define EBPFS_SET_SIZE		(1u << 3)
+#define EBPFS_SET_ATIME		(1u << 4)
+#define EBPFS_SET_MTIME		(1u << 5)
+#define EBPFS_SET_ATIME_NOW	(1u << 6)
+#define EBPFS_SET_MTIME_NOW	(1u << 7)
+#define EBPFS_SET_ALL		((1u << 8) - 1)
+
+/**
+ * struct ebpfs_setattr - data of SETATTR
+ * @size: bytes
+ * @atime: seconds since 1970, signed
+ * @mtime: likewise
+ * @atime_ns: nanoseconds
+ * @mtime_ns: nanoseconds
+ * @valid: EBPFS_SET_*: which of the fields count
+ * @mode: permissions
+ * @uid: owner
+ * @gid: group
+ */
+struct ebpfs_setattr {
+	__le64 size;
+	__le64 atime;
+	__le64 mtime;
+	__le32 atime_ns;
+	__le32 mtime_ns;
+	__le32 valid;
+	__le32 mode;
+	__le32 uid;
+	__le32 gid;
 };
 
 /* ebpfs_reply.flags */
@@ -422,6 +609,25 @@ struct ebpfs_attr {
 	__le32 rdev_minor;
 	__le32 blksize;
 	__le32 reserved;
+};
+
+/* WRITE: ebpfs_body.count */
+#define EBPFS_WRITE_UNSTABLE	0	/* may be lost until a COMMIT */
+#define EBPFS_WRITE_STABLE	1	/* on stable storage before the reply */
+
+/**
+ * struct ebpfs_written - reply of WRITE and COMMIT
+ * @verifier: of the server's instance. If it differs between a WRITE that was not
+ *	STABLE and the COMMIT after it, what was written may be lost: write it again.
+ * @count: bytes written
+ * @reserved: 0
+ * @attr: afterwards
+ */
+struct ebpfs_written {
+	__le64 verifier;
+	__le32 count;
+	__le32 reserved;
+	struct ebpfs_attr attr;
 };
 
 /* ebpfs_entry.flags */
