@@ -431,7 +431,9 @@ int ebpfs_parse_target(const void *p, u32 len, struct ebpfs_target_info *t)
 		return -EBADMSG;
 	t->fh = pos + sizeof(w);
 	t->name = t->fh + fh_room;
-	if (!valid_entry_name(t->name, t->name_len))
+	if (!all_zero(t->fh + t->fh_len, fh_room - t->fh_len) ||
+	    !all_zero(t->name + t->name_len, pad8(t->name_len) - t->name_len) ||
+	    !valid_entry_name(t->name, t->name_len))
 		return -EBADMSG;
 	return 0;
 }

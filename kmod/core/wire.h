@@ -273,7 +273,8 @@ int ebpfs_parse_need(const void *p, struct ebpfs_need_info *n);
  * @len: bytes of them
  * @t: out
  *
- * Guarantees: handle and name as in a call; lengths add up exactly.
+ * Guarantees: handle and name as in a call; padding and reserved 0; lengths add up
+ * exactly.
  */
 int ebpfs_parse_target(const void *p, u32 len, struct ebpfs_target_info *t);
 

@@ -41,44 +41,99 @@ static void save(const char *target, const char *name, const void *data, size_t 
 
 static const u8 handle[EBPFS_FH_MAX] = "\x02\x01some handle that a server made";
 
-static struct ebpfs_call_info make_call(u16 op)
+static const u8 name[] = "README.md";
+
+/* The data of a call; returns their bytes. */
+static u32 make_data(u16 op, u8 *p)
 {
+	const struct ebpfs_target_info target = {
+		.fh = handle, .fh_len = 20, .name = name, .name_len = 9,
+	};
+	struct ebpfs_create create = { .mode = cpu_to_le32(S_IFLNK | 0777), .target_len = 6 };
+	struct ebpfs_cred cred = { .uid = cpu_to_le32(1000), .ngroups = cpu_to_le32(2) };
+
+	switch (op) {
+	case EBPFS_OP_CRED:
+		memcpy(p, &cred, sizeof(cred));
+		memset(p + sizeof(cred), 4, 8);
+		return sizeof(cred) + 8;
+	case EBPFS_OP_CREATE:
+		memcpy(p, &create, sizeof(create));
+		memcpy(p + sizeof(create), "target", 6);
+		return sizeof(create) + 6;
+	case EBPFS_OP_RENAME:
+	case EBPFS_OP_LINK:
+		return ebpfs_put_target(p, &target);
+	case EBPFS_OP_SETATTR:
+		memset(p, 0, sizeof(struct ebpfs_setattr));
+		p[offsetof(struct ebpfs_setattr, valid)] = EBPFS_SET_MODE | EBPFS_SET_MTIME_NOW;
+		return sizeof(struct ebpfs_setattr);
+	case EBPFS_OP_WRITE:
+		memset(p, 'w', 77);
+		return 77;
+	default:
+		return 0;
+	}
+}
+
+static struct ebpfs_call_info make_call(u16 op, u8 *data)
+{
+	const struct ebpfs_op_traits *t = ebpfs_op_traits(op);
 	struct ebpfs_call_info c = {
 		.id = EBPFS_ID(op, 3), .want = ~0ull, .op = op, .cell = 8920,
 	};
 
-	if (op == EBPFS_OP_PING)
+	if (!t)
 		return c;
-	c.fh = handle;
-	c.fh_len = 32;
-	if (op == EBPFS_OP_READ || op == EBPFS_OP_READDIR)
+	c.cred = op == EBPFS_OP_CRED ? 0 : 1;
+	c.arg = op == EBPFS_OP_CRED;
+	if (t->flags & EBPFS_TRAIT_FH) {
+		c.fh = handle;
+		c.fh_len = 32;
+	}
+	if (t->flags & EBPFS_TRAIT_COUNT)
 		c.count = 61440;
-	if (op == EBPFS_OP_READ)
+	if (t->flags & EBPFS_TRAIT_ONCE)
+		c.op_id = 0x100000000ull + op;
+	if (op == EBPFS_OP_READ || op == EBPFS_OP_WRITE)
 		c.arg = 1 << 20;
-	if (op == EBPFS_OP_LOOKUP) {
-		c.name = (const u8 *)"README.md";
+	if (t->flags & EBPFS_TRAIT_NAME) {
+		c.name = name;
 		c.name_len = 9;
 	}
+	c.data_len = make_data(op, data);
+	c.data = c.data_len ? data : NULL;
 	return c;
 }
 
 static void calls(void)
 {
 	struct ebpfs_call_info c;
-	u8 p[4096], many[4096];
-	char name[32];
+	u8 p[4096], many[4096], data[512];
+	char file[32];
 	u32 len, all;
 	u16 op;
 
-	all = ebpfs_put_calls(many, SESSION, EBPFS_OP_STATFS, 8920);
-	for (op = EBPFS_OP_PING; op <= EBPFS_OP_STATFS; op++) {
-		c = make_call(op);
+	all = ebpfs_put_calls(many, SESSION, EBPFS_OP_LAST, 8920);
+	for (op = EBPFS_OP_PING; op <= EBPFS_OP_LAST; op++) {
+		c = make_call(op, data + 1);
 		len = ebpfs_put_calls(p, SESSION, 1, 8920);
 		len += ebpfs_put_call(p + len, &c, false);
 		ebpfs_seal(p, len);
-		snprintf(name, sizeof(name), "call_%u", op);
-		save("wire", name, p, len);
-		all += ebpfs_put_call(many + all, &c, op > EBPFS_OP_GETATTR);
+		snprintf(file, sizeof(file), "call_%u", op);
+		save("wire", file, p, len);
+		all += ebpfs_put_call(many + all, &c, c.fh_len && op > EBPFS_OP_GETATTR);
+		if (!c.data_len)
+			continue;
+		data[0] = op;
+		snprintf(file, sizeof(file), "data_%u", op);
+		save("wire", file, data, 1 + c.data_len);
+		c.apart = true;
+		len = ebpfs_put_calls(p, SESSION, 1, 8920);
+		len += ebpfs_put_call(p + len, &c, false);
+		ebpfs_seal(p, len);
+		snprintf(file, sizeof(file), "call_apart_%u", op);
+		save("wire", file, p, len);
 	}
 	ebpfs_seal(many, all);
 	save("wire", "call_all", many, all);
@@ -86,13 +141,50 @@ static void calls(void)
 	/* A readahead of a megabyte in one datagram. */
 	all = ebpfs_put_calls(many, SESSION, 17, 8920);
 	for (op = 0; op < 17; op++) {
-		c = make_call(EBPFS_OP_READ);
+		c = make_call(EBPFS_OP_READ, data);
 		c.id = EBPFS_ID(op, 9);
 		c.arg = op * 61440;
 		all += ebpfs_put_call(many + all, &c, op > 0);
 	}
 	ebpfs_seal(many, all);
 	save("wire", "call_readahead", many, all);
+}
+
+/* Data that come apart, and what a server says when some lack. */
+static void apart(void)
+{
+	static const struct {
+		const char *name;
+		u32 total;
+		u16 cell;
+		u8 index;
+	} shapes[] = {
+		{ "data_whole", 1, 8920, 0 },
+		{ "data_first", 61440, 1152, 0 },
+		{ "data_tail", 2000, 1024, 1 },
+		{ "data_last", 65536, 1024, 63 },
+	};
+	struct ebpfs_need_info n = { .id = EBPFS_ID(4, 7), .missing = ~0ull, .attempt = 1 };
+	static u8 p[sizeof(struct ebpfs_data) + 8920];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
+		struct ebpfs_frag f = {
+			.session = SESSION, .id = EBPFS_ID(4, 7), .total = shapes[i].total,
+			.cell = shapes[i].cell, .offset = shapes[i].index * shapes[i].cell,
+			.attempt = 2,
+		};
+		u32 left = f.total - f.offset, len;
+
+		memset(p, 'w', sizeof(p));
+		len = ebpfs_put_data(p, &f) + (left < f.cell ? left : f.cell);
+		ebpfs_seal(p, len);
+		save("wire", shapes[i].name, p, len);
+	}
+	save("wire", "need_all", p, ebpfs_put_need(p, SESSION, &n));
+	n.missing = 0x8000000000000005ull;
+	n.cell = 1024;
+	save("wire", "need_some", p, ebpfs_put_need(p, SESSION, &n));
 }
 
 static void replies(void)
@@ -272,6 +364,7 @@ int main(int argc, char **argv)
 	if (mkdir(top, 0777) && errno != EEXIST)
 		fail("make the directory", top);
 	calls();
+	apart();
 	replies();
 	entries();
 	handshake_messages();
