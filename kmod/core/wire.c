@@ -13,7 +13,7 @@ _Static_assert(sizeof(struct ebpfs_hdr) == 16 && sizeof(struct ebpfs_calls) == 2
 	       sizeof(struct ebpfs_call) == 32 && sizeof(struct ebpfs_body) == 32 &&
 	       sizeof(struct ebpfs_data) == 40 && sizeof(struct ebpfs_need) == 40 &&
 	       sizeof(struct ebpfs_create) == 24 && sizeof(struct ebpfs_target) == 8 &&
-	       sizeof(struct ebpfs_setattr) == 48 && sizeof(struct ebpfs_written) == 128 &&
+	       sizeof(struct ebpfs_setattr) == 48 && sizeof(struct ebpfs_written) == 136 &&
 	       sizeof(struct ebpfs_reply) == 48 && sizeof(struct ebpfs_probe) == 24 &&
 	       sizeof(struct ebpfs_attr) == 112 && sizeof(struct ebpfs_entry) == 128 &&
 	       sizeof(struct ebpfs_statfs) == 56, "wire structs have no padding");

@@ -619,12 +619,15 @@ struct ebpfs_attr {
  * struct ebpfs_written - reply of WRITE and COMMIT
  * @verifier: of the server's instance. If it differs between a WRITE that was not
  *	STABLE and the COMMIT after it, what was written may be lost: write it again.
+ * @before: attr.change before: what lies between is this call's doing. The server
+ *	lets no other call change the file in between.
  * @count: bytes written
  * @reserved: 0
  * @attr: afterwards
  */
 struct ebpfs_written {
 	__le64 verifier;
+	__le64 before;
 	__le32 count;
 	__le32 reserved;
 	struct ebpfs_attr attr;
