@@ -42,6 +42,13 @@ u64 ebpfs_served_missing(const struct ebpfs_served_slot *slot)
 	return ebpfs_cell_set(ebpfs_ncells(slot->data_total, slot->data_cell)) & ~slot->got;
 }
 
+static void no_data(struct ebpfs_served_slot *slot)
+{
+	slot->got = 0;
+	slot->data_cell = 0;
+	slot->data_attempt = 0;
+}
+
 static bool all_there(const struct ebpfs_served_slot *slot)
 {
 	return slot->data_cell && !ebpfs_served_missing(slot);
@@ -58,9 +65,7 @@ static enum ebpfs_serve gather(struct ebpfs_served_slot *slot, const struct ebpf
 		execute(slot, c);
 	if (slot->data_total != c->data_len) {
 		/* Data that contradict their call were not its own. */
-		slot->got = 0;
-		slot->data_cell = 0;
-		slot->data_attempt = 0;
+		no_data(slot);
 		slot->data_total = c->data_len;
 	}
 	slot->cell = c->cell;
@@ -180,6 +185,13 @@ void ebpfs_served_forget(struct ebpfs_served *s, u16 slot)
 {
 	if (slot < s->nslots && s->slots[slot].state == EBPFS_SERVED_DONE)
 		s->slots[slot].state = EBPFS_SERVED_NONE;
+}
+
+void ebpfs_served_forget_data(struct ebpfs_served *s, u16 slot)
+{
+	if (slot < s->nslots && (s->slots[slot].state == EBPFS_SERVED_EARLY ||
+				 s->slots[slot].state == EBPFS_SERVED_GATHERING))
+		no_data(&s->slots[slot]);
 }
 
 void ebpfs_served_frag(const struct ebpfs_served *s, u16 slot, u8 index, struct ebpfs_frag *f)

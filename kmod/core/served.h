@@ -160,6 +160,10 @@ bool ebpfs_served_done(struct ebpfs_served *s, u64 id, u16 status, u16 flags, u3
  * executed again. Only for calls that may be. */
 void ebpfs_served_forget(struct ebpfs_served *s, u16 slot);
 
+/* The data of @slot that are there are to be dropped, for want of memory; a
+ * repetition of the call asks for them again. Only while they are gathered. */
+void ebpfs_served_forget_data(struct ebpfs_served *s, u16 slot);
+
 /* Head for cell @index of the kept reply of @slot, host order; the caller sets session. */
 void ebpfs_served_frag(const struct ebpfs_served *s, u16 slot, u8 index, struct ebpfs_frag *f);
 
