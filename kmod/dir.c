@@ -19,7 +19,7 @@
  * @len: bytes of it
  * @off: of the next entry in it
  * @pos: cookie of the entry before @off: ctx->pos must be this to go on there
- * @asked: jiffies when it was asked for
+ * @asked: ns when it was asked for
  * @eof: nothing follows @buf
  *
  * Protected by the file's position lock, which the VFS takes for directories.
@@ -29,7 +29,7 @@ struct ebpfs_dir {
 	u32 len;
 	u32 off;
 	loff_t pos;
-	unsigned long asked;
+	u64 asked;
 	bool eof;
 };
 
@@ -63,7 +63,7 @@ static int ebpfs_dir_fetch(struct inode *inode, struct ebpfs_dir *dir, loff_t po
 	if (!dir->buf)
 		return -ENOMEM;
 	dir->pos = -1;
-	dir->asked = jiffies;
+	dir->asked = ebpfs_now();
 	err = ebpfs_call_inode(inode, EBPFS_OP_READDIR, pos, EBPFS_DIR_BYTES, NULL,
 			       dir->buf, EBPFS_DIR_BYTES, &res);
 	if (err)

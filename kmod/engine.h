@@ -4,6 +4,8 @@
  *
  *	request.c  a call's life: queue, slot, completion, cancel, abort
  *	place.c    which node a call goes to
+ *	data.c     a call's data on their way out
+ *	cred.c     who acts
  *	send.c     datagrams out
  *	receive.c  plain UDP in; walks the fragments of every way in
  *	kfunc.c    XDP and TC in
@@ -15,13 +17,15 @@
  *	QUEUED   node->queue, waiting for a slot, for window, or for the node
  *	ACTIVE   node->active and a slot of req->session
  *	TRANSIT  a thread that moves it from one node to another
+ *	USER     user->waiting, until its server was told of its user (cred.c)
  *	DONE     its maker again, through req->done()
  * QUEUED and ACTIVE, and the way between them, belong to node->lock. From
  * ACTIVE it is taken by whoever is told so by the core: COMPLETE, RELEASE or
  * CANCEL_NOW. A req on one of a node's lists stays valid while that node's
  * lock is held, since leaving the list takes the lock.
  *
- * Lock order: node->lock, then the core's (ebpfs_conn.lock, ebpfs_slot.lock).
+ * Lock order: node->lock, then the core's (ebpfs_conn.lock, ebpfs_slot.lock), or
+ * mnt->users_lock.
  * node->lock is taken with bottom halves off. Nothing is transmitted and no
  * req->done() runs under it.
  *
@@ -56,6 +60,8 @@
 struct ebpfs_mount;
 struct ebpfs_node;
 struct ebpfs_req;
+struct ebpfs_user;
+struct ebpfs_write;
 
 /**
  * union ebpfs_addr - address and port of a server
@@ -176,6 +182,10 @@ struct ebpfs_node {
  * @removed_nodes: nodes that were removed; freed with the mount
  * @aborted: every call fails with EIO, now and later
  * @calls: not finished
+ * @op_id: the last one given out; begins at random
+ * @users: who acts here, see cred.c; under @users_lock
+ * @users_lock: taken with bottom halves off
+ * @next_user: number of the next one
  * @dev: of the superblock, to find it in mountinfo
  * @source: as given to mount; the superblock's
  * @options: in force, as shown in mountinfo
@@ -209,6 +219,10 @@ struct ebpfs_mount {
 	struct list_head removed_nodes;
 	bool aborted;
 	atomic_t calls;
+	atomic64_t op_id;
+	DECLARE_HASHTABLE(users, 6);
+	spinlock_t users_lock;
+	u32 next_user;
 	wait_queue_head_t wait;
 	dev_t dev;
 	const char *source;
@@ -233,6 +247,7 @@ enum ebpfs_req_state {
 	EBPFS_REQ_QUEUED,
 	EBPFS_REQ_ACTIVE,
 	EBPFS_REQ_TRANSIT,
+	EBPFS_REQ_USER,
 	EBPFS_REQ_DONE,
 };
 
@@ -249,12 +264,17 @@ enum ebpfs_req_state {
  * @error: negative if the call shall fail instead of being moved; set once
  * @op: enum ebpfs_op
  * @arg: see struct ebpfs_body
+ * @op_id: see struct ebpfs_body; set by ebpfs_req_prepare_once()
  * @count: see struct ebpfs_body
  * @limit: most bytes of reply: the size of the destination
  * @fh: handle; must stay valid until done()
  * @fh_len: its bytes
  * @name: likewise
  * @name_len: its bytes
+ * @user: who acts, NULL for the superuser; must stay valid until done()
+ * @data: the call's data, NULL if they are @write's; likewise
+ * @data_len: their bytes
+ * @write: source of a WRITE, see write.h
  * @buf: destination of metadata replies, NULL for a READ into folios
  * @read: destination of a READ, see read.h
  * @done: called once, in softirq or process context with no lock held; may free
@@ -275,6 +295,7 @@ struct ebpfs_req {
 
 	u16 op;
 	u64 arg;
+	u64 op_id;
 	u32 count;
 	u32 limit;
 	const u8 *fh;
@@ -282,6 +303,10 @@ struct ebpfs_req {
 	const u8 *name;
 	u16 name_len;
 
+	struct ebpfs_user *user;
+	const void *data;
+	u32 data_len;
+	struct ebpfs_write *write;
 	void *buf;
 	struct ebpfs_read *read;
 	void (*done)(struct ebpfs_req *req, int err);
@@ -328,6 +353,10 @@ static inline u64 ebpfs_now(void)
 void ebpfs_req_submit(struct ebpfs_req *req);		/* any context but hardirq */
 void ebpfs_req_submit_batch(struct list_head *reqs);	/* the same; all of one file */
 void ebpfs_req_prepare(struct ebpfs_req *req, struct ebpfs_mount *mnt);
+void ebpfs_req_prepare_once(struct ebpfs_req *req, struct ebpfs_mount *mnt);
+void ebpfs_req_again(struct ebpfs_req *req, int err);	/* any context; req in TRANSIT */
+void ebpfs_node_need(struct ebpfs_node *node, struct ebpfs_session *session,
+		     const struct ebpfs_need_info *n);	/* softirq, RCU */
 void ebpfs_req_kill(struct ebpfs_req *req, int err);	/* process; req held by the caller */
 int ebpfs_call(struct ebpfs_req *req);			/* process, sleeps, killable */
 void ebpfs_dispatch(struct ebpfs_node *node);		/* any context but hardirq */
@@ -339,6 +368,23 @@ void ebpfs_node_drain(struct ebpfs_node *node, int err);	/* any context but hard
 void ebpfs_node_expire(struct ebpfs_node *node, u64 now);	/* softirq: timer */
 void ebpfs_node_requeue(struct ebpfs_node *node);	/* node->lock held */
 void ebpfs_mount_abort(struct ebpfs_mount *mnt);	/* process */
+
+/* data.c APIs */
+#define EBPFS_INLINE_MAX	640	/* bytes of data that go into the CALL itself */
+void ebpfs_data_copy(const struct ebpfs_req *req, u32 at, void *to, u32 len);
+void ebpfs_data_build(struct sk_buff_head *out, const struct ebpfs_session *session,
+		      const struct ebpfs_req *req, u16 cell, u8 attempt, u64 cells);
+
+/* cred.c APIs */
+struct ebpfs_user *ebpfs_user_get(struct ebpfs_mount *mnt, const struct cred *cred);
+struct ebpfs_user *ebpfs_user_ref(struct ebpfs_mount *mnt, struct ebpfs_user *user);
+void ebpfs_user_put(struct ebpfs_mount *mnt, struct ebpfs_user *user);
+u32 ebpfs_user_number(const struct ebpfs_user *user);
+bool ebpfs_user_unknown(struct ebpfs_req *req);		/* node->lock held */
+void ebpfs_user_tell(struct ebpfs_mount *mnt, struct ebpfs_user *user, u64 hash);
+bool ebpfs_user_leave(struct ebpfs_req *req);		/* node->lock held */
+void ebpfs_users_init(struct ebpfs_mount *mnt);
+void ebpfs_users_destroy(struct ebpfs_mount *mnt);
 
 /* place.c APIs */
 struct ebpfs_node *ebpfs_place_req(struct ebpfs_mount *mnt, u64 hash);	/* RCU read lock held */

@@ -1,20 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Regular files: all data goes through the page cache. Before cached pages
- * are used, attributes that are no longer believed are asked for.
+ * are used, attributes that are no longer believed are asked for. What was
+ * written goes to the server when the kernel writes back, at fsync and at
+ * close (close-to-open).
+ *
+ * file->private_data is who opened the file (cred.c), with a reference.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/splice.h>
 #include <linux/uio.h>
+#include <linux/writeback.h>
 
 #include "fs.h"
 
 static int ebpfs_open(struct inode *inode, struct file *file)
 {
+	struct ebpfs_user *user;
 	int err = generic_file_open(inode, file);
 
-	return err ?: ebpfs_revalidate_data(inode);
+	if (!err)
+		err = ebpfs_revalidate_data(inode);
+	if (err)
+		return err;
+	user = ebpfs_user_get(ebpfs_mnt(inode), file->f_cred);
+	if (IS_ERR(user))
+		return PTR_ERR(user);
+	file->private_data = user;
+	return 0;
+}
+
+static int ebpfs_release(struct inode *inode, struct file *file)
+{
+	ebpfs_user_put(ebpfs_mnt(inode), file->private_data);
+	return 0;
+}
+
+/* close(): an error of this write-back is told here, and once more by fsync. */
+static int ebpfs_flush(struct file *file, fl_owner_t id)
+{
+	struct address_space *mapping = file->f_mapping;
+	errseq_t since = filemap_sample_wb_err(mapping);
+
+	if (!(file->f_mode & FMODE_WRITE))
+		return 0;
+	filemap_write_and_wait(mapping);
+	return filemap_check_wb_err(mapping, since);
+}
+
+/* The end of write-back is stable storage: see writeback.c. */
+static int ebpfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	return file_write_and_wait_range(file, start, end);
 }
 
 static ssize_t ebpfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
@@ -22,6 +60,30 @@ static ssize_t ebpfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	int err = ebpfs_revalidate_data(file_inode(iocb->ki_filp));
 
 	return err ?: generic_file_read_iter(iocb, to);
+}
+
+static ssize_t ebpfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct file *file = iocb->ki_filp;
+	struct inode *inode = file_inode(file);
+	ssize_t n = 0;
+
+	if (iocb->ki_flags & IOCB_NOWAIT)
+		return -EAGAIN;
+	inode_lock(inode);
+	/* Appending begins where the file ends at the server. */
+	if (iocb->ki_flags & IOCB_APPEND)
+		n = ebpfs_revalidate(inode, true);
+	if (!n)
+		n = generic_write_checks(iocb, from);
+	if (n > 0) {
+		ebpfs_set_writer(inode, file);
+		if (iocb->ki_pos > i_size_read(inode))
+			ebpfs_zero_tail(inode);
+		n = generic_perform_write(iocb, from);
+	}
+	inode_unlock(inode);
+	return n > 0 ? generic_write_sync(iocb, n) : n;
 }
 
 static ssize_t ebpfs_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *pipe,
@@ -36,7 +98,11 @@ static int ebpfs_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	int err = ebpfs_revalidate_data(file_inode(file));
 
-	return err ?: generic_file_readonly_mmap(file, vma);
+	if (err)
+		return err;
+	file_accessed(file);
+	vma->vm_ops = &ebpfs_vm_ops;
+	return 0;
 }
 
 static loff_t ebpfs_llseek(struct file *file, loff_t offset, int whence)
@@ -52,9 +118,13 @@ static loff_t ebpfs_llseek(struct file *file, loff_t offset, int whence)
 
 const struct file_operations ebpfs_file_fops = {
 	.open = ebpfs_open,
+	.release = ebpfs_release,
+	.flush = ebpfs_flush,
+	.fsync = ebpfs_fsync,
 	.llseek = ebpfs_llseek,
-	.fsync = noop_fsync,	/* read-only: nothing to write back */
 	.read_iter = ebpfs_read_iter,
+	.write_iter = ebpfs_write_iter,
 	.mmap = ebpfs_mmap,
 	.splice_read = ebpfs_splice_read,
+	.splice_write = iter_file_splice_write,
 };

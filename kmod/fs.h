@@ -5,13 +5,17 @@
  *	super.c   mount options, superblock, statfs, umount
  *	inode.c   inodes, attributes and how long they are believed
  *	namei.c   lookup and revalidation of names
+ *	change.c  names made, removed and renamed; attributes set
  *	dir.c     reading directories
- *	file.c    open, read, mmap
+ *	file.c    open, read, write, mmap, fsync
  *	read.c    the page cache's misses become READs
+ *	write.c   changes in the page cache
+ *	writeback.c  they become WRITEs
  *
  * Consistency today: attributes and names are believed for actimeo=; opening a
- * file asks the server (close-to-open); a file whose change attribute differs
- * loses its cached pages. All functions run in process context unless said
+ * file asks the server and closing it writes back what was changed
+ * (close-to-open); a file whose change attribute differs by more than what was
+ * done here loses its cached pages. All functions run in process context unless said
  * otherwise; those that call the server sleep and are killable.
  */
 #ifndef EBPFS_FS_H
@@ -21,14 +25,16 @@
 
 #include "engine.h"
 
+#define EBPFS_OWN_MAX	8	/* more: the file's cached pages are lost, no harm else */
+
 /**
  * struct ebpfs_sb - a superblock's private part
  * @mnt: the engine's
- * @actimeo: how long attributes and names are believed, jiffies
+ * @actimeo: how long attributes and names are believed, ns
  */
 struct ebpfs_sb {
 	struct ebpfs_mount mnt;
-	unsigned long actimeo;
+	u64 actimeo;
 };
 
 /**
@@ -36,9 +42,14 @@ struct ebpfs_sb {
  * @vfs: the inode
  * @hash: ebpfs_place_hash() of @fh
  * @change: the server's change attribute when attributes were last taken over
- * @attr_at: when the request left whose answer gave the attributes, jiffies
+ * @attr_at: when the request left whose answer gave the attributes, ns
+ * @expired: attributes were changed by an operation of ours since
  * @stale_data: cached pages are older than the attributes
- * @attr_lock: protects the three above
+ * @own: changes of ours whose answers came out of order: @change grows along them
+ * @nown: how many
+ * @attr_lock: protects all of these, @writer, and the VFS's attributes against each
+ *	other; taken with bottom halves off, since replies to WRITEs bring attributes
+ * @writer: who wrote last, and so writes back, with a reference
  * @timed_out: when a read of the file last passed its deadline, jiffies, 0 never
  * @btime: time of creation, 0 if not known
  * @fh_len: bytes of @fh
@@ -48,9 +59,16 @@ struct ebpfs_inode {
 	struct inode vfs;
 	u64 hash;
 	u64 change;
-	unsigned long attr_at;
+	u64 attr_at;
+	bool expired;
 	bool stale_data;
+	u8 nown;
+	struct {
+		u64 before;
+		u64 after;
+	} own[EBPFS_OWN_MAX];
 	spinlock_t attr_lock;
+	struct ebpfs_user *writer;
 	unsigned long timed_out;
 	struct timespec64 btime;
 	u16 fh_len;
@@ -78,24 +96,36 @@ void ebpfs_inode_exit(void);
 struct inode *ebpfs_inode_alloc(struct super_block *sb);
 void ebpfs_inode_free(struct inode *inode);
 struct inode *ebpfs_iget(struct super_block *sb, const u8 *fh, u16 fh_len,
-			 const struct ebpfs_attr *attr, unsigned long asked);
-int ebpfs_update(struct inode *inode, const struct ebpfs_attr *attr, unsigned long asked);
+			 const struct ebpfs_attr *attr, u64 asked);
+int ebpfs_update(struct inode *inode, const struct ebpfs_attr *attr, u64 asked);
 bool ebpfs_attr_fresh(const struct inode *inode);
 int ebpfs_revalidate(struct inode *inode, bool force);
 int ebpfs_revalidate_data(struct inode *inode);
 int ebpfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,
 		  u32 request_mask, unsigned int flags);
+void ebpfs_evict_inode(struct inode *inode);
+void ebpfs_expire(struct inode *inode);
+bool ebpfs_has_changes(const struct inode *inode);
+void ebpfs_size_grows(struct inode *inode, loff_t end);
+void ebpfs_written(struct inode *inode, const struct ebpfs_written *w, u64 asked); /* softirq */
+void ebpfs_set_writer(struct inode *inode, const struct file *file);
+struct ebpfs_user *ebpfs_writer(struct inode *inode);
+int ebpfs_call_req(struct inode *inode, struct ebpfs_req *req);
 int ebpfs_call_inode(struct inode *inode, u16 op, u64 arg, u32 count, const struct qstr *name,
 		     void *buf, u32 limit, struct ebpfs_result *res);
 struct inode *ebpfs_root(struct super_block *sb);
 
 /* namei.c APIs */
+extern const struct dentry_operations ebpfs_dops;
+struct dentry *ebpfs_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags);
+const char *ebpfs_get_link(struct dentry *dentry, struct inode *inode, struct delayed_call *done);
+void ebpfs_prime_dentry(struct dentry *parent, const struct ebpfs_entry_info *e,
+			u64 asked);
+
+/* change.c APIs */
 extern const struct inode_operations ebpfs_dir_iops;
 extern const struct inode_operations ebpfs_symlink_iops;
 extern const struct inode_operations ebpfs_other_iops;
-extern const struct dentry_operations ebpfs_dops;
-void ebpfs_prime_dentry(struct dentry *parent, const struct ebpfs_entry_info *e,
-			unsigned long asked);
 
 /* dir.c APIs */
 extern const struct file_operations ebpfs_dir_fops;
@@ -105,8 +135,26 @@ extern const struct file_operations ebpfs_file_fops;
 
 /* read.c APIs */
 extern const struct address_space_operations ebpfs_aops;
+u32 ebpfs_unit_size(struct ebpfs_inode *ei);
 int ebpfs_read_init(void);
 void ebpfs_read_exit(void);
+
+/* write.c APIs */
+extern const struct vm_operations_struct ebpfs_vm_ops;
+int ebpfs_write_begin(struct file *file, struct address_space *mapping, loff_t pos,
+		      unsigned int len, struct folio **foliop, void **fsdata);
+int ebpfs_write_end(struct file *file, struct address_space *mapping, loff_t pos,
+		    unsigned int len, unsigned int copied, struct folio *folio, void *fsdata);
+void ebpfs_zero_tail(struct inode *inode);
+bool ebpfs_release_folio(struct folio *folio, gfp_t gfp);
+void ebpfs_invalidate_folio(struct folio *folio, size_t offset, size_t len);
+int ebpfs_write_init(void);
+void ebpfs_write_exit(void);
+
+/* writeback.c APIs */
+int ebpfs_writepages(struct address_space *mapping, struct writeback_control *wbc);
+int ebpfs_writeback_init(void);
+void ebpfs_writeback_exit(void);
 
 /* super.c APIs */
 extern struct file_system_type ebpfs_fs_type;

@@ -42,10 +42,22 @@ struct inode *ebpfs_inode_alloc(struct super_block *sb)
 		return NULL;
 	ei->change = 0;
 	ei->attr_at = 0;
+	ei->expired = false;
 	ei->stale_data = false;
+	ei->nown = 0;
+	ei->writer = NULL;
 	ei->timed_out = 0;
 	ei->fh_len = 0;
 	return &ei->vfs;
+}
+
+/* The last use of the inode is over. */
+void ebpfs_evict_inode(struct inode *inode)
+{
+	truncate_inode_pages_final(&inode->i_data);
+	clear_inode(inode);
+	ebpfs_user_put(ebpfs_mnt(inode), EBPFS_I(inode)->writer);
+	EBPFS_I(inode)->writer = NULL;
 }
 
 /* RCU callback: the name of a link may be in use by an RCU walk until now. */
@@ -83,24 +95,23 @@ static bool ebpfs_attr_valid(const struct ebpfs_attr *attr)
 	return !(mode & ~(S_IFMT | S_IALLUGO)) && (s64)le64_to_cpu(attr->size) >= 0;
 }
 
-/* Takes attributes over. @fresh: the inode is new and locked. */
-static void ebpfs_take_attr(struct inode *inode, const struct ebpfs_attr *attr,
-			    unsigned long asked, bool fresh)
+/* Are there changes that the server has not put on stable storage? Any context. */
+bool ebpfs_has_changes(const struct inode *inode)
+{
+	return mapping_tagged(inode->i_mapping, PAGECACHE_TAG_DIRTY) ||
+	       mapping_tagged(inode->i_mapping, PAGECACHE_TAG_WRITEBACK);
+}
+
+/* All but the change attribute; attr_lock held. */
+static void ebpfs_set_attr(struct inode *inode, const struct ebpfs_attr *attr)
 {
 	struct ebpfs_inode *ei = EBPFS_I(inode);
-	u64 change = le64_to_cpu(attr->change);
 	u32 nlink = le32_to_cpu(attr->nlink);
+	loff_t size = le64_to_cpu(attr->size);
 
-	spin_lock(&ei->attr_lock);
-	if (!fresh && time_before(asked, ei->attr_at)) {
-		spin_unlock(&ei->attr_lock);
-		return;
-	}
-	if (!fresh && change != ei->change)
-		ei->stale_data = true;
-	ei->change = change;
-	ei->attr_at = asked;
-
+	/* What was appended here and is not there yet. */
+	if (S_ISREG(inode->i_mode) && size < i_size_read(inode) && ebpfs_has_changes(inode))
+		size = i_size_read(inode);
 	inode->i_mode = le32_to_cpu(attr->mode);
 	if (nlink)
 		set_nlink(inode, nlink);
@@ -114,20 +125,143 @@ static void ebpfs_take_attr(struct inode *inode, const struct ebpfs_attr *attr,
 	ei->btime = ebpfs_time(attr->btime, attr->btime_ns);
 	inode->i_blocks = le64_to_cpu(attr->blocks);
 	inode->i_generation = 0;
-	i_size_write(inode, le64_to_cpu(attr->size));
-	spin_unlock(&ei->attr_lock);
+	i_size_write(inode, size);
+}
+
+/* Takes attributes over. @fresh: the inode is new and locked. */
+static void ebpfs_take_attr(struct inode *inode, const struct ebpfs_attr *attr,
+			    u64 asked, bool fresh)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+	u64 change = le64_to_cpu(attr->change);
+
+	spin_lock_bh(&ei->attr_lock);
+	if (!fresh && asked < ei->attr_at) {
+		spin_unlock_bh(&ei->attr_lock);
+		return;
+	}
+	/* While changes of ours are on their way it cannot be told whose this is:
+	 * their answers tell, and the next attributes after them.
+	 */
+	if (fresh || change == ei->change || !ebpfs_has_changes(inode)) {
+		if (!fresh && change != ei->change)
+			ei->stale_data = true;
+		ei->change = change;
+		ei->nown = 0;
+	}
+	ei->attr_at = asked;
+	ei->expired = false;
+	ebpfs_set_attr(inode, attr);
+	spin_unlock_bh(&ei->attr_lock);
+}
+
+/* The change attribute goes along what was changed here; attr_lock held. */
+static void ebpfs_own_change(struct ebpfs_inode *ei, u64 before, u64 after)
+{
+	u8 i;
+
+	if (before != ei->change) {
+		/* The answer to an earlier change may still come. */
+		if (before != after && ei->nown < EBPFS_OWN_MAX) {
+			ei->own[ei->nown].before = before;
+			ei->own[ei->nown++].after = after;
+		}
+		return;
+	}
+	ei->change = after;
+	for (i = 0; i < ei->nown; i++) {
+		if (ei->own[i].before == ei->change) {
+			ei->change = ei->own[i].after;
+			ei->own[i] = ei->own[--ei->nown];
+			i = -1;	/* from the start again */
+		}
+	}
+}
+
+/**
+ * ebpfs_written() - a change of ours was answered
+ * @inode: file
+ * @w: as received
+ * @asked: ns when the call left, or before
+ *
+ * Context: any but hard interrupt.
+ */
+void ebpfs_written(struct inode *inode, const struct ebpfs_written *w, u64 asked)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+
+	if (!ebpfs_attr_valid(&w->attr) || inode_wrong_type(inode, le32_to_cpu(w->attr.mode)))
+		return;
+	spin_lock_bh(&ei->attr_lock);
+	ebpfs_own_change(ei, le64_to_cpu(w->before), le64_to_cpu(w->attr.change));
+	/* What was asked for before this moment may be older than the change; and
+	 * if that is so of this answer, the server must be asked.
+	 */
+	ei->expired = asked < ei->attr_at;
+	if (!ei->expired)
+		ebpfs_set_attr(inode, &w->attr);
+	ei->attr_at = ebpfs_now();
+	spin_unlock_bh(&ei->attr_lock);
+}
+
+/* An operation of ours has changed attributes in a way that the server has to tell. */
+void ebpfs_expire(struct inode *inode)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+
+	spin_lock_bh(&ei->attr_lock);
+	ei->attr_at = ebpfs_now();
+	ei->expired = true;
+	spin_unlock_bh(&ei->attr_lock);
+}
+
+/* The file was written up to @end in the page cache; its inode is locked. */
+void ebpfs_size_grows(struct inode *inode, loff_t end)
+{
+	spin_lock_bh(&EBPFS_I(inode)->attr_lock);
+	if (end > i_size_read(inode))
+		i_size_write(inode, end);
+	spin_unlock_bh(&EBPFS_I(inode)->attr_lock);
+}
+
+/* Who opened @file writes: what is written back is written as they. */
+void ebpfs_set_writer(struct inode *inode, const struct file *file)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+	struct ebpfs_user *user = file->private_data, *old;
+
+	if (READ_ONCE(ei->writer) == user)
+		return;
+	user = ebpfs_user_ref(ebpfs_mnt(inode), user);
+	spin_lock_bh(&ei->attr_lock);
+	old = ei->writer;
+	ei->writer = user;
+	spin_unlock_bh(&ei->attr_lock);
+	ebpfs_user_put(ebpfs_mnt(inode), old);
+}
+
+/* A reference to who writes back. */
+struct ebpfs_user *ebpfs_writer(struct inode *inode)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+	struct ebpfs_user *user;
+
+	spin_lock_bh(&ei->attr_lock);
+	user = ebpfs_user_ref(ebpfs_mnt(inode), ei->writer);
+	spin_unlock_bh(&ei->attr_lock);
+	return user;
 }
 
 /**
  * ebpfs_update() - attributes of a known file came in
  * @inode: file
  * @attr: as received
- * @asked: jiffies when the request left
+ * @asked: ns when the request left
  *
  * Return: 0, or -ESTALE if it is no longer the kind of file it was, -EIO if
  * the server talks nonsense.
  */
-int ebpfs_update(struct inode *inode, const struct ebpfs_attr *attr, unsigned long asked)
+int ebpfs_update(struct inode *inode, const struct ebpfs_attr *attr, u64 asked)
 {
 	if (!ebpfs_attr_valid(attr))
 		return -EIO;
@@ -169,12 +303,12 @@ static int ebpfs_iget_set(struct inode *inode, void *p)
  * @fh: handle
  * @fh_len: its bytes, 1 to EBPFS_FH_MAX
  * @attr: as received with it
- * @asked: jiffies when the request left
+ * @asked: ns when the request left
  *
  * Return: a reference, or an error pointer.
  */
 struct inode *ebpfs_iget(struct super_block *sb, const u8 *fh, u16 fh_len,
-			 const struct ebpfs_attr *attr, unsigned long asked)
+			 const struct ebpfs_attr *attr, u64 asked)
 {
 	struct ebpfs_iget_key key = {
 		.fh = fh,
@@ -225,6 +359,29 @@ struct inode *ebpfs_iget(struct super_block *sb, const u8 *fh, u16 fh_len,
 }
 
 /**
+ * ebpfs_call_req() - a call about a file as the current user, waiting for the answer
+ * @inode: file
+ * @req: prepared; its handle, user and done() are set here
+ *
+ * Return: 0 and req->res, or a negative error.
+ */
+int ebpfs_call_req(struct inode *inode, struct ebpfs_req *req)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+	int err;
+
+	req->hash = ei->hash;
+	req->fh = ei->fh;
+	req->fh_len = ei->fh_len;
+	req->user = ebpfs_user_get(req->mnt, current_cred());
+	if (IS_ERR(req->user))
+		return PTR_ERR(req->user);
+	err = ebpfs_call(req);
+	ebpfs_user_put(req->mnt, req->user);
+	return err;
+}
+
+/**
  * ebpfs_call_inode() - a call about a file, waiting for the answer
  * @inode: file
  * @op: enum ebpfs_op
@@ -240,15 +397,11 @@ struct inode *ebpfs_iget(struct super_block *sb, const u8 *fh, u16 fh_len,
 int ebpfs_call_inode(struct inode *inode, u16 op, u64 arg, u32 count, const struct qstr *name,
 		     void *buf, u32 limit, struct ebpfs_result *res)
 {
-	struct ebpfs_inode *ei = EBPFS_I(inode);
 	struct ebpfs_req req = {
-		.hash = ei->hash,
 		.op = op,
 		.arg = arg,
 		.count = count,
 		.limit = limit,
-		.fh = ei->fh,
-		.fh_len = ei->fh_len,
 		.buf = buf,
 	};
 	int err;
@@ -258,7 +411,7 @@ int ebpfs_call_inode(struct inode *inode, u16 op, u64 arg, u32 count, const stru
 		req.name_len = name->len;
 	}
 	ebpfs_req_prepare(&req, ebpfs_mnt(inode));
-	err = ebpfs_call(&req);
+	err = ebpfs_call_req(inode, &req);
 	if (res)
 		*res = req.res;
 	return err;
@@ -267,8 +420,10 @@ int ebpfs_call_inode(struct inode *inode, u16 op, u64 arg, u32 count, const stru
 /* Are the attributes still believed? */
 bool ebpfs_attr_fresh(const struct inode *inode)
 {
-	return time_before(jiffies, READ_ONCE(EBPFS_I(inode)->attr_at) +
-				    EBPFS_SB(inode->i_sb)->actimeo);
+	const struct ebpfs_inode *ei = EBPFS_I(inode);
+
+	return !READ_ONCE(ei->expired) &&
+	       ebpfs_now() - READ_ONCE(ei->attr_at) < EBPFS_SB(inode->i_sb)->actimeo;
 }
 
 /**
@@ -278,7 +433,7 @@ bool ebpfs_attr_fresh(const struct inode *inode)
  */
 int ebpfs_revalidate(struct inode *inode, bool force)
 {
-	unsigned long asked = jiffies;
+	u64 asked = ebpfs_now();
 	struct ebpfs_result res;
 	struct ebpfs_attr attr;
 	int err;
@@ -308,12 +463,16 @@ int ebpfs_revalidate_data(struct inode *inode)
 
 	if (err || !READ_ONCE(ei->stale_data))
 		return err;
-	spin_lock(&ei->attr_lock);
+	spin_lock_bh(&ei->attr_lock);
 	stale = ei->stale_data;
 	ei->stale_data = false;
-	spin_unlock(&ei->attr_lock);
+	spin_unlock_bh(&ei->attr_lock);
 	if (!stale || !inode->i_mapping->nrpages)
 		return 0;
+	/* What was changed here goes to the server first; what that fails to write
+	 * is told by fsync and close.
+	 */
+	filemap_write_and_wait(inode->i_mapping);
 	err = invalidate_inode_pages2(inode->i_mapping);
 	if (err) {	/* some page stayed: try again next time */
 		WRITE_ONCE(ei->stale_data, true);
@@ -329,17 +488,21 @@ int ebpfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat
 	struct ebpfs_inode *ei = EBPFS_I(inode);
 	int err = 0;
 
+	/* The server's clock makes the times, when it writes. */
+	if (S_ISREG(inode->i_mode) && !(flags & AT_STATX_DONT_SYNC) &&
+	    request_mask & (STATX_MTIME | STATX_CTIME | STATX_BLOCKS) && ebpfs_has_changes(inode))
+		filemap_write_and_wait(inode->i_mapping);
 	if (!(flags & AT_STATX_DONT_SYNC))
 		err = ebpfs_revalidate(inode, flags & AT_STATX_FORCE_SYNC);
 	if (err)
 		return err;
-	spin_lock(&ei->attr_lock);
+	spin_lock_bh(&ei->attr_lock);
 	generic_fillattr(idmap, request_mask, inode, stat);
 	if (ei->btime.tv_sec || ei->btime.tv_nsec) {
 		stat->btime = ei->btime;
 		stat->result_mask |= STATX_BTIME;
 	}
-	spin_unlock(&ei->attr_lock);
+	spin_unlock_bh(&ei->attr_lock);
 	return 0;
 }
 
@@ -350,7 +513,7 @@ int ebpfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat
 struct inode *ebpfs_root(struct super_block *sb)
 {
 	struct ebpfs_mount *mnt = &EBPFS_SB(sb)->mnt;
-	unsigned long asked = jiffies;
+	u64 asked = ebpfs_now();
 	struct ebpfs_attr attr;
 	struct ebpfs_req req = {
 		.hash = ebpfs_place_hash(mnt->root_fh, mnt->root_fh_len),

@@ -24,12 +24,15 @@ static int __init ebpfs_init(void)
 	err = ebpfs_read_init();
 	if (err)
 		goto err_inode;
+	err = ebpfs_write_init();
+	if (err)
+		goto err_read;
 	err = ebpfs_kfunc_init();
 	if (err)
-		goto err_read;
+		goto err_write;
 	err = ebpfs_netlink_init();
 	if (err)
-		goto err_read;
+		goto err_write;
 	err = register_filesystem(&ebpfs_fs_type);
 	if (err)
 		goto err_netlink;
@@ -37,6 +40,8 @@ static int __init ebpfs_init(void)
 
 err_netlink:
 	ebpfs_netlink_exit();
+err_write:
+	ebpfs_write_exit();
 err_read:
 	ebpfs_read_exit();
 err_inode:
@@ -52,6 +57,7 @@ static void __exit ebpfs_exit(void)
 {
 	unregister_filesystem(&ebpfs_fs_type);
 	ebpfs_netlink_exit();
+	ebpfs_write_exit();
 	ebpfs_read_exit();
 	ebpfs_inode_exit();
 	ebpfs_node_exit();

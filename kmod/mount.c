@@ -3,6 +3,7 @@
  * A mount as the engine sees it: its nodes, from the first handshake to the
  * last datagram. The VFS side is super.c.
  */
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <net/net_namespace.h>
 
@@ -25,6 +26,8 @@ void ebpfs_mount_init(struct ebpfs_mount *mnt, struct net *net)
 	mutex_init(&mnt->nodes_lock);
 	spin_lock_init(&mnt->root_lock);
 	init_waitqueue_head(&mnt->wait);
+	ebpfs_users_init(mnt);
+	atomic64_set(&mnt->op_id, get_random_u64());
 	mnt->net = get_net(net);
 	mnt->next_node = 1;
 }
@@ -104,6 +107,7 @@ void ebpfs_mount_destroy(struct ebpfs_mount *mnt)
 	synchronize_rcu();
 	list_for_each_entry_safe(node, tmp, &mnt->removed_nodes, link)
 		ebpfs_node_free(node);
+	ebpfs_users_destroy(mnt);
 	memzero_explicit(mnt->secret, sizeof(mnt->secret));
 	put_net(mnt->net);
 }

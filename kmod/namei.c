@@ -32,9 +32,9 @@ static int ebpfs_lookup_call(struct inode *dir, const struct qstr *name,
 	return 0;
 }
 
-static struct dentry *ebpfs_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
+struct dentry *ebpfs_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
-	unsigned long asked = jiffies;
+	u64 asked = ebpfs_now();
 	struct ebpfs_lookup_buf buf;
 	struct ebpfs_entry_info e;
 	struct inode *inode = NULL;
@@ -57,12 +57,12 @@ static struct dentry *ebpfs_lookup(struct inode *dir, struct dentry *dentry, uns
  * ebpfs_prime_dentry() - READDIR told a name with its file: remember both
  * @parent: directory, opened
  * @e: entry with EBPFS_ENTRY_ATTR
- * @asked: jiffies when the request left
+ * @asked: ns when the request left
  *
  * Best effort: an error only means that a lookup will ask.
  */
 void ebpfs_prime_dentry(struct dentry *parent, const struct ebpfs_entry_info *e,
-			unsigned long asked)
+			u64 asked)
 {
 	struct qstr name = QSTR_INIT(e->name, e->name_len);
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
@@ -105,14 +105,18 @@ static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
 	struct ebpfs_entry_info e;
 	struct dentry *parent;
 	struct inode *inode, *dir;
-	unsigned long asked;
+	u64 asked;
 	bool fresh;
 	int err;
 
-	fresh = time_before(jiffies, READ_ONCE(dentry->d_time) + EBPFS_SB(dentry->d_sb)->actimeo);
+	fresh = ebpfs_now() - READ_ONCE(dentry->d_time) < EBPFS_SB(dentry->d_sb)->actimeo;
 	inode = d_inode_rcu(dentry);
+	/* Whether a name is free is asked when it is to be made. */
 	if (!inode)
-		return fresh;
+		return fresh && !(flags & (LOOKUP_CREATE | LOOKUP_RENAME_TARGET));
+	/* So is whether it is taken. */
+	if (flags & (LOOKUP_EXCL | LOOKUP_RENAME_TARGET))
+		fresh = false;
 	if (fresh && !((flags & LOOKUP_OPEN) && S_ISREG(inode->i_mode)))
 		return 1;
 	if (flags & LOOKUP_RCU)
@@ -122,7 +126,7 @@ static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
 		return err == -ESTALE ? 0 : err ?: 1;
 	}
 
-	asked = jiffies;
+	asked = ebpfs_now();
 	parent = dget_parent(dentry);
 	dir = d_inode(parent);
 	err = ebpfs_lookup_call(dir, &dentry->d_name, &buf, &e);
@@ -138,8 +142,8 @@ static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
 	return 1;
 }
 
-static const char *ebpfs_get_link(struct dentry *dentry, struct inode *inode,
-				  struct delayed_call *done)
+const char *ebpfs_get_link(struct dentry *dentry, struct inode *inode,
+			    struct delayed_call *done)
 {
 	struct ebpfs_result res;
 	char *target;
@@ -172,20 +176,6 @@ static const char *ebpfs_get_link(struct dentry *dentry, struct inode *inode,
 	kfree(target);
 	return ERR_PTR(err);
 }
-
-const struct inode_operations ebpfs_dir_iops = {
-	.lookup = ebpfs_lookup,
-	.getattr = ebpfs_getattr,
-};
-
-const struct inode_operations ebpfs_symlink_iops = {
-	.get_link = ebpfs_get_link,
-	.getattr = ebpfs_getattr,
-};
-
-const struct inode_operations ebpfs_other_iops = {
-	.getattr = ebpfs_getattr,
-};
 
 const struct dentry_operations ebpfs_dops = {
 	.d_revalidate = ebpfs_d_revalidate,

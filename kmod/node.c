@@ -243,6 +243,7 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 {
 	struct ebpfs_session *s = rcu_dereference(node->session);
 	const struct ebpfs_probe *probe;
+	struct ebpfs_need_info need;
 	u64 now = ebpfs_now();
 	bool back = false;
 
@@ -273,6 +274,14 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 		if (back)
 			ebpfs_dispatch(node);
 		ebpfs_node_arm(node, node->pmtu.next_at);
+		break;
+	case EBPFS_NEED:
+		if (!s || s->id != session)
+			ebpfs_stat_inc(node->stats, drop_session);
+		else if (ebpfs_parse_need(skb->data + off, &need))
+			ebpfs_stat_inc(ebpfs_global_stats, drop_malformed);
+		else
+			ebpfs_node_need(node, s, &need);
 		break;
 	case EBPFS_UNKNOWN:
 		if (!s || s->server_id != session) {

@@ -67,6 +67,15 @@ static void ebpfs_read_zero(struct ebpfs_read *rd, u32 at, u32 len)
 	}
 }
 
+/* A unit, or the submission, is through with @rd. Its inode may be gone by now. */
+static void ebpfs_read_put(struct ebpfs_read *rd)
+{
+	if (!atomic_dec_and_test(&rd->units))
+		return;
+	ebpfs_user_put(rd->mnt, rd->user);
+	kfree(rd);
+}
+
 /* A unit has come back. Softirq or process context. */
 static void ebpfs_read_done(struct ebpfs_req *req, int err)
 {
@@ -88,8 +97,7 @@ static void ebpfs_read_done(struct ebpfs_req *req, int err)
 	ebpfs_read_settle(rd, at, req->count, !err);
 	if (req != &rd->single)
 		kmem_cache_free(ebpfs_unit_cache, req);
-	if (atomic_dec_and_test(&rd->units))
-		kfree(rd);
+	ebpfs_read_put(rd);
 }
 
 static void ebpfs_unit_init(struct ebpfs_req *req, struct ebpfs_read *rd, u32 at, u32 len)
@@ -104,11 +112,18 @@ static void ebpfs_unit_init(struct ebpfs_req *req, struct ebpfs_read *rd, u32 at
 	req->limit = len;
 	req->fh = ei->fh;
 	req->fh_len = ei->fh_len;
+	req->user = rd->user;
 	req->read = rd;
 	req->done = ebpfs_read_done;
 }
 
-static u32 ebpfs_unit_size(struct ebpfs_inode *ei)
+/**
+ * ebpfs_unit_size() - most bytes of one READ or WRITE of a file
+ * @ei: file
+ *
+ * Whole pages; what the path to its node carries as one super-packet.
+ */
+u32 ebpfs_unit_size(struct ebpfs_inode *ei)
 {
 	struct ebpfs_node *node;
 	u32 unit = PAGE_SIZE;
@@ -166,16 +181,18 @@ static void ebpfs_read_start(struct ebpfs_read *rd, u32 size)
 		ebpfs_read_zero(rd, ask, size - ask);
 		ebpfs_read_settle(rd, ask, size - ask, true);
 	}
-	if (atomic_dec_and_test(&rd->units))
-		kfree(rd);
+	ebpfs_read_put(rd);
 }
 
-static struct ebpfs_read *ebpfs_read_alloc(struct inode *inode, loff_t pos, u32 folios)
+static struct ebpfs_read *ebpfs_read_alloc(struct inode *inode, const struct file *file,
+					   loff_t pos, u32 folios)
 {
 	struct ebpfs_read *rd = kmalloc(struct_size(rd, folios, folios), GFP_NOFS);
 
 	if (rd) {
+		rd->mnt = ebpfs_mnt(inode);
 		rd->inode = inode;
+		rd->user = file ? ebpfs_user_ref(rd->mnt, file->private_data) : NULL;
 		rd->pos = pos;
 		rd->nr_folios = 0;
 	}
@@ -207,7 +224,7 @@ static int ebpfs_read_folio(struct file *file, struct folio *folio)
 		folio_unlock(folio);
 		return -ETIMEDOUT;
 	}
-	rd = ebpfs_read_alloc(folio->mapping->host, folio_pos(folio), 1);
+	rd = ebpfs_read_alloc(folio->mapping->host, file, folio_pos(folio), 1);
 	if (!rd) {
 		folio_unlock(folio);
 		return -ENOMEM;
@@ -222,18 +239,28 @@ static void ebpfs_readahead(struct readahead_control *rac)
 	struct folio *folio;
 	u32 size = 0;
 
-	rd = ebpfs_read_alloc(rac->mapping->host, readahead_pos(rac), readahead_count(rac));
+	rd = ebpfs_read_alloc(rac->mapping->host, rac->file, readahead_pos(rac),
+			      readahead_count(rac));
 	if (!rd)	/* the VFS unlocks them, and read_folio will be asked */
 		return;
 	while ((folio = readahead_folio(rac)))
 		size = ebpfs_read_add(rd, folio, size);
-	if (size)
+	if (size) {
 		ebpfs_read_start(rd, size);
-	else
-		kfree(rd);
+	} else {
+		atomic_set(&rd->units, 1);
+		ebpfs_read_put(rd);
+	}
 }
 
 const struct address_space_operations ebpfs_aops = {
 	.read_folio = ebpfs_read_folio,
 	.readahead = ebpfs_readahead,
+	.write_begin = ebpfs_write_begin,
+	.write_end = ebpfs_write_end,
+	.writepages = ebpfs_writepages,
+	.dirty_folio = filemap_dirty_folio,
+	.release_folio = ebpfs_release_folio,
+	.invalidate_folio = ebpfs_invalidate_folio,
+	.migrate_folio = filemap_migrate_folio,
 };

@@ -26,7 +26,9 @@ struct ebpfs_read_folio {
 
 /**
  * struct ebpfs_read - one range of one file on its way into the page cache
+ * @mnt: mount
  * @inode: the file; held by the locked folios
+ * @user: who reads, with a reference
  * @pos: of the range in the file, bytes
  * @units: not finished; who brings it to 0 frees the read
  * @nr_folios: in @folios, in order and without gaps
@@ -34,7 +36,9 @@ struct ebpfs_read_folio {
  * @folios: of the range
  */
 struct ebpfs_read {
+	struct ebpfs_mount *mnt;
 	struct inode *inode;
+	struct ebpfs_user *user;
 	loff_t pos;
 	atomic_t units;
 	u32 nr_folios;

@@ -30,14 +30,50 @@ void ebpfs_req_prepare(struct ebpfs_req *req, struct ebpfs_mount *mnt)
 		req->deadline = ebpfs_now() + mnt->timeo * (mnt->retrans + 1);
 }
 
+/* The same for a call that must not be executed twice. */
+void ebpfs_req_prepare_once(struct ebpfs_req *req, struct ebpfs_mount *mnt)
+{
+	ebpfs_req_prepare(req, mnt);
+	req->op_id = atomic64_inc_return(&mnt->op_id);
+	if (unlikely(!req->op_id))
+		req->op_id = atomic64_inc_return(&mnt->op_id);
+}
+
+/* The server does not know the user: the call waits until it was told. Return:
+ * false if the call has to end.
+ */
+static bool ebpfs_req_tell(struct ebpfs_req *req)
+{
+	struct ebpfs_mount *mnt = req->mnt;
+	struct ebpfs_user *user = req->user;
+	struct ebpfs_node *node = req->node;
+	bool wait, tell = false;
+	u64 hash = req->hash;
+
+	spin_lock_bh(&node->lock);
+	/* Pairs with ebpfs_req_kill() as in ebpfs_req_submit_batch(). */
+	wait = !READ_ONCE(req->error) && !READ_ONCE(mnt->aborted);
+	if (wait)
+		tell = ebpfs_user_unknown(req);
+	spin_unlock_bh(&node->lock);
+	if (tell)
+		ebpfs_user_tell(mnt, user, hash);
+	return wait;
+}
+
 /* The call is its maker's again. No lock held; softirq or process context. */
 static void ebpfs_req_finish(struct ebpfs_req *req, int err)
 {
 	struct ebpfs_mount *mnt = req->mnt;
 	struct ebpfs_node *node = req->node;
 
-	if (!err && req->res.status)
+	if (unlikely(!err && req->res.status == EBPFS_STATUS_CRED)) {
+		if (req->user && ebpfs_req_tell(req))
+			return;
+		err = req->error ?: -EIO;
+	} else if (!err && req->res.status) {
 		err = -(int)req->res.status;
+	}
 	if (unlikely(err < 0 && node && req->error))
 		ebpfs_stat_inc(node->stats, calls_failed);
 	req->done(req, err);
@@ -51,6 +87,7 @@ static void ebpfs_req_finish(struct ebpfs_req *req, int err)
 /* Datagrams under construction: built under node->lock, sent without it. */
 struct ebpfs_batch {
 	struct sk_buff_head skbs;
+	struct sk_buff_head data;	/* of the calls, sent after them */
 	struct sk_buff *skb;	/* the last one, may still take calls */
 	u32 room;		/* bytes of UDP payload that still fit */
 	u16 count;
@@ -60,6 +97,7 @@ struct ebpfs_batch {
 static void ebpfs_batch_init(struct ebpfs_batch *b)
 {
 	__skb_queue_head_init(&b->skbs);
+	__skb_queue_head_init(&b->data);
 	b->skb = NULL;
 }
 
@@ -80,14 +118,15 @@ static void ebpfs_batch_add(struct ebpfs_batch *b, struct ebpfs_node *node,
 			    struct ebpfs_session *session, const struct ebpfs_req *req,
 			    struct ebpfs_call_info *c, bool alone)
 {
-	bool reuse = b->skb && b->fh == req->fh;
+	bool reuse = b->skb && req->fh && b->fh == req->fh;
+	u8 inlined[EBPFS_INLINE_MAX];
 	u32 size;
 
 	c->op = req->op;
-	c->cred = 0;
-	c->apart = false;
-	c->op_id = 0;
-	c->data_len = 0;
+	c->cred = ebpfs_user_number(req->user);
+	c->apart = req->data_len > EBPFS_INLINE_MAX;
+	c->op_id = req->op_id;
+	c->data_len = req->data_len;
 	c->data = NULL;
 	c->arg = req->arg;
 	c->count = req->count;
@@ -114,17 +153,25 @@ static void ebpfs_batch_add(struct ebpfs_batch *b, struct ebpfs_node *node,
 		b->count = 0;
 		__skb_queue_tail(&b->skbs, b->skb);
 	}
+	if (c->data_len && !c->apart) {
+		ebpfs_data_copy(req, 0, inlined, c->data_len);
+		c->data = inlined;
+	}
 	ebpfs_put_call(skb_put(b->skb, size), c, reuse);
 	b->room -= size;
 	b->count++;
-	b->fh = req->fh;
+	if (req->fh)
+		b->fh = req->fh;
+	/* Data are sent with the first attempt; later the server says what it lacks. */
+	if (c->apart && !c->attempt)
+		ebpfs_data_build(&b->data, session, req, READ_ONCE(node->cell), 0, ~0ull);
 }
 
 static void ebpfs_batch_send(struct ebpfs_batch *b, struct ebpfs_node *node)
 {
 	struct sk_buff *skb;
 
-	while ((skb = __skb_dequeue(&b->skbs)))
+	while ((skb = __skb_dequeue(&b->skbs)) || (skb = __skb_dequeue(&b->data)))
 		ebpfs_send_skb(node, skb);
 }
 
@@ -151,7 +198,7 @@ void ebpfs_dispatch(struct ebpfs_node *node)
 		goto unlock;
 	now = ebpfs_now();
 	while ((req = list_first_entry_or_null(&node->queue, struct ebpfs_req, link))) {
-		slot = ebpfs_conn_take(&session->conn, req->limit, req, now);
+		slot = ebpfs_conn_take_data(&session->conn, req->limit, req->data_len, req, now);
 		if (slot < 0)
 			break;
 		list_move_tail(&req->link, &node->active);
@@ -245,6 +292,18 @@ void ebpfs_req_submit(struct ebpfs_req *req)
 
 	list_add(&req->link, &one);
 	ebpfs_req_submit_batch(&one);
+}
+
+/* A call that waited at its user goes on, or fails with @err. */
+void ebpfs_req_again(struct ebpfs_req *req, int err)
+{
+	memset(&req->res, 0, sizeof(req->res));
+	if (err) {
+		req->state = EBPFS_REQ_DONE;
+		ebpfs_req_finish(req, err);
+	} else {
+		ebpfs_req_submit(req);
+	}
 }
 
 /* Calls that were taken off a node go to wherever they belong now. */
@@ -358,6 +417,9 @@ void ebpfs_req_kill(struct ebpfs_req *req, int err)
 		break;
 	case EBPFS_REQ_ACTIVE:
 		mine = ebpfs_req_unslot(req);
+		break;
+	case EBPFS_REQ_USER:
+		mine = ebpfs_user_leave(req);
 		break;
 	default:	/* whoever has it looks at req->error before it is queued again */
 		break;
@@ -495,6 +557,35 @@ void ebpfs_node_resend(struct ebpfs_node *node, struct ebpfs_session *session,
 	ebpfs_batch_send(&batch, node);
 	rcu_read_unlock();
 	ebpfs_stat_add(node->stats, calls_resent, sent);
+}
+
+/**
+ * ebpfs_node_need() - the server lacks data of a call
+ * @node: node
+ * @session: the server's answer came on
+ * @n: what it lacks, verified
+ *
+ * Context: softirq, RCU read lock held.
+ */
+void ebpfs_node_need(struct ebpfs_node *node, struct ebpfs_session *session,
+		     const struct ebpfs_need_info *n)
+{
+	u16 cell = READ_ONCE(node->cell);
+	struct ebpfs_batch batch;
+	void *owner;
+	u64 cells;
+
+	ebpfs_batch_init(&batch);
+	spin_lock_bh(&node->lock);
+	if (session == rcu_access_pointer(node->session)) {
+		cells = ebpfs_conn_need(&session->conn, n, cell, ebpfs_now(), &owner);
+		/* The call is ours still: to leave its slot it needs node->lock. */
+		if (cells)
+			ebpfs_data_build(&batch.data, session, owner, cell, n->attempt, cells);
+	}
+	spin_unlock_bh(&node->lock);
+	ebpfs_stat_add(node->stats, data_resent, skb_queue_len(&batch.data));
+	ebpfs_batch_send(&batch, node);
 }
 
 static void ebpfs_call_done(struct ebpfs_req *req, int err)

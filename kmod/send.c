@@ -2,7 +2,8 @@
 /*
  * Datagrams out: a route that is cached, no socket lock, no fragmentation.
  *
- * Every datagram is one skb with linear data. The UDP checksum is left to the
+ * Every datagram is one skb, or several of equal size are, as a super-packet
+ * (data.c). The UDP checksum is left to the
  * device (it costs nothing where offloaded); our own CRC32C is what counts.
  * All functions may be called from process and softirq context.
  */
@@ -82,7 +83,8 @@ static struct dst_entry *ebpfs_route6(struct ebpfs_node *node, struct in6_addr *
 /**
  * ebpfs_send_skb() - send one datagram to a node
  * @node: destination
- * @skb: from ebpfs_skb_alloc(), its data is the whole UDP payload; consumed
+ * @skb: from ebpfs_skb_alloc(), its data is the whole UDP payload, or several of
+ *	them with skb_shinfo(skb)->gso_size; consumed
  *
  * Return: 0 if it was handed to the network, which may still lose it, or an
  * error; the caller's retransmission deals with either.

@@ -39,6 +39,8 @@
 	X(calls_failed)							\
 	X(calls_moved)							\
 	X(calls_timed_out)						\
+	/* super-packets of data that were sent again */		\
+	X(data_resent)							\
 	X(datagrams_sent)						\
 	X(send_errors)							\
 	/* sessions */							\
@@ -52,7 +54,11 @@
 	/* reads of the page cache */					\
 	X(read_units)							\
 	X(read_bytes)							\
-	X(read_short)
+	X(read_short)							\
+	/* changed pages: WRITEs, their bytes, passes written again after a restart */ \
+	X(write_units)							\
+	X(write_bytes)							\
+	X(write_again)
 
 #define EBPFS_STAT_MEMBER(name) u64 name;
 struct ebpfs_stats {

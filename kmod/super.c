@@ -350,6 +350,7 @@ static int ebpfs_show_options(struct seq_file *m, struct dentry *root)
 static const struct super_operations ebpfs_sops = {
 	.alloc_inode = ebpfs_inode_alloc,
 	.free_inode = ebpfs_inode_free,
+	.evict_inode = ebpfs_evict_inode,
 	.statfs = ebpfs_statfs,
 	.umount_begin = ebpfs_umount_begin,
 	.show_options = ebpfs_show_options,
@@ -363,7 +364,7 @@ static void ebpfs_apply(struct ebpfs_sb *sbi, const struct ebpfs_fc *cfg)
 	mnt->timeo = (u64)cfg->timeo * (NSEC_PER_SEC / 10);
 	mnt->retrans = cfg->retrans;
 	mnt->soft = cfg->soft;
-	sbi->actimeo = cfg->actimeo * HZ;
+	sbi->actimeo = cfg->actimeo * NSEC_PER_SEC;
 	snprintf(mnt->options, sizeof(mnt->options),
 		 "name=%s,sec=crc,timeo=%u,retrans=%u,%s,actimeo=%u,slots=%u,rsize=%u",
 		 mnt->client, cfg->timeo, cfg->retrans, cfg->soft ? "soft" : "hard",
@@ -395,7 +396,8 @@ static int ebpfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_blocksize = PAGE_SIZE;
 	sb->s_blocksize_bits = PAGE_SHIFT;
 	sb->s_time_gran = 1;
-	sb->s_flags |= SB_RDONLY | SB_NOATIME;
+	sb->s_flags |= SB_NOATIME;
+	sb->s_iflags |= SB_I_STABLE_WRITES;	/* a page's checksum goes with it */
 	err = super_setup_bdi(sb);
 	if (err)
 		return err;
@@ -439,10 +441,6 @@ static int ebpfs_reconfigure(struct fs_context *fc)
 	struct ebpfs_fc *cfg = fc->fs_private;
 	struct ebpfs_sb *sbi = EBPFS_SB(sb);
 
-	if (!(fc->sb_flags & SB_RDONLY) && (fc->sb_flags_mask & SB_RDONLY)) {
-		errorfc(fc, "ebpfs is read-only so far");
-		return -EROFS;
-	}
 	if (cfg->name && strcmp(cfg->name, sbi->mnt.client))
 		return invalfc(fc, "name= cannot be changed while mounted");
 	if (cfg->slots != sbi->mnt.slots || cfg->rsize != sbi->mnt.rsize)
@@ -487,7 +485,7 @@ static int ebpfs_init_fs_context(struct fs_context *fc)
 		cfg->timeo = mnt->timeo / (NSEC_PER_SEC / 10);
 		cfg->retrans = mnt->retrans;
 		cfg->soft = mnt->soft;
-		cfg->actimeo = sbi->actimeo / HZ;
+		cfg->actimeo = div_u64(sbi->actimeo, NSEC_PER_SEC);
 		cfg->sec = mnt->sec;
 		cfg->slots = mnt->slots;
 		cfg->rsize = mnt->rsize;
@@ -516,6 +514,11 @@ static void ebpfs_kill_sb(struct super_block *sb)
 {
 	struct ebpfs_sb *sbi = EBPFS_SB(sb);
 
+	/* What was changed goes to the server, unless the mount was aborted; then
+	 * nothing is waited for that nobody asked for.
+	 */
+	if (sb->s_root && !READ_ONCE(sbi->mnt.aborted))
+		sync_filesystem(sb);
 	ebpfs_mount_abort(&sbi->mnt);
 	kill_anon_super(sb);
 	ebpfs_sb_free(sbi);

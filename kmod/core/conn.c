@@ -20,6 +20,12 @@ static struct ebpfs_slot *slot_of(struct ebpfs_conn *conn, u64 id)
 	return EBPFS_ID_SLOT(id) < conn->nslots ? &conn->slots[EBPFS_ID_SLOT(id)] : NULL;
 }
 
+/* Bytes that a call counts in the window. */
+static u32 bytes_of(const struct ebpfs_slot *s)
+{
+	return s->limit > s->data ? s->limit : s->data;
+}
+
 /* Lifts a counter that stays at its end. */
 static void count_up(u8 *n)
 {
@@ -102,7 +108,8 @@ int ebpfs_conn_take_data(struct ebpfs_conn *conn, u32 reply, u32 data, void *own
 	s->id = EBPFS_ID(slot, EBPFS_ID_SEQ(s->id) + 1);
 	s->owner = owner;
 	s->limit = reply;
-	s->bytes = bytes;
+	s->data = data;
+	s->data_cell = 0;
 	s->missing = ~0ull;
 	s->needed = false;
 	s->sent_at = now;
@@ -215,15 +222,16 @@ static void heard(struct ebpfs_conn *conn, struct ebpfs_slot *s, const struct eb
 
 	/*
 	 * Karn: a round trip is known only from a transmission that the echoed
-	 * attempt names without doubt, and only for the first fragment, since
-	 * later ones wait for those before them.
+	 * attempt names without doubt (the call, or the data that NEED asked for
+	 * in the same attempt?), and only for the first fragment, since later
+	 * ones wait for those before them.
 	 */
 	if (!s->heard_at) {
 		u64 from = 0;
 
 		if (f->attempt == 0)
 			from = s->first_at;
-		else if (f->attempt == s->attempt && f->attempt < ATTEMPT_MAX)
+		else if (f->attempt == s->attempt && f->attempt < ATTEMPT_MAX && !s->needed)
 			from = s->sent_at;
 		if (from && now >= from)
 			s->rtt = now > from ? now - from : 1;
@@ -269,16 +277,43 @@ enum ebpfs_filled ebpfs_conn_filled(struct ebpfs_conn *conn, const struct ebpfs_
 	return next;
 }
 
+/*
+ * Cells of data of the slot's call, which have come since the server last said what
+ * it lacks. If it has cut them anew since, those that are there are new.
+ */
+static u64 came(const struct ebpfs_slot *s, const struct ebpfs_need_info *n)
+{
+	if (!n->cell)
+		return 0;
+	return ebpfs_cell_set(ebpfs_ncells(s->data, n->cell)) & ~n->missing &
+	       (n->cell == s->data_cell ? s->missing : ~0ull);
+}
+
+/* Was one of those cells, some, larger than what every path carries? */
+static bool large_came(const struct ebpfs_slot *s, u64 cells, u16 cell)
+{
+	/* The last one is short, unless the data fill it. */
+	if (s->data % cell)
+		cells &= ~(1ull << (ebpfs_ncells(s->data, cell) - 1));
+	return cells && cell > SMALL_FRAGMENT;
+}
+
 u64 ebpfs_conn_need(struct ebpfs_conn *conn, const struct ebpfs_need_info *n, u16 cell, u64 now,
 		    void **owner)
 {
 	struct ebpfs_slot *s = slot_of(conn, n->id);
-	u64 send = 0;
+	u64 send = 0, news;
 
 	if (!s)
 		return 0;
 	ebpfs_lock_take(&s->lock);
-	if (s->state != EBPFS_SLOT_ACTIVE || s->id != n->id || s->attempt != n->attempt || s->needed)
+	if (s->state != EBPFS_SLOT_ACTIVE || s->id != n->id || s->attempt != n->attempt ||
+	    s->needed || !s->data)
+		goto out;
+	send = ebpfs_cell_set(ebpfs_ncells(s->data, cell));
+	if (n->cell == cell)
+		send &= n->missing;
+	if (!send)
 		goto out;
 	WRITE_ONCE(conn->heard_at, now);
 	WRITE_ONCE(conn->waiting_since, now);
@@ -288,13 +323,14 @@ u64 ebpfs_conn_need(struct ebpfs_conn *conn, const struct ebpfs_need_info *n, u1
 	 * Some of the data have come since: the path works. While none do, the
 	 * timeout goes on to grow, and in the end the path is looked at anew.
 	 */
-	if (s->missing & ~n->missing) {
+	news = came(s, n);
+	if (news) {
 		s->backoff = 0;
-		if (n->cell > SMALL_FRAGMENT)
+		if (large_came(s, news, n->cell))
 			WRITE_ONCE(conn->large_at, now);
 	}
-	s->missing &= n->missing;
-	send = n->cell == cell ? n->missing : ~0ull;
+	s->missing = n->missing;
+	s->data_cell = n->cell;
 	*owner = s->owner;
 out:
 	ebpfs_lock_drop(&s->lock);
@@ -324,7 +360,7 @@ static void account(struct ebpfs_conn *conn, const struct ebpfs_slot *s, u64 now
 		ebpfs_rtt_sample(&conn->rtt, s->rtt);
 	if (s->spurious)
 		ebpfs_window_undo(&conn->win);
-	ebpfs_window_give(&conn->win, s->bytes, s->state == EBPFS_SLOT_COMPLETE && !s->ce);
+	ebpfs_window_give(&conn->win, bytes_of(s), s->state == EBPFS_SLOT_COMPLETE && !s->ce);
 	if (s->ce) {
 		ebpfs_window_loss(&conn->win, now, conn->rtt.srtt);
 		/* A mark is no guess: nothing proves it unfounded later. */
@@ -393,7 +429,7 @@ static void check(struct ebpfs_conn *conn, struct ebpfs_slot *s, struct due *d)
 	s->needed = false;
 	s->sent_at = d->now;
 	conn->retransmits++;
-	if (s->backoff >= BLACKHOLE_TRIES && s->bytes > SMALL_FRAGMENT &&
+	if (s->backoff >= BLACKHOLE_TRIES && bytes_of(s) > SMALL_FRAGMENT &&
 	    READ_ONCE(conn->large_at) <= quiet)
 		WRITE_ONCE(conn->blackhole, true);
 	at = d->now + ebpfs_rtt_timeout(&conn->rtt, s->backoff);

@@ -113,7 +113,9 @@ enum ebpfs_cancel {
  * @rtt: round trip of the first good fragment of the call, ns, 0 if none
  * @missing: cells of data that the server lacked when it last said so, ~0 at first
  * @limit: most bytes the reply may have
- * @bytes: counted against the window: @limit, or the call's data if they are more
+ * @data: bytes of data of the call; counted against the window are these or @limit,
+ *	whichever are more
+ * @data_cell: that @missing is cut by, 0 if none had come
  * @instance: bound reply instance, 0 if none
  * @total: of the bound instance
  * @cell: of the bound instance
@@ -140,9 +142,10 @@ struct ebpfs_slot {
 	u64 rtt;
 	u64 missing;
 	u32 limit;
-	u32 bytes;
+	u32 data;
 	u32 instance;
 	u32 total;
+	u16 data_cell;
 	u16 cell;
 	u16 status;
 	u16 flags;
@@ -284,8 +287,9 @@ enum ebpfs_filled ebpfs_conn_filled(struct ebpfs_conn *conn, const struct ebpfs_
  * @now: ns
  * @owner: out: the call's; to use it, the caller must keep the call from ending
  *
- * Return: which cells of data to send, cut by @cell, as part of attempt n->attempt;
- * 0 for none: the call is over, or this was answered already.
+ * Return: which cells of data to send, cut by @cell, as part of attempt n->attempt,
+ * only such as the data have; 0 for none: the call is over, has no data, or this was
+ * answered already.
  */
 u64 ebpfs_conn_need(struct ebpfs_conn *conn, const struct ebpfs_need_info *n, u16 cell, u64 now,
 		    void **owner);

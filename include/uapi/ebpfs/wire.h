@@ -291,7 +291,7 @@ enum ebpfs_op {
 	EBPFS_OP_REMOVE		= 11,	/* dir fh, name, arg = EBPFS_REMOVE_* -> nothing */
 	EBPFS_OP_RENAME		= 12,	/* dir fh, name, arg = RENAME_*, struct ebpfs_target -> nothing */
 	EBPFS_OP_LINK		= 13,	/* fh, struct ebpfs_target -> struct ebpfs_attr */
-	EBPFS_OP_SETATTR	= 14,	/* fh, struct ebpfs_setattr -> struct ebpfs_attr */
+	EBPFS_OP_SETATTR	= 14,	/* fh, struct ebpfs_setattr -> struct ebpfs_written */
 	EBPFS_OP_WRITE		= 15,	/* fh, arg = offset, count = EBPFS_WRITE_*, bytes -> struct ebpfs_written */
 	EBPFS_OP_COMMIT		= 16,	/* fh, arg = offset, count = bytes or 0 for all -> struct ebpfs_written */
 };
@@ -616,12 +616,12 @@ struct ebpfs_attr {
 #define EBPFS_WRITE_STABLE	1	/* on stable storage before the reply */
 
 /**
- * struct ebpfs_written - reply of WRITE and COMMIT
+ * struct ebpfs_written - reply of WRITE, COMMIT and SETATTR
  * @verifier: of the server's instance. If it differs between a WRITE that was not
  *	STABLE and the COMMIT after it, what was written may be lost: write it again.
  * @before: attr.change before: what lies between is this call's doing. The server
  *	lets no other call change the file in between.
- * @count: bytes written
+ * @count: bytes written; 0 in COMMIT and SETATTR
  * @reserved: 0
  * @attr: afterwards
  */

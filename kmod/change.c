@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Names are made, removed and renamed, and attributes set. Each is one call
+ * that the server executes once, as the user who asked (cred.c): its kernel
+ * says what is allowed, and what default ACLs, sticky and setgid directories
+ * mean. What it changed beside is asked for when it is next needed.
+ *
+ * Context: process, with the locks that the VFS holds; sleeps, killable.
+ */
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+
+#include "fs.h"
+#include "write.h"
+
+/* An entry of LOOKUP or CREATE: with the longest handle. */
+struct ebpfs_entry_buf {
+	u8 bytes[sizeof(struct ebpfs_entry) + EBPFS_FH_MAX];
+};
+
+static void ebpfs_once(struct ebpfs_req *req, struct inode *inode, u16 op)
+{
+	memset(req, 0, sizeof(*req));
+	ebpfs_req_prepare_once(req, ebpfs_mnt(inode));
+	req->op = op;
+}
+
+static void ebpfs_name(struct ebpfs_req *req, const struct dentry *dentry)
+{
+	req->name = dentry->d_name.name;
+	req->name_len = dentry->d_name.len;
+}
+
+/* Make what @c says under the name of @dentry. @target: of a symbolic link. */
+static int ebpfs_make(struct inode *dir, struct dentry *dentry, umode_t mode, dev_t rdev,
+		      bool excl, const char *target)
+{
+	u32 target_len = target ? strlen(target) : 0;
+	u32 len = sizeof(struct ebpfs_create) + target_len;
+	struct ebpfs_entry_buf buf;
+	struct ebpfs_entry_info e;
+	struct ebpfs_create *c;
+	struct ebpfs_req req;
+	struct inode *inode;
+	u64 asked;
+	int err;
+
+	if (dentry->d_name.len > EBPFS_NAME_MAX || target_len > EBPFS_LINK_MAX)
+		return -ENAMETOOLONG;
+	c = kzalloc(len, GFP_KERNEL);
+	if (!c)
+		return -ENOMEM;
+	c->mode = cpu_to_le32(mode);
+	c->rdev_major = cpu_to_le32(MAJOR(rdev));
+	c->rdev_minor = cpu_to_le32(MINOR(rdev));
+	c->flags = cpu_to_le32(excl ? EBPFS_CREATE_EXCL : 0);
+	c->target_len = cpu_to_le32(target_len);
+	memcpy(c + 1, target, target_len);
+	ebpfs_once(&req, dir, EBPFS_OP_CREATE);
+	ebpfs_name(&req, dentry);
+	req.data = c;
+	req.data_len = len;
+	req.buf = &buf;
+	req.limit = sizeof(buf);
+	asked = ebpfs_now();
+	err = ebpfs_call_req(dir, &req);
+	kfree(c);
+	ebpfs_expire(dir);
+	if (err)
+		return err;
+	if (ebpfs_parse_entry(&buf, req.res.total, false, &e) || !(e.flags & EBPFS_ENTRY_ATTR))
+		return -EIO;
+	inode = ebpfs_iget(dir->i_sb, e.fh, e.fh_len, &e.attr, asked);
+	if (IS_ERR(inode))
+		return PTR_ERR(inode);
+	dentry->d_time = asked;
+	d_instantiate(dentry, inode);
+	return 0;
+}
+
+static int ebpfs_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
+			umode_t mode, bool excl)
+{
+	return ebpfs_make(dir, dentry, (mode & S_IALLUGO) | S_IFREG, 0, excl, NULL);
+}
+
+static int ebpfs_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
+		       umode_t mode)
+{
+	return ebpfs_make(dir, dentry, (mode & S_IALLUGO) | S_IFDIR, 0, true, NULL);
+}
+
+static int ebpfs_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
+		       umode_t mode, dev_t rdev)
+{
+	return ebpfs_make(dir, dentry, mode, S_ISCHR(mode) || S_ISBLK(mode) ? rdev : 0, true, NULL);
+}
+
+static int ebpfs_symlink(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
+			 const char *target)
+{
+	return ebpfs_make(dir, dentry, S_IFLNK | 0777, 0, true, target);
+}
+
+static int ebpfs_remove(struct inode *dir, struct dentry *dentry, u64 what)
+{
+	struct inode *inode = d_inode(dentry);
+	struct ebpfs_req req;
+	int err;
+
+	/* What is still to be written of it must not come after. */
+	if (S_ISREG(inode->i_mode) && inode->i_nlink > 1)
+		filemap_write_and_wait(inode->i_mapping);
+	ebpfs_once(&req, dir, EBPFS_OP_REMOVE);
+	ebpfs_name(&req, dentry);
+	req.arg = what;
+	err = ebpfs_call_req(dir, &req);
+	ebpfs_expire(dir);
+	if (err)
+		return err;
+	if (what == EBPFS_REMOVE_DIR)
+		clear_nlink(inode);
+	else if (inode->i_nlink)
+		drop_nlink(inode);
+	ebpfs_expire(inode);
+	dentry->d_time = ebpfs_now();
+	return 0;
+}
+
+static int ebpfs_unlink(struct inode *dir, struct dentry *dentry)
+{
+	return ebpfs_remove(dir, dentry, EBPFS_REMOVE_FILE);
+}
+
+static int ebpfs_rmdir(struct inode *dir, struct dentry *dentry)
+{
+	return ebpfs_remove(dir, dentry, EBPFS_REMOVE_DIR);
+}
+
+/* The new name, as data of @req. Return: what to free, or an error pointer. */
+static void *ebpfs_target(struct ebpfs_req *req, struct inode *dir, const struct dentry *dentry)
+{
+	struct ebpfs_target_info t = {
+		.fh = EBPFS_I(dir)->fh,
+		.fh_len = EBPFS_I(dir)->fh_len,
+		.name = dentry->d_name.name,
+		.name_len = dentry->d_name.len,
+	};
+	void *data;
+
+	if (dentry->d_name.len > EBPFS_NAME_MAX)
+		return ERR_PTR(-ENAMETOOLONG);
+	data = kmalloc(EBPFS_TARGET_MAX, GFP_KERNEL);
+	if (!data)
+		return ERR_PTR(-ENOMEM);
+	req->data = data;
+	req->data_len = ebpfs_put_target(data, &t);
+	return data;
+}
+
+static int ebpfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct dentry *old,
+			struct inode *new_dir, struct dentry *new, unsigned int flags)
+{
+	struct inode *inode = d_inode(old), *there = d_inode(new);
+	struct ebpfs_req req;
+	void *data;
+	int err;
+
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
+		return -EINVAL;
+	ebpfs_once(&req, old_dir, EBPFS_OP_RENAME);
+	ebpfs_name(&req, old);
+	req.arg = flags;
+	data = ebpfs_target(&req, new_dir, new);
+	if (IS_ERR(data))
+		return PTR_ERR(data);
+	err = ebpfs_call_req(old_dir, &req);
+	kfree(data);
+	ebpfs_expire(old_dir);
+	ebpfs_expire(new_dir);
+	if (err)
+		return err;
+	ebpfs_expire(inode);
+	if (there) {
+		if (!(flags & RENAME_EXCHANGE)) {
+			if (S_ISDIR(there->i_mode))
+				clear_nlink(there);
+			else if (there->i_nlink)
+				drop_nlink(there);
+		}
+		ebpfs_expire(there);
+	}
+	/* The VFS moves the names; the new one was just made sure of. */
+	old->d_time = ebpfs_now();
+	new->d_time = old->d_time;
+	return 0;
+}
+
+static int ebpfs_link(struct dentry *old, struct inode *dir, struct dentry *dentry)
+{
+	struct inode *inode = d_inode(old);
+	struct ebpfs_attr attr;
+	struct ebpfs_req req;
+	u64 asked;
+	void *data;
+	int err;
+
+	ebpfs_once(&req, inode, EBPFS_OP_LINK);
+	data = ebpfs_target(&req, dir, dentry);
+	if (IS_ERR(data))
+		return PTR_ERR(data);
+	req.buf = &attr;
+	req.limit = sizeof(attr);
+	asked = ebpfs_now();
+	err = ebpfs_call_req(inode, &req);
+	kfree(data);
+	ebpfs_expire(dir);
+	if (!err && req.res.total != sizeof(attr))
+		err = -EIO;
+	if (!err)
+		err = ebpfs_update(inode, &attr, asked);
+	if (err)
+		return err;
+	ihold(inode);
+	dentry->d_time = asked;
+	d_instantiate(dentry, inode);
+	return 0;
+}
+
+static void ebpfs_put_setattr(struct ebpfs_setattr *a, const struct iattr *attr)
+{
+	u32 valid = 0;
+
+	memset(a, 0, sizeof(*a));
+	if (attr->ia_valid & ATTR_MODE) {
+		valid |= EBPFS_SET_MODE;
+		a->mode = cpu_to_le32(attr->ia_mode & S_IALLUGO);
+	}
+	if (attr->ia_valid & ATTR_UID) {
+		valid |= EBPFS_SET_UID;
+		a->uid = cpu_to_le32(from_kuid(&init_user_ns, attr->ia_uid));
+	}
+	if (attr->ia_valid & ATTR_GID) {
+		valid |= EBPFS_SET_GID;
+		a->gid = cpu_to_le32(from_kgid(&init_user_ns, attr->ia_gid));
+	}
+	if (attr->ia_valid & ATTR_SIZE) {
+		valid |= EBPFS_SET_SIZE;
+		a->size = cpu_to_le64(attr->ia_size);
+	}
+	if (attr->ia_valid & ATTR_ATIME_SET) {
+		valid |= EBPFS_SET_ATIME;
+		a->atime = cpu_to_le64(attr->ia_atime.tv_sec);
+		a->atime_ns = cpu_to_le32(attr->ia_atime.tv_nsec);
+	} else if (attr->ia_valid & ATTR_ATIME) {
+		valid |= EBPFS_SET_ATIME_NOW;
+	}
+	if (attr->ia_valid & ATTR_MTIME_SET) {
+		valid |= EBPFS_SET_MTIME;
+		a->mtime = cpu_to_le64(attr->ia_mtime.tv_sec);
+		a->mtime_ns = cpu_to_le32(attr->ia_mtime.tv_nsec);
+	} else if (attr->ia_valid & ATTR_MTIME) {
+		/* Changing the size sets it, too, at the server. */
+		if (!(attr->ia_valid & ATTR_SIZE))
+			valid |= EBPFS_SET_MTIME_NOW;
+	}
+	a->valid = cpu_to_le32(valid);
+}
+
+static int ebpfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *attr)
+{
+	struct inode *inode = d_inode(dentry);
+	struct ebpfs_written done;
+	struct ebpfs_setattr a;
+	struct ebpfs_req req;
+	u64 asked;
+	int err;
+
+	/* Clearing setuid bits for somebody else's change is the server's. */
+	if (attr->ia_valid & (ATTR_KILL_SUID | ATTR_KILL_SGID | ATTR_KILL_PRIV))
+		attr->ia_valid &= ~ATTR_MODE;
+	if (attr->ia_valid & ATTR_SIZE) {
+		err = inode_newsize_ok(inode, attr->ia_size);
+		if (err)
+			return err;
+	}
+	ebpfs_put_setattr(&a, attr);
+	if (!a.valid)
+		return 0;
+	/* What was written before it was set comes before it at the server. */
+	if (S_ISREG(inode->i_mode)) {
+		err = filemap_write_and_wait(inode->i_mapping);
+		if (err)
+			return err;
+	}
+	ebpfs_once(&req, inode, EBPFS_OP_SETATTR);
+	req.data = &a;
+	req.data_len = sizeof(a);
+	req.buf = &done;
+	req.limit = sizeof(done);
+	asked = ebpfs_now();
+	err = ebpfs_call_req(inode, &req);
+	if (!err && req.res.total != sizeof(done))
+		err = -EIO;
+	if (err) {
+		ebpfs_expire(inode);
+		return err;
+	}
+	if (attr->ia_valid & ATTR_SIZE) {
+		if (attr->ia_size > i_size_read(inode))
+			ebpfs_zero_tail(inode);
+		truncate_setsize(inode, attr->ia_size);
+	}
+	ebpfs_written(inode, &done, asked);
+	return 0;
+}
+
+const struct inode_operations ebpfs_dir_iops = {
+	.lookup = ebpfs_lookup,
+	.create = ebpfs_create,
+	.mkdir = ebpfs_mkdir,
+	.mknod = ebpfs_mknod,
+	.symlink = ebpfs_symlink,
+	.link = ebpfs_link,
+	.unlink = ebpfs_unlink,
+	.rmdir = ebpfs_rmdir,
+	.rename = ebpfs_rename,
+	.setattr = ebpfs_setattr,
+	.getattr = ebpfs_getattr,
+};
+
+const struct inode_operations ebpfs_symlink_iops = {
+	.get_link = ebpfs_get_link,
+	.setattr = ebpfs_setattr,
+	.getattr = ebpfs_getattr,
+};
+
+const struct inode_operations ebpfs_other_iops = {
+	.setattr = ebpfs_setattr,
+	.getattr = ebpfs_getattr,
+};

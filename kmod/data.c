@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A call's data on their way out. A few bytes go into the CALL datagram itself
+ * (request.c); what is more follows it in DATA datagrams, cut by the same cell
+ * as replies, as UDP super-packets that the stack or the device cuts.
+ *
+ * The pages of a WRITE are not copied: they are under write-back, and stay so,
+ * unchanged, until the call is over. A packet may outlive the call by then its
+ * pages may hold anything: the checksum no longer fits, and the server has
+ * finished with that call anyway.
+ *
+ * Context: process and softirq, with the lock of the call's node held, which
+ * keeps the call. Nothing is sent here.
+ */
+#include <linux/skbuff.h>
+#include <linux/udp.h>
+
+#include "engine.h"
+#include "write.h"
+
+/**
+ * ebpfs_data_copy() - bytes of a call's data
+ * @req: call
+ * @at: first byte
+ * @to: where to
+ * @len: bytes
+ */
+void ebpfs_data_copy(const struct ebpfs_req *req, u32 at, void *to, u32 len)
+{
+	struct folio *folio;
+	size_t in;
+	u32 n;
+
+	if (!req->write) {
+		memcpy(to, req->data + at, len);
+		return;
+	}
+	for (; len; len -= n, at += n, to += n) {
+		n = ebpfs_write_piece(req->write, at, len, &folio, &in);
+		memcpy(to, folio_address(folio) + in, n);
+	}
+}
+
+/* How many fragments of an skb the bytes take. */
+static u32 ebpfs_data_pieces(const struct ebpfs_req *req, u32 at, u32 len)
+{
+	struct folio *folio;
+	u32 n, pieces = 0;
+	size_t in;
+
+	if (!req->write)
+		return DIV_ROUND_UP(len, PAGE_SIZE);
+	for (; len; len -= n, at += n, pieces++)
+		n = ebpfs_write_piece(req->write, at, len, &folio, &in);
+	return pieces;
+}
+
+/* Memory for a head, or for bytes that are copied, at the end of @skb. */
+static void *ebpfs_data_extend(struct sk_buff *skb, u32 len)
+{
+	void *p = netdev_alloc_frag(len);
+
+	if (p) {
+		struct page *page = virt_to_head_page(p);
+
+		skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page,
+				p - page_address(page), len, len);
+	}
+	return p;
+}
+
+/* One datagram's payload at the end of @skb. Returns false without memory. */
+static bool ebpfs_data_payload(struct sk_buff *skb, const struct ebpfs_req *req,
+			       u32 at, u32 len, u32 *crc)
+{
+	struct folio *folio;
+	size_t in;
+	u32 n;
+
+	for (; len; len -= n, at += n) {
+		if (req->write) {
+			struct page *page;
+
+			n = ebpfs_write_piece(req->write, at, len, &folio, &in);
+			*crc = ebpfs_crc32c(*crc, folio_address(folio) + in, n);
+			page = folio_page(folio, in >> PAGE_SHIFT);
+			get_page(page);
+			skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page,
+					in & ~PAGE_MASK, n, n);
+			skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
+		} else {
+			void *p;
+
+			n = min_t(u32, len, PAGE_SIZE);
+			p = ebpfs_data_extend(skb, n);
+			if (!p)
+				return false;
+			memcpy(p, req->data + at, n);
+			*crc = ebpfs_crc32c(*crc, p, n);
+		}
+	}
+	return true;
+}
+
+/* One DATA datagram at the end of @skb, whose linear part takes the first head. */
+static bool ebpfs_data_add(struct sk_buff *skb, const struct ebpfs_req *req,
+			   const struct ebpfs_frag *f)
+{
+	struct ebpfs_data *head;
+	u32 crc;
+
+	if (!skb->len)
+		head = skb_put(skb, sizeof(*head));
+	else
+		head = ebpfs_data_extend(skb, sizeof(*head));
+	if (!head)
+		return false;
+	ebpfs_put_data(head, f);
+	crc = ebpfs_crc_head(head, sizeof(*head));
+	if (!ebpfs_data_payload(skb, req, f->offset, f->len, &crc))
+		return false;
+	head->hdr.crc = cpu_to_le32(ebpfs_crc_end(crc));
+	return true;
+}
+
+/* @skb holds @segs datagrams, each but the last of @size bytes. */
+static void ebpfs_data_close(struct sk_buff_head *out, struct sk_buff *skb, u32 segs, u32 size)
+{
+	if (segs > 1) {
+		/* udp_set_csum() leaves these to whoever makes super-packets. */
+		skb->ip_summed = CHECKSUM_PARTIAL;
+		skb->csum_start = skb_headroom(skb) - sizeof(struct udphdr);
+		skb->csum_offset = offsetof(struct udphdr, check);
+		skb_shinfo(skb)->gso_size = size;
+		skb_shinfo(skb)->gso_segs = segs;
+		skb_shinfo(skb)->gso_type = SKB_GSO_UDP_L4;
+	}
+	__skb_queue_tail(out, skb);
+}
+
+/**
+ * ebpfs_data_build() - DATA datagrams of a call
+ * @out: they are queued here
+ * @session: of the call
+ * @req: the call, active
+ * @cell: bytes in each but the last
+ * @attempt: of the call
+ * @cells: which
+ *
+ * What lacks memory is left to the server, which will ask for it.
+ */
+void ebpfs_data_build(struct sk_buff_head *out, const struct ebpfs_session *session,
+		      const struct ebpfs_req *req, u16 cell, u8 attempt, u64 cells)
+{
+	u8 i, ncells = ebpfs_ncells(req->data_len, cell);
+	u32 segs = 0, size = sizeof(struct ebpfs_data) + cell;
+	struct sk_buff *skb = NULL;
+	struct ebpfs_frag f = {
+		.session = session->server_id,
+		.id = req->id,
+		.total = req->data_len,
+		.cell = cell,
+		.attempt = attempt,
+	};
+
+	for (i = 0; i < ncells; i++) {
+		if (!(cells >> i & 1))
+			continue;
+		f.offset = (u32)i * cell;
+		f.len = min_t(u32, cell, req->data_len - f.offset);
+		if (skb && (skb->len + sizeof(struct ebpfs_data) + f.len > EBPFS_UDP_PAYLOAD_MAX ||
+			    skb_shinfo(skb)->nr_frags + 1 +
+			    ebpfs_data_pieces(req, f.offset, f.len) > MAX_SKB_FRAGS)) {
+			ebpfs_data_close(out, skb, segs, size);
+			skb = NULL;
+		}
+		if (!skb) {
+			skb = ebpfs_skb_alloc(sizeof(struct ebpfs_data));
+			segs = 0;
+		}
+		if (!skb)
+			return;
+		if (!ebpfs_data_add(skb, req, &f)) {
+			kfree_skb(skb);
+			return;
+		}
+		segs++;
+	}
+	if (skb)
+		ebpfs_data_close(out, skb, segs, size);
+}
