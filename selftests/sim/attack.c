@@ -8,7 +8,7 @@
  * current id of a call: such a fragment is as good as the server's. So what is
  * forged here with a right checksum always lacks one of these: another
  * session, an old sequence, a slot that is not there, more bytes than asked
- * for. With a wrong checksum anything goes.
+ * for, other data than the call has. With a wrong checksum anything goes.
  */
 #include "sim.h"
 
@@ -19,6 +19,8 @@ static union {
 	struct ebpfs_hdr hdr;
 	struct ebpfs_reply reply;
 	struct ebpfs_calls calls;
+	struct ebpfs_data data;
+	struct ebpfs_need need;
 	struct ebpfs_challenge challenge;
 	struct ebpfs_auth auth;
 	struct ebpfs_accept accept;
@@ -147,6 +149,96 @@ static void forge_call(struct world *w, const struct dgram *d)
 	send_forged(w, d->src, d->dst, d->len, true);
 }
 
+static struct csession *session_with(struct client *c, u64 identity)
+{
+	struct csession *cs;
+
+	for (cs = c->sessions; cs; cs = cs->next) {
+		if (cs->hs.server_session == identity)
+			return cs;
+	}
+	return NULL;
+}
+
+/* DATA that were overheard become such as must not be executed. */
+static void forge_data(struct world *w, const struct dgram *d)
+{
+	struct csession *cs;
+	const struct request *r;
+	u32 total, len = d->len;
+	u64 seq;
+	u16 slot;
+
+	memcpy(msg.bytes, d->data, d->len);
+	cs = session_with(&w->clients[d->src.host], le64_to_cpu(msg.hdr.session));
+	slot = EBPFS_ID_SLOT(le64_to_cpu(msg.data.id));
+	if (!cs || slot >= cs->conn.nslots)
+		return;
+	r = cs->reqs[slot];
+	rnd_bytes(w, msg.bytes + sizeof(msg.data), len - sizeof(msg.data));
+	switch (rnd(w, 5)) {
+	case 0:
+		msg.hdr.session = cpu_to_le64(rnd64(w));
+		break;
+	case 1:		/* an earlier call of the slot, as the server knows it */
+		seq = cs->other->served.slots[slot].seq;
+		if (seq < 2)
+			return;
+		msg.data.id = cpu_to_le64(EBPFS_ID(slot, 1 + rnd(w, seq - 1)));
+		break;
+	case 2:
+		slot = cs->conn.nslots + rnd(w, 65536 - cs->conn.nslots);
+		msg.data.id = cpu_to_le64(EBPFS_ID(slot, 1 + rnd(w, 5)));
+		break;
+	case 3:		/* the right call, but it has more or less data, or none */
+		total = 1 + rnd(w, EBPFS_CELL_MIN);
+		if (!r || total == r->data_len)
+			return;
+		len = sizeof(msg.data) + total;
+		msg.data.id = cpu_to_le64(r->id);
+		msg.data.total = cpu_to_le32(total);
+		msg.data.offset = 0;
+		msg.data.cell = cpu_to_le16(EBPFS_CELL_MIN);
+		rnd_bytes(w, msg.bytes + sizeof(msg.data), total);
+		break;
+	default:	/* the right call, some cut: only the checksum tells */
+		if (!r)
+			return;
+		msg.data.id = cpu_to_le64(r->id);
+		msg.data.attempt = rnd(w, 4);
+		ebpfs_seal(msg.bytes, len);
+		/* Wrong in all bits: damage on the way must not make it right. */
+		msg.hdr.crc = ~msg.hdr.crc;
+		send_forged(w, d->src, d->dst, len, false);
+		return;
+	}
+	send_forged(w, d->src, d->dst, len, true);
+}
+
+/* Whoever asks for data in the server's name makes the client send, and no more. */
+static void forge_need(struct world *w, const struct dgram *d)
+{
+	struct csession *cs;
+	u16 slot;
+
+	memcpy(msg.bytes, d->data, d->len);
+	cs = session_of(&w->clients[d->dst.host], le64_to_cpu(msg.hdr.session));
+	slot = EBPFS_ID_SLOT(le64_to_cpu(msg.need.id));
+	if (!cs || slot >= cs->conn.nslots)
+		return;
+	if (cs->reqs[slot] && chance(w, 7000))
+		msg.need.id = cpu_to_le64(cs->reqs[slot]->id);
+	else
+		msg.need.id = cpu_to_le64(EBPFS_ID(chance(w, 5000) ? slot : rnd(w, 65536),
+						   1 + rnd(w, 20)));
+	if (chance(w, 5000))
+		msg.need.missing = cpu_to_le64(chance(w, 5000) ? ~0ull : 1ull << rnd(w, 64));
+	if (chance(w, 5000))
+		msg.need.cell = cpu_to_le16(EBPFS_CELL_MIN + 8 * rnd(w, 900));
+	msg.need.attempt = cs->attempt[slot] + rnd(w, 3) - 1;
+	send_forged(w, d->src, d->dst, d->len, true);
+}
+
 /* The proof of another: from elsewhere, or to another server. */
 static void forge_auth(struct world *w, const struct dgram *d)
 {
@@ -215,10 +307,10 @@ static void forge_answer(struct world *w, struct client *c, struct cnode *n)
 /* Anything with a right head and checksum. */
 static void forge_noise(struct world *w, struct addr src, struct addr dst)
 {
-	u8 type = 1 + rnd(w, EBPFS_UNKNOWN);
+	u8 type = 1 + rnd(w, EBPFS_NEED);
 	u32 len = ebpfs_type_min_len(type);
 
-	if (type == EBPFS_CALL || type == EBPFS_REPLY || type == EBPFS_PROBE ||
+	if (type == EBPFS_CALL || type == EBPFS_REPLY || type == EBPFS_DATA || type == EBPFS_PROBE ||
 	    type == EBPFS_PROBE_ACK)
 		len += rnd(w, 200);
 	rnd_bytes(w, msg.bytes, len);
@@ -268,6 +360,10 @@ static void forge(struct world *w)
 			forge_reply(w, d);
 		else if (type == EBPFS_CALL)
 			forge_call(w, d);
+		else if (type == EBPFS_DATA && d->src.host < w->nclients)
+			forge_data(w, d);
+		else if (type == EBPFS_NEED && d->dst.host < w->nclients)
+			forge_need(w, d);
 		else if (type == EBPFS_AUTH)
 			forge_auth(w, d);
 	}

@@ -9,17 +9,32 @@
  */
 #include "sim.h"
 
-/* A CALL datagram under construction. */
+#define BATCH_CALLS	(EBPFS_UDP_PAYLOAD_BASE / sizeof(struct ebpfs_call))
+
+/* A CALL datagram under construction, and the slots whose data follow it. */
 struct batch {
 	struct csession *cs;
 	u16 count;
+	u16 ndata;
+	u16 cell;
 	u32 len;
 	const u8 *fh;
+	u16 data_of[BATCH_CALLS];
 	union {
 		u8 data[EBPFS_UDP_PAYLOAD_BASE];
 		__le64 align;
 	};
 };
+
+/* The data of calls that were sent for the first time. */
+static void batch_data(struct world *w, struct batch *b)
+{
+	u16 i;
+
+	for (i = 0; i < b->ndata; i++)
+		data_send(w, b->cs, b->data_of[i], b->cell, 0, ~0ull);
+	b->ndata = 0;
+}
 
 static void batch_send(struct world *w, struct batch *b)
 {
@@ -27,15 +42,22 @@ static void batch_send(struct world *w, struct batch *b)
 
 	if (!b->count)
 		return;
+	/* They follow the call; a network may bring them before it. */
+	if (b->ndata && chance(w, 2000))
+		batch_data(w, b);
 	((struct ebpfs_calls *)b->data)->count = cpu_to_le16(b->count);
 	ebpfs_seal(b->data, b->len);
 	TRACE(w, "call  session %lu: %lu calls in %lu bytes", cs->serial, b->count, b->len);
 	net_send(w, cs->node->client->addr, cs->peer, b->data, b->len);
 	b->count = 0;
+	batch_data(w, b);
 }
 
-/* Payload per reply fragment to ask for: as the path is known at this moment. */
-static u16 session_cell(struct world *w, const struct csession *cs)
+/*
+ * Payload per fragment, of replies to ask for and of data to send: as the path is
+ * known at this moment.
+ */
+u16 session_cell(struct world *w, const struct csession *cs)
 {
 	const struct ebpfs_pmtu *p = &cs->node->pmtu;
 	u32 unit = ebpfs_pmtu_unit(p, cs->hs.unit_max);
@@ -54,26 +76,26 @@ static u16 session_cell(struct world *w, const struct csession *cs)
 static void batch_add(struct world *w, struct batch *b, const struct request *r,
 		      struct ebpfs_call_info *c)
 {
+	const struct ebpfs_op_traits *t = ebpfs_op_traits(r->op);
 	const struct file *f = &w->files[r->file];
+	bool handle = t && t->flags & EBPFS_TRAIT_FH, reuse;
 	u8 name[EBPFS_NAME_MAX];
-	bool reuse;
 	u32 size;
 
 	c->op = r->op;
-	c->cred = 0;
-	c->apart = false;
-	c->op_id = 0;
-	c->data_len = 0;
-	c->data = NULL;
+	c->cred = r->cred;
+	c->apart = r->apart;
+	c->op_id = r->op_id;
+	c->data_len = r->data_len;
 	c->arg = r->op == EBPFS_OP_LOOKUP ? 0 : r->arg;
 	c->count = r->count;
 	c->fh = f->fh;
-	c->fh_len = f->fh_len;
+	c->fh_len = handle ? f->fh_len : 0;
 	c->name = name;
-	c->name_len = r->op == EBPFS_OP_LOOKUP ? file_name(r->arg, name) : 0;
-	if (r->op == EBPFS_OP_PING)
-		c->fh_len = 0;
-	reuse = b->count && b->fh == f->fh;
+	c->name_len = 0;
+	if (t && t->flags & EBPFS_TRAIT_NAME)
+		c->name_len = file_name(r->op == EBPFS_OP_LOOKUP ? r->arg : r->serial % 37, name);
+	reuse = handle && b->count && b->fh == f->fh;
 	size = ebpfs_call_size(c, reuse);
 	if (b->count && b->len + size > sizeof(b->data)) {
 		batch_send(w, b);
@@ -81,17 +103,22 @@ static void batch_add(struct world *w, struct batch *b, const struct request *r,
 		size = ebpfs_call_size(c, false);
 	}
 	if (!b->count) {
-		b->len = ebpfs_put_calls(b->data, b->cs->hs.server_session, 0,
-					 session_cell(w, b->cs));
+		b->cell = session_cell(w, b->cs);
+		b->len = ebpfs_put_calls(b->data, b->cs->hs.server_session, 0, b->cell);
 	} else {
 		COUNT(w, batched);
 	}
+	c->data = r->data_len && !r->apart ? request_data(w, r) : NULL;
 	CHECK(w, b->len + size <= sizeof(b->data), "one call fits a datagram", "%u bytes", size);
 	CHECK(w, ebpfs_put_call(b->data + b->len, c, reuse) == size,
 	      "a call has the size that was foretold", "request %u", r->serial);
 	b->len += size;
 	b->count++;
-	b->fh = r->op == EBPFS_OP_PING ? NULL : f->fh;
+	b->fh = handle ? f->fh : NULL;
+	if (r->apart && !c->attempt)
+		b->data_of[b->ndata++] = EBPFS_ID_SLOT(c->id);
+	if (r->data_len && !c->attempt)
+		w->count[r->apart ? C_apart : C_inlined]++;
 }
 
 /* Sends what is queued, as far as slots and window go. */
@@ -101,7 +128,7 @@ void node_pump(struct world *w, struct cnode *n)
 	struct ebpfs_call_info c;
 	struct request *r;
 	struct batch b;
-	u32 flight;
+	u32 flight, bytes;
 	bool ok;
 	u64 rto;
 	int slot;
@@ -110,22 +137,24 @@ void node_pump(struct world *w, struct cnode *n)
 		return;
 	b.cs = cs;
 	b.count = 0;
+	b.ndata = 0;
 	session_touch(w, cs);
 	while ((r = n->queue.first)) {
 		flight = cs->conn.win.flight;
-		slot = ebpfs_conn_take(&cs->conn, r->limit, r, w->now);
+		bytes = r->limit > r->data_len ? r->limit : r->data_len;
+		slot = ebpfs_conn_take_data(&cs->conn, r->limit, r->data_len, r, w->now);
 		if (slot < 0) {
 			INNER(w, slot == -EAGAIN && cs->used,
 			      "an unused session has a slot and window for every call",
-			      "session %u refuses %u bytes with %d", cs->serial, r->limit, slot);
+			      "session %u refuses %u bytes with %d", cs->serial, bytes, slot);
 			COUNT(w, full);
 			break;
 		}
 		CHECK(w, slot < cs->conn.nslots && !cs->reqs[slot],
 		      "a slot carries one call at a time", "slot %d given again", slot);
-		INNER(w, !flight || flight + r->limit <= cs->conn.win.cwnd,
-		      "no more is asked for than the window holds", "%u bytes and %u of %u", flight,
-		      r->limit, cs->conn.win.cwnd);
+		INNER(w, !flight || flight + bytes <= cs->conn.win.cwnd,
+		      "no more is asked for or sent than the window holds",
+		      "%u bytes and %u of %u", flight, bytes, cs->conn.win.cwnd);
 		queue_pop(&n->queue);
 		ok = ebpfs_conn_sending(&cs->conn, slot, 0, w->now, &c);
 		INNER(w, ok, "a call that was just taken can be sent", "slot %d", slot);
@@ -137,6 +166,10 @@ void node_pump(struct world *w, struct cnode *n)
 		      "attempt %u instance %u want %lx", c.attempt, c.instance, (u64)c.want);
 		cs->last_seq[slot] = EBPFS_ID_SEQ(c.id);
 		cs->due_at[slot] = 0;
+		cs->bytes[slot] = bytes;
+		cs->attempt[slot] = 0;
+		cs->needed[slot] = false;
+		cs->data_cell[slot] = 0;
 		cs->silent[slot] = 0;
 		cs->reqs[slot] = r;
 		if (!cs->used++)
@@ -246,6 +279,8 @@ void node_retransmit(struct world *w, struct cnode *n)
 		      "only calls that are not over are due", "id %lx", due->ids[i]);
 		check_backoff(w, cs, slot);
 		cs->due_at[slot] = w->now;
+		cs->attempt[slot] += cs->attempt[slot] < 255;
+		cs->needed[slot] = false;
 	}
 	if (!due->n)
 		return;

@@ -194,6 +194,68 @@ void check_reply(struct world *w, struct csession *cs, struct request *r, u32 in
 	      "what one side builds the other can parse", "request %u op %u", r->serial, r->op);
 }
 
+/* What a call's data say must be clear to the server's parsers. */
+static bool data_parses(u16 op, const u8 *data, u32 len)
+{
+	struct ebpfs_target_info t;
+	struct ebpfs_setattr a;
+	struct ebpfs_create c;
+	const u8 *target;
+
+	switch (op) {
+	case EBPFS_OP_CREATE:
+		return !ebpfs_parse_create(data, len, &c, &target);
+	case EBPFS_OP_RENAME:
+	case EBPFS_OP_LINK:
+		return !ebpfs_parse_target(data, len, &t);
+	case EBPFS_OP_SETATTR:
+		return !ebpfs_parse_setattr(data, &a);
+	case EBPFS_OP_CRED:
+		return !ebpfs_parse_cred(data, len);
+	default:
+		return true;
+	}
+}
+
+/* Calls that change something say which request they are for. */
+static bool says_request(const struct ebpfs_call_info *c)
+{
+	return c->op_id || c->op == EBPFS_OP_WRITE || c->op == EBPFS_OP_CRED;
+}
+
+struct request *check_meant(struct world *w, const struct ssession *ss,
+			    const struct ebpfs_call_info *c, int file, const u8 *data)
+{
+	struct request *r;
+	const u8 *meant;
+	u32 i;
+
+	if (!says_request(c)) {
+		CHECK(w, !c->data_len, "only calls that change something have data", "id %lx",
+		      c->id);
+		return NULL;
+	}
+	r = request_meant(w, c);
+	CHECK(w, r && r->client == ss->client && r->op == c->op && r->file == file &&
+	      r->arg == c->arg && r->count == c->count && r->op_id == c->op_id &&
+	      r->cred == c->cred && r->data_len == c->data_len,
+	      "a call is executed that a client meant", "id %lx op %u of client %u", c->id, c->op,
+	      ss->client->index);
+	if (!c->data_len)
+		return r;
+	meant = request_data(w, r);
+	if (memcmp(data, meant, c->data_len)) {
+		for (i = 0; data[i] == meant[i]; i++)
+			;
+		violate(w, "a call is executed with the data that its client meant",
+			"request %u id %lx: byte %u of %u is %02x, should be %02x", r->serial,
+			c->id, i, c->data_len, data[i], meant[i]);
+	}
+	CHECK(w, data_parses(c->op, data, c->data_len), "what one side builds the other can parse",
+	      "request %u op %u", r->serial, c->op);
+	return r;
+}
+
 /* The core's account of a session against itself and against ours. */
 void check_session(struct world *w, struct csession *cs)
 {
@@ -213,7 +275,7 @@ void check_session(struct world *w, struct csession *cs)
 			continue;
 		}
 		used++;
-		flight += s->limit;
+		flight += cs->bytes[i];
 		busy += s->busy;
 		active += s->state == EBPFS_SLOT_ACTIVE;
 		INNER(w, !(s->done & ~s->claimed) &&
@@ -233,7 +295,7 @@ void check_session(struct world *w, struct csession *cs)
 	      "session %u: %u, should be %u", cs->serial, busy, cs->fillers);
 	INNER(w, conn->nfree + used == conn->nslots, "free slots are counted right",
 	      "session %u: %u of %u", cs->serial, conn->nfree, conn->nslots);
-	INNER(w, flight == win->flight, "bytes in flight are the limits of the slots in use",
+	INNER(w, flight == win->flight, "bytes in flight are those of the slots in use",
 	      "session %u: %u, should be %lu", cs->serial, win->flight, flight);
 	INNER(w, win->cwnd >= EBPFS_WINDOW_MIN && win->cwnd <= EBPFS_WINDOW_MAX,
 	      "the window stays within its limits", "%u bytes", win->cwnd);

@@ -289,10 +289,51 @@ void client_abort(struct world *w, struct client *c)
 	schedule(w, grace(w), abort_check, c, 0);
 }
 
+/* Bytes of data that the op's call has. */
+static u32 data_size(struct world *w, u16 op)
+{
+	u8 name[EBPFS_NAME_MAX];
+
+	switch (op) {
+	case EBPFS_OP_CREATE:
+		return sizeof(struct ebpfs_create) +
+		       (chance(w, 5000) ? 0 : 1 + rnd(w, chance(w, 5000) ? 400 : EBPFS_LINK_MAX));
+	case EBPFS_OP_RENAME:
+	case EBPFS_OP_LINK:
+		return sizeof(struct ebpfs_target) + ((w->files[0].fh_len + 7) & ~7u) +
+		       ((file_name((w->serial + 1) % 41, name) + 7) & ~7u);
+	case EBPFS_OP_SETATTR:
+		return sizeof(struct ebpfs_setattr);
+	case EBPFS_OP_CRED:
+		return sizeof(struct ebpfs_cred) +
+		       sizeof(__le32) * rnd(w, chance(w, 8000) ? 16 : EBPFS_GROUPS_MAX + 1);
+	case EBPFS_OP_WRITE:
+		if (w->cfg.edge)
+			return 1140 + rnd(w, 61);
+		switch (rnd(w, 16)) {
+		case 0:
+			return EBPFS_MSG_MAX;
+		case 1:
+			return 1 + rnd(w, w->cfg.unit);
+		case 2: case 3: case 4: case 5: case 6:
+			return 1 + rnd(w, 500);
+		case 7: case 8: case 9:		/* the same again: what is mixed up is seen */
+			return 4096;
+		default:
+			return 1 + rnd(w, 9000);
+		}
+	default:
+		return 0;
+	}
+}
+
+#define INLINE_MAX	600	/* with the longest handle and name it fits a datagram */
+
 static void submit_one(struct world *w, struct client *c, u16 op, u16 file, u64 arg, u32 count,
 		       bool background)
 {
 	struct request *r = arena_alloc(w, sizeof(*r));
+	u32 data_len = data_size(w, op);
 
 	r->serial = ++w->serial;
 	r->client = c;
@@ -302,6 +343,10 @@ static void submit_one(struct world *w, struct client *c, u16 op, u16 file, u64 
 	r->count = count;
 	r->background = background;
 	r->counts = op == EBPFS_OP_GETATTR && file == w->nfiles - 1;
+	r->data_len = data_len;
+	r->apart = data_len > INLINE_MAX || (data_len && chance(w, 2000));
+	r->cred = rnd(w, 3);
+	request_name(w, r);
 	r->limit = request_limit(op, count);
 	r->submitted = w->now;
 	r->deadline = EBPFS_NEVER;
@@ -314,7 +359,7 @@ static void submit_one(struct world *w, struct client *c, u16 op, u16 file, u64 
 	c->open_fore += !background;
 	COUNT(w, requests);
 	TRACE(w, "req   %lu of client %lu: op %lu file %lu at %lu for %lu", r->serial, c->index, op,
-	      file, arg, count);
+	      file, r->arg, count + data_len);
 	if (chance(w, w->cfg.soft)) {
 		u64 time = w->cfg.soft_time / 4 + rnd_time(w, w->cfg.soft_time);
 
@@ -352,6 +397,22 @@ static u32 read_size(struct world *w)
 	}
 }
 
+/* A call that changes something. */
+static void submit_change(struct world *w, struct client *c)
+{
+	static const u16 ops[] = {
+		EBPFS_OP_CREATE, EBPFS_OP_REMOVE, EBPFS_OP_RENAME, EBPFS_OP_LINK,
+		EBPFS_OP_SETATTR, EBPFS_OP_COMMIT, EBPFS_OP_ACCESS, EBPFS_OP_CRED,
+	};
+	u32 file = rnd(w, w->nfiles - 1);
+	u16 op = EBPFS_OP_WRITE;
+
+	if (!w->cfg.edge && chance(w, 4000))
+		op = ops[rnd(w, ARRAY_SIZE(ops))];
+	submit_one(w, c, op, op == EBPFS_OP_CRED ? 0 : file, 0, op == EBPFS_OP_WRITE ? rnd(w, 2) : 0,
+		   false);
+}
+
 static void client_submit(struct world *w, void *obj, u64 arg)
 {
 	struct client *c = obj;
@@ -361,6 +422,13 @@ static void client_submit(struct world *w, void *obj, u64 arg)
 	(void)arg;
 	if (!c->left)
 		return;
+	if (chance(w, w->cfg.writes)) {
+		n = 1 + rnd(w, c->left < 4 ? c->left : 4);
+		for (i = 0; i < n; i++)
+			submit_change(w, c);
+		c->left -= n;
+		goto again;
+	}
 	file = rnd(w, w->nfiles - 1);
 	switch (w->cfg.edge ? 15 : rnd(w, 16)) {
 	default:	/* a range in several units, as readahead asks */

@@ -5,7 +5,9 @@
  * be judged byte by byte without keeping a copy of anything.
  *
  * File 0 is a directory; the last one is a counter: a GETATTR of it stands for
- * an operation that must not be executed twice, and its reply tells the count.
+ * an operation that must not be executed twice, and its reply tells the count, as
+ * do the replies of calls that change something; what they change is nothing but
+ * their file's count.
  * All other files change now and then, which makes a new version; some
  * versions are a file that is gone (ESTALE). No two versions share bytes, so a
  * reply put together from two executions is always seen.
@@ -193,6 +195,29 @@ static u32 fill_other(const struct world *w, const struct exec *x, u8 *to, bool 
 	case EBPFS_OP_STATFS:
 		content(key, 1ull << 42, to, sizeof(struct ebpfs_statfs));
 		return sizeof(struct ebpfs_statfs);
+	case EBPFS_OP_CREATE:
+		memset(&e, 0, sizeof(e));
+		e.type = DT_REG;
+		e.flags = EBPFS_ENTRY_ATTR;
+		e.fh = w->files[x->serial % w->nfiles].fh;
+		e.fh_len = w->files[x->serial % w->nfiles].fh_len;
+		fill_attr(w, x, x->file, &e.attr);
+		return ebpfs_put_entry(to, EBPFS_MSG_MAX, &e);
+	case EBPFS_OP_LINK:
+	case EBPFS_OP_SETATTR:
+		fill_attr(w, x, x->file, (struct ebpfs_attr *)to);
+		return sizeof(struct ebpfs_attr);
+	case EBPFS_OP_WRITE:
+	case EBPFS_OP_COMMIT:
+		memset(to, 0, sizeof(struct ebpfs_written));
+		((struct ebpfs_written *)to)->verifier = cpu_to_le64(x->verifier);
+		((struct ebpfs_written *)to)->count = cpu_to_le32(x->serial);
+		fill_attr(w, x, x->file, &((struct ebpfs_written *)to)->attr);
+		return sizeof(struct ebpfs_written);
+	case EBPFS_OP_ACCESS:
+		memset(to, 0, sizeof(struct ebpfs_access));
+		((struct ebpfs_access *)to)->allowed = cpu_to_le32(key & 7);
+		return sizeof(struct ebpfs_access);
 	default:
 		return 0;
 	}
@@ -212,6 +237,16 @@ u32 request_limit(u16 op, u32 count)
 	case EBPFS_OP_READ:
 	case EBPFS_OP_READDIR:
 		return count;
+	case EBPFS_OP_CREATE:
+		return sizeof(struct ebpfs_entry) + EBPFS_FH_MAX;
+	case EBPFS_OP_LINK:
+	case EBPFS_OP_SETATTR:
+		return sizeof(struct ebpfs_attr);
+	case EBPFS_OP_WRITE:
+	case EBPFS_OP_COMMIT:
+		return sizeof(struct ebpfs_written);
+	case EBPFS_OP_ACCESS:
+		return sizeof(struct ebpfs_access);
 	default:
 		return 0;
 	}
@@ -232,10 +267,12 @@ void exec_run(struct world *w, struct exec *x)
 		return;
 	}
 	x->version = f->version;
-	if (x->op != EBPFS_OP_PING && version_gone(w, x->file, x->version)) {
+	if (x->op != EBPFS_OP_PING && x->op != EBPFS_OP_CRED && version_gone(w, x->file, x->version)) {
 		x->status = ESTALE;
 		return;
 	}
+	if (x->serial && x->op != EBPFS_OP_CRED)
+		x->value = ++f->value;
 	if (x->op != EBPFS_OP_READ) {
 		x->total = fill_other(w, x, reply_buffer, &eof);
 		x->flags = eof ? EBPFS_REPLY_EOF : 0;
@@ -266,6 +303,7 @@ bool reply_parses(u16 op, const u8 *reply, u32 len)
 
 	switch (op) {
 	case EBPFS_OP_LOOKUP:
+	case EBPFS_OP_CREATE:
 		return !ebpfs_parse_entry(reply, len, false, &e) && e.len == len;
 	case EBPFS_OP_READDIR:
 		for (; at < len; at += e.len) {

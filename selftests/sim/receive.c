@@ -234,6 +234,9 @@ void client_receive(struct world *w, struct client *c, struct dgram *d)
 			COUNT(w, unknown);
 		handshake_receive(w, n, type, d);
 		break;
+	case EBPFS_NEED:
+		need_receive(w, c, d, session);
+		break;
 	case EBPFS_PROBE_ACK:
 		probe_acked(w, n, d, session);
 		break;

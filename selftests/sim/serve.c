@@ -25,6 +25,7 @@ void serve_init(struct world *w, struct ssession *ss)
 
 	ss->kept = arena_alloc(w, n * sizeof(*ss->kept));
 	ss->tally = arena_alloc(w, n * sizeof(*ss->tally));
+	gather_init(w, ss);
 	first = w->cfg.instance_wrap ? ~0u - rnd(w, 40) : (u32)rnd64(w);
 	ebpfs_served_init(&ss->served, slots, n, first);
 	ss->log_first = first;
@@ -94,7 +95,7 @@ static void evict_one(struct world *w, void *obj, u64 id)
 	u16 slot = EBPFS_ID_SLOT(id);
 	const struct exec *x = ss->kept[slot];
 
-	if (!ss->alive || !x || x->id != id || x->value)
+	if (!ss->alive || !x || x->id != id || x->once)
 		return;
 	COUNT(w, evicted);
 	TRACE(w, "serv  %lu forgets the reply to id %lx", ss->server->index, x->id);
@@ -116,7 +117,8 @@ static void exec_end(struct world *w, void *obj, u64 arg)
 		return;
 	exec_run(w, x);
 	if (!ebpfs_served_done(&ss->served, x->id, x->status, x->flags, x->total, &send)) {
-		INNER(w, ss->tally[slot].seq > EBPFS_ID_SEQ(x->id),
+		INNER(w, ss->tally[slot].seq > EBPFS_ID_SEQ(x->id) ||
+		      gather_seq(ss, slot) > EBPFS_ID_SEQ(x->id),
 		      "only the reply of a call that was given up is thrown away", "id %lx", x->id);
 		COUNT(w, given_up);
 		return;
@@ -132,7 +134,7 @@ static void exec_end(struct world *w, void *obj, u64 arg)
 	if (w->cfg.evict && !w->healed && chance(w, 200)) {
 		/* No memory to answer: the client is to ask again. */
 		evict_one(w, ss, x->id);
-		if (!x->value)
+		if (!x->once)
 			return;
 	}
 	send_cells(w, ss, slot, send);
@@ -140,12 +142,15 @@ static void exec_end(struct world *w, void *obj, u64 arg)
 		schedule(w, rnd_time(w, w->cfg.delay + 300 * MSEC), evict_one, ss, x->id);
 }
 
-static void execute(struct world *w, struct ssession *ss, const struct ebpfs_call_info *c, int file)
+/* Executes a call; @data are all there, wherever they came. */
+void serve_execute(struct world *w, struct ssession *ss, const struct ebpfs_call_info *c, int file,
+		   const u8 *data)
 {
 	u16 slot = EBPFS_ID_SLOT(c->id);
 	struct tally *t = &ss->tally[slot];
 	struct pending *p = arena_alloc(w, sizeof(*p));
 	struct exec *x = arena_alloc(w, sizeof(*x));
+	struct request *meant = check_meant(w, ss, c, file, data);
 	u64 time;
 
 	INNER(w, EBPFS_ID_SEQ(c->id) >= t->seq, "a stale call is not executed",
@@ -167,7 +172,17 @@ static void execute(struct world *w, struct ssession *ss, const struct ebpfs_cal
 	x->count = c->count;
 	if (c->op == EBPFS_OP_LOOKUP)
 		x->arg = file_by_name(w, c->name, c->name_len);
-	if (c->op == EBPFS_OP_GETATTR && file == (int)w->nfiles - 1)
+	if (c->apart)
+		gather_done(ss, c->id);
+	x->serial = meant ? meant->serial : 0;
+	x->verifier = ss->server->instance;
+	/*
+	 * CRED and what only reads may be executed again. A WRITE must not: a late
+	 * one would undo what was written there since.
+	 */
+	x->once = (meant && c->op != EBPFS_OP_CRED) ||
+		  (c->op == EBPFS_OP_GETATTR && file == (int)w->nfiles - 1);
+	if (x->once)
 		COUNT(w, counted);
 	p->ss = ss;
 	p->epoch = ss->server->epoch;
@@ -183,18 +198,20 @@ static void execute(struct world *w, struct ssession *ss, const struct ebpfs_cal
 
 static void one_call(struct world *w, struct ssession *ss, const struct ebpfs_call_info *c)
 {
+	const struct ebpfs_op_traits *t = ebpfs_op_traits(c->op);
+	bool handle = t && t->flags & EBPFS_TRAIT_FH;
 	const struct ebpfs_served_slot *kept;
 	u16 slot = EBPFS_ID_SLOT(c->id);
 	u32 instance;
 	u64 send, all;
 	int file = 0;
 
-	CHECK(w, EBPFS_ID_SEQ(c->id) && c->op >= EBPFS_OP_PING && c->op <= EBPFS_OP_STATFS &&
-	      (c->op == EBPFS_OP_PING) == !c->fh_len && c->fh_len <= EBPFS_FH_MAX &&
+	CHECK(w, EBPFS_ID_SEQ(c->id) && c->op >= EBPFS_OP_PING && c->op <= EBPFS_OP_LAST &&
+	      handle == !!c->fh_len && c->fh_len <= EBPFS_FH_MAX &&
 	      c->cell >= EBPFS_CELL_MIN && c->cell <= EBPFS_CELL_MAX && c->cell % 8 == 0,
 	      "a parsed call is one that may be made", "id %lx op %u fh %u cell %u", c->id, c->op,
 	      c->fh_len, c->cell);
-	if (c->op != EBPFS_OP_PING) {
+	if (handle) {
 		file = file_by_handle(w, c->fh, c->fh_len);
 		CHECK(w, file >= 0, "a checked call has the handle that was sent", "id %lx", c->id);
 	}
@@ -203,10 +220,12 @@ static void one_call(struct world *w, struct ssession *ss, const struct ebpfs_ca
 	case EBPFS_SERVE_EXECUTE:
 		CHECK(w, slot < ss->served.nslots, "only slots that are there are used", "%u",
 		      slot);
-		execute(w, ss, c, file);
+		serve_execute(w, ss, c, file, c->apart ? gather_whole(w, ss, c) : c->data);
 		break;
 	case EBPFS_SERVE_GATHER:
-		CHECK(w, false, "no call has data that come apart", "id %lx", c->id);
+		CHECK(w, c->apart && slot < ss->served.nslots,
+		      "only a call whose data come apart waits for them", "id %lx", c->id);
+		gather_call(w, ss, c, file, send);
 		break;
 	case EBPFS_SERVE_RESEND:
 		COUNT(w, resent);

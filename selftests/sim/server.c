@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Servers: starting and crashing, handshakes, who may have a session, and
- * what goes out to whom. Plays userspace/ebpfsd; the calls are in serve.c.
+ * what goes out to whom. Plays userspace/ebpfsd; the calls are in serve.c, data
+ * that come apart in gather.c.
  *
  * A crash loses everything but the files: sessions, kept replies, the key of
  * the cookies, and the executions that were under way. What a server sends to
@@ -343,6 +344,7 @@ void server_receive(struct world *w, struct server *s, struct dgram *d)
 		auth(w, s, d);
 		return;
 	case EBPFS_CALL:
+	case EBPFS_DATA:
 	case EBPFS_PROBE:
 	case EBPFS_BYE:
 		break;
@@ -360,6 +362,8 @@ void server_receive(struct world *w, struct server *s, struct dgram *d)
 	ss->used_at = w->now;
 	if (type == EBPFS_CALL)
 		serve_calls(w, ss, d);
+	else if (type == EBPFS_DATA)
+		gather_data(w, ss, d);
 	else if (type == EBPFS_PROBE)
 		probe(w, s, d, ss);
 	else if (ebpfs_hs_check_bye((const struct ebpfs_bye *)d->data, ss->hs.key))

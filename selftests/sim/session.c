@@ -205,6 +205,10 @@ static void session_new(struct world *w, struct cnode *n, const struct ebpfs_hs_
 	cs->reqs = arena_alloc(w, hs->slots * sizeof(*cs->reqs));
 	cs->last_seq = arena_alloc(w, hs->slots * sizeof(*cs->last_seq));
 	cs->due_at = arena_alloc(w, hs->slots * sizeof(*cs->due_at));
+	cs->bytes = arena_alloc(w, hs->slots * sizeof(*cs->bytes));
+	cs->attempt = arena_alloc(w, hs->slots * sizeof(*cs->attempt));
+	cs->needed = arena_alloc(w, hs->slots * sizeof(*cs->needed));
+	cs->data_cell = arena_alloc(w, hs->slots * sizeof(*cs->data_cell));
 	cs->silent = arena_alloc(w, hs->slots * sizeof(*cs->silent));
 	memset(cs->slots, 0xdb, hs->slots * sizeof(*cs->slots));
 	ebpfs_conn_init(&cs->conn, cs->slots, hs->slots, w->now);

@@ -7,9 +7,9 @@
  * them, somebody who forges and replays, and a list of things that go wrong.
  * It runs in virtual time on one queue of events. Every decision of the
  * transport is taken by the files of kmod/core, compiled as they are; the
- * files here play the kernel around them (client.c, session.c, receive.c), the
- * daemon (server.c, exec.c), the wire (net.c) and fate (chaos.c, attack.c),
- * and judge (check.c).
+ * files here play the kernel around them (client.c, session.c, receive.c, data.c),
+ * the daemon (server.c, serve.c, gather.c), the wire (net.c) and fate (chaos.c,
+ * attack.c), and judge (check.c).
  *
  * Nothing here reads a clock, an address of memory or anything else that
  * differs between two runs: the same seed gives the same events, always.
@@ -29,6 +29,7 @@
 #include "core/place.h"
 #include "core/pmtu.h"
 #include "core/served.h"
+#include "counters.h"
 
 #define SIM_CLIENTS_MAX	4
 #define SIM_SERVERS_MAX	4
@@ -48,84 +49,6 @@ struct csession;
 struct server;
 struct ssession;
 struct request;
-
-/*
- * What happened how often, over all seeds of a run: printed at the end, and a
- * run that is long enough fails if one of them never happened, because then
- * the simulator does not test what it says.
- */
-#define SIM_COUNTERS(X)							\
-	X(datagrams, "datagrams sent")					\
-	X(net_lost, "datagrams lost")					\
-	X(net_repeated, "datagrams repeated")				\
-	X(net_corrupted, "datagrams corrupted")				\
-	X(net_too_large, "datagrams larger than the path")		\
-	X(net_cut_off, "datagrams into a partition")			\
-	X(net_overflow, "datagrams dropped by a full queue")		\
-	X(requests, "requests submitted")				\
-	X(done_good, "requests answered")				\
-	X(done_status, "requests answered by an error number")		\
-	X(done_killed, "requests killed")				\
-	X(done_deadline, "requests that passed their deadline")		\
-	X(done_aborted, "requests ended by an abort of the mount")	\
-	X(moved, "requests moved to another session or node")		\
-	X(waited, "requests that waited for a node")			\
-	X(full, "times that no slot or window was left")		\
-	X(batched, "calls that shared a datagram")			\
-	X(retransmits, "calls sent again")				\
-	X(overtaken, "calls that were gone when they were to be sent again") \
-	X(claimed, "fragments claimed")					\
-	X(stale, "fragments of another sequence")			\
-	X(duplicate, "fragments repeated")				\
-	X(instance, "fragments of another instance")			\
-	X(grid, "fragments of another grid")				\
-	X(range, "fragments out of range")				\
-	X(cancelled, "fragments of a cancelled call")			\
-	X(bad, "fragments with a wrong checksum")			\
-	X(takeover, "replies begun again by a newer instance")		\
-	X(forgotten, "bindings forgotten after a wrong checksum")	\
-	X(cancel_now, "cancelled at once")				\
-	X(cancel_filler, "cancelled while a filler wrote")		\
-	X(cancel_late, "cancelled too late")				\
-	X(undo, "window decreases undone")				\
-	X(executed, "calls executed")					\
-	X(counted, "calls executed that must not be repeated")		\
-	X(resent, "kept replies sent again")				\
-	X(recut, "kept replies cut anew for another cell")		\
-	X(ignored, "repetitions of a call in execution")		\
-	X(served_stale, "stale calls dropped by a server")		\
-	X(served_slot, "calls for a slot that is not there")		\
-	X(given_up, "executions whose slot had gone on")		\
-	X(evicted, "kept replies dropped to save memory")		\
-	X(again, "repetitions executed again after that")		\
-	X(sessions, "sessions made")					\
-	X(accept_again, "repeated proofs answered alike")		\
-	X(rejects, "handshakes refused")				\
-	X(wrong_secret, "proofs with a wrong secret refused")		\
-	X(old_cookie, "cookies refused as too old")			\
-	X(bad_cookie, "cookies refused")				\
-	X(impostor, "servers refused by a client")			\
-	X(unknown, "hints that a session is not known")			\
-	X(lost, "nodes lost")						\
-	X(heard, "lost nodes heard again")				\
-	X(rejoined, "sessions replaced by new ones")			\
-	X(blackholes, "paths that swallow large datagrams")		\
-	X(probes, "probes of a path")					\
-	X(grown, "path sizes found by probing")				\
-	X(crashes, "servers crashed")					\
-	X(partitions, "partitions")					\
-	X(node_changes, "nodes added or removed")			\
-	X(byes, "sessions ended by their client")			\
-	X(forgeries, "forged datagrams")				\
-	X(replays, "replayed datagrams")				\
-	X(dead_nodes, "servers that never came back")
-
-enum sim_counter {
-#define X(name, text) C_##name,
-	SIM_COUNTERS(X)
-#undef X
-	C_MAX
-};
 
 /* queue.c */
 
@@ -225,6 +148,7 @@ struct config {
 	u64 chaos_gap, attack_gap, submit_gap, version_gap;
 	u64 background_gap;		/* between small calls while others are open, 0: none */
 	u32 background_read;		/* bytes they read, 0: attributes */
+	u32 writes;			/* chance of a call that changes something */
 	bool evict_busy;		/* a full server refuses unless a session is idle */
 	bool edge;			/* replies that just fit the smallest path or do not */
 	bool instance_wrap;
@@ -260,7 +184,10 @@ struct file {
  * @total: bytes of its reply
  * @status: of its reply
  * @flags: of its reply
- * @value: of the counter, when the call increments it
+ * @value: of the file's counter, when the call increments it
+ * @serial: of the request that was meant, if the call changes something, else 0
+ * @once: its reply is not dropped, as it must not be executed again
+ * @verifier: of the server's instance
  */
 struct exec {
 	u64 id;
@@ -273,6 +200,9 @@ struct exec {
 	u16 status;
 	u16 flags;
 	u64 value;
+	u32 serial;
+	bool once;
+	u64 verifier;
 };
 
 /* Clients */
@@ -331,10 +261,14 @@ struct dest {
  * @client: whose
  * @op: enum ebpfs_op
  * @counts: must not be executed twice
+ * @apart: its data come in DATA datagrams
  * @background: only submitted while others are open
  * @file: index
  * @arg: as in the call
  * @count: as in the call
+ * @data_len: bytes of data; which ones: request_data()
+ * @op_id: as in the call
+ * @cred: as in the call
  * @limit: most bytes of reply
  * @submitted: when, ns
  * @deadline: soft: when it has to be over, else EBPFS_NEVER
@@ -354,10 +288,14 @@ struct request {
 	struct client *client;
 	u16 op;
 	bool counts;
+	bool apart;
 	bool background;
 	u16 file;
 	u64 arg;
 	u32 count;
+	u32 data_len;
+	u64 op_id;
+	u32 cred;
 	u32 limit;
 	u64 submitted;
 	u64 deadline;
@@ -390,6 +328,10 @@ struct request_queue {
  * @reqs: by slot: the request whose call is in it, NULL once let go
  * @last_seq: by slot: of the last call
  * @due_at: by slot: when the call was last found due
+ * @bytes: by slot: that count against the window
+ * @attempt: by slot: of the call, as it was found due
+ * @needed: by slot: NEED was answered in this attempt
+ * @data_cell: by slot: that its data were cut by when they were sent last
  * @silent: by slot: how often in a row it was due with nothing heard from the node
  * @used: slots taken and not yet put
  * @heard_at: when something good was last heard, or the first slot was taken, ns
@@ -410,6 +352,10 @@ struct csession {
 	struct request **reqs;
 	u64 *last_seq;
 	u64 *due_at;
+	u32 *bytes;
+	u8 *attempt;
+	bool *needed;
+	u16 *data_cell;
 	u32 *silent;
 	u32 used;
 	u64 heard_at;
@@ -494,6 +440,8 @@ struct client {
 
 /* Servers */
 
+struct gather;
+
 /* Executions of one id, counted apart from the core. */
 struct tally {
 	u64 seq;
@@ -514,6 +462,7 @@ struct tally {
  * @served: the core's
  * @kept: by slot: the execution whose reply is kept
  * @tally: by slot
+ * @gather: by slot: data that come apart
  * @log: by instance, counted from the first: which execution it is of
  * @log_first: instance at index 0
  * @log_n: entries
@@ -532,6 +481,7 @@ struct ssession {
 	struct ebpfs_served served;
 	struct exec **kept;
 	struct tally *tally;
+	struct gather *gather;
 	struct exec **log;
 	u32 log_first;
 	u32 log_n;
@@ -592,6 +542,7 @@ struct identity {
  * @heal_at: when that was or will be, ns
  * @open: requests not done
  * @all: requests, newest first
+ * @by_serial: requests, with room for @serial_room
  * @touched: sessions to be checked after this step
  * @identities: of all handshakes
  * @records: what the attacker has seen
@@ -626,6 +577,8 @@ struct world {
 	u32 serial;
 	u32 session_serial;
 	struct request *all;
+	struct request **by_serial;
+	u32 serial_room;
 	struct csession *touched[SIM_CLIENTS_MAX * SIM_SERVERS_MAX * 2];
 	u32 ntouched;
 	struct identity *identities;
@@ -718,10 +671,18 @@ void request_let_go(struct world *w, struct request *r);
 void queue_init(struct request_queue *q);
 
 /* calls.c */
+u16 session_cell(struct world *w, const struct csession *cs);
 void node_pump(struct world *w, struct cnode *n);
 void node_retransmit(struct world *w, struct cnode *n);
 void slot_put(struct world *w, struct csession *cs, u16 slot);
 struct request *queue_pop(struct request_queue *q);
+
+/* data.c */
+void request_name(struct world *w, struct request *r);
+const u8 *request_data(struct world *w, const struct request *r);
+struct request *request_meant(const struct world *w, const struct ebpfs_call_info *c);
+void data_send(struct world *w, struct csession *cs, u16 slot, u16 cell, u8 attempt, u64 cells);
+void need_receive(struct world *w, struct client *c, const struct dgram *d, u64 session);
 
 /* session.c */
 void node_init(struct world *w, struct client *c, struct server *s);
@@ -751,8 +712,19 @@ struct ssession *server_find(struct server *s, u64 identity);
 /* serve.c */
 void serve_init(struct world *w, struct ssession *ss);
 void serve_calls(struct world *w, struct ssession *ss, const struct dgram *d);
+void serve_execute(struct world *w, struct ssession *ss, const struct ebpfs_call_info *c,
+		   int file, const u8 *data);
 void serve_evict(struct world *w, struct server *s);
 struct exec *serve_logged(const struct ssession *ss, u32 instance);
+
+/* gather.c */
+void gather_init(struct world *w, struct ssession *ss);
+u64 gather_seq(const struct ssession *ss, u16 slot);
+void gather_call(struct world *w, struct ssession *ss, const struct ebpfs_call_info *c, int file,
+		 u64 need);
+const u8 *gather_whole(struct world *w, struct ssession *ss, const struct ebpfs_call_info *c);
+void gather_data(struct world *w, struct ssession *ss, const struct dgram *d);
+void gather_done(struct ssession *ss, u64 id);
 
 /* chaos.c */
 void chaos_start(struct world *w);
@@ -776,6 +748,9 @@ void check_reply(struct world *w, struct csession *cs, struct request *r, u32 in
 void check_session(struct world *w, struct csession *cs);
 void check_touched(struct world *w);
 void check_placement(struct world *w, struct client *c, u64 before, u64 after);
+/* A call is executed: is it one that its client meant? */
+struct request *check_meant(struct world *w, const struct ssession *ss,
+			    const struct ebpfs_call_info *c, int file, const u8 *data);
 void check_open(struct world *w);
 void check_silence(struct world *w, const struct csession *cs, u64 silence);
 void check_paths(struct world *w, bool again);

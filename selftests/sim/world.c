@@ -65,6 +65,7 @@ static void make_ends(struct world *w, struct config *cfg)
 static void make_load(struct world *w, struct config *cfg)
 {
 	cfg->requests = 4 + rnd(w, PICK(w, 12, 60, 120));
+	cfg->writes = PICK(w, 0, 2000, 5000, 9000);
 	cfg->kill = PICK(w, 0, 500, 3000);
 	cfg->soft = PICK(w, 0, 0, 2000, 10000);
 	cfg->soft_time = PICK(w, 100 * MSEC, SEC, 4 * SEC);

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What happened how often, over all seeds of a run: printed at the end, and a
+ * run that is long enough fails if one of them never happened, because then
+ * the simulator does not test what it says. Counted in struct world, by COUNT().
+ */
+#ifndef EBPFS_SIM_COUNTERS_H
+#define EBPFS_SIM_COUNTERS_H
+
+#define SIM_COUNTERS(X)							\
+	X(datagrams, "datagrams sent")					\
+	X(net_lost, "datagrams lost")					\
+	X(net_repeated, "datagrams repeated")				\
+	X(net_corrupted, "datagrams corrupted")				\
+	X(net_too_large, "datagrams larger than the path")		\
+	X(net_cut_off, "datagrams into a partition")			\
+	X(net_overflow, "datagrams dropped by a full queue")		\
+	X(requests, "requests submitted")				\
+	X(done_good, "requests answered")				\
+	X(done_status, "requests answered by an error number")		\
+	X(done_killed, "requests killed")				\
+	X(done_deadline, "requests that passed their deadline")		\
+	X(done_aborted, "requests ended by an abort of the mount")	\
+	X(moved, "requests moved to another session or node")		\
+	X(waited, "requests that waited for a node")			\
+	X(full, "times that no slot or window was left")		\
+	X(batched, "calls that shared a datagram")			\
+	X(retransmits, "calls sent again")				\
+	X(inlined, "calls with data behind them")			\
+	X(apart, "calls whose data come apart")				\
+	X(data_sent, "fragments of data sent")				\
+	X(needs_ignored, "requests for data that were not answered")	\
+	X(needs_answered, "requests for data answered")			\
+	X(data_cut, "data cut anew for another cell")			\
+	X(overtaken, "calls that were gone when they were to be sent again") \
+	X(claimed, "fragments claimed")					\
+	X(stale, "fragments of another sequence")			\
+	X(duplicate, "fragments repeated")				\
+	X(instance, "fragments of another instance")			\
+	X(grid, "fragments of another grid")				\
+	X(range, "fragments out of range")				\
+	X(cancelled, "fragments of a cancelled call")			\
+	X(bad, "fragments with a wrong checksum")			\
+	X(takeover, "replies begun again by a newer instance")		\
+	X(forgotten, "bindings forgotten after a wrong checksum")	\
+	X(cancel_now, "cancelled at once")				\
+	X(cancel_filler, "cancelled while a filler wrote")		\
+	X(cancel_late, "cancelled too late")				\
+	X(undo, "window decreases undone")				\
+	X(executed, "calls executed")					\
+	X(counted, "calls executed that must not be repeated")		\
+	X(resent, "kept replies sent again")				\
+	X(recut, "kept replies cut anew for another cell")		\
+	X(ignored, "repetitions of a call in execution")		\
+	X(data_more, "fragments of data kept")				\
+	X(data_early, "fragments of data before their call")		\
+	X(data_ready, "calls executed with their last fragment of data")	\
+	X(data_before, "calls that came after all of their data")	\
+	X(data_again, "fragments of data repeated")			\
+	X(data_stale, "fragments of data of an older call or cut")	\
+	X(data_bad, "fragments of data that contradict their call")	\
+	X(data_recut, "data that a later attempt cut anew")		\
+	X(data_left, "calls given up before all of their data came")	\
+	X(needs, "requests for data that lack")				\
+	X(contradicted, "data thrown away because the call has others")	\
+	X(served_stale, "stale calls dropped by a server")		\
+	X(served_slot, "calls for a slot that is not there")		\
+	X(given_up, "executions whose slot had gone on")		\
+	X(evicted, "kept replies dropped to save memory")		\
+	X(again, "repetitions executed again after that")		\
+	X(sessions, "sessions made")					\
+	X(accept_again, "repeated proofs answered alike")		\
+	X(rejects, "handshakes refused")				\
+	X(wrong_secret, "proofs with a wrong secret refused")		\
+	X(old_cookie, "cookies refused as too old")			\
+	X(bad_cookie, "cookies refused")				\
+	X(impostor, "servers refused by a client")			\
+	X(unknown, "hints that a session is not known")			\
+	X(lost, "nodes lost")						\
+	X(heard, "lost nodes heard again")				\
+	X(rejoined, "sessions replaced by new ones")			\
+	X(blackholes, "paths that swallow large datagrams")		\
+	X(probes, "probes of a path")					\
+	X(grown, "path sizes found by probing")				\
+	X(crashes, "servers crashed")					\
+	X(partitions, "partitions")					\
+	X(node_changes, "nodes added or removed")			\
+	X(byes, "sessions ended by their client")			\
+	X(forgeries, "forged datagrams")				\
+	X(replays, "replayed datagrams")				\
+	X(dead_nodes, "servers that never came back")
+
+enum sim_counter {
+#define X(name, text) C_##name,
+	SIM_COUNTERS(X)
+#undef X
+	C_MAX
+};
+
+#endif /* EBPFS_SIM_COUNTERS_H */
