@@ -174,6 +174,9 @@ static struct config_export *new_export(struct config *c, const char *name, cons
 	e = &c->exports[c->nexports++];
 	memset(e, 0, sizeof(*e));
 	strcpy(e->name, name);
+	e->squash = SQUASH_ROOT;
+	e->anonuid = CONFIG_NOBODY;
+	e->anongid = CONFIG_NOBODY;
 	e->where = copy(where);
 	return e;
 }
@@ -186,15 +189,51 @@ void config_set_path(struct config *c, char **to, const char *path, const char *
 		set_string(to, path);
 }
 
+/* A user or group number; 0 is as good as no squashing, and ~0 is nobody's. */
+static void set_id(struct config *c, u32 *id, const char *key, const char *value,
+		   const char *where)
+{
+	u64 n;
+
+	if (parse_number(value, 1, ~0u - 1, &n))
+		*id = (u32)n;
+	else
+		mistake(c, where, "%s \"%s\" is not a number from 1 to %u", key, value, ~0u - 1);
+}
+
+/* An option after the path in -e, called as in exports(5). */
+static void set_option(struct config *c, struct config_export *e, const char *option,
+		       const char *where)
+{
+	if (!strcmp(option, "ro"))
+		e->writable = false;
+	else if (!strcmp(option, "rw"))
+		e->writable = true;
+	else if (!strcmp(option, "root_squash"))
+		e->squash = SQUASH_ROOT;
+	else if (!strcmp(option, "no_root_squash"))
+		e->squash = SQUASH_NONE;
+	else if (!strcmp(option, "all_squash"))
+		e->squash = SQUASH_ALL;
+	else if (!strncmp(option, "anonuid=", 8))
+		set_id(c, &e->anonuid, "anonuid", option + 8, where);
+	else if (!strncmp(option, "anongid=", 8))
+		set_id(c, &e->anongid, "anongid", option + 8, where);
+	else
+		mistake(c, where, "unknown option \"%s\": ro, rw, root_squash, no_root_squash, "
+			"all_squash, anonuid=N and anongid=N are known (a path with a comma "
+			"goes into the configuration file)", option);
+}
+
 void config_add_export(struct config *c, const char *arg)
 {
 	const char *equal = strchr(arg, '=');
 	struct config_export *e;
 	char where[64 + EBPFS_EXPORT_MAX];
-	char *name;
+	char *name, *path, *option, *save;
 
 	if (!equal) {
-		mistake(c, "-e", "\"%s\": write -e /NAME=PATH", arg);
+		mistake(c, "-e", "\"%s\": write -e /NAME=PATH[,OPTION...]", arg);
 		return;
 	}
 	name = copy(arg);
@@ -203,7 +242,14 @@ void config_add_export(struct config *c, const char *arg)
 	e = new_export(c, name, where);
 	if (e) {
 		e->clients = copy("*");
-		config_set_path(c, &e->path, equal + 1, where);
+		path = name + (equal - arg) + 1;
+		option = strchr(path, ',');
+		if (option)
+			*option++ = '\0';
+		config_set_path(c, &e->path, path, where);
+		for (option = option ? strtok_r(option, ",", &save) : NULL; option;
+		     option = strtok_r(NULL, ",", &save))
+			set_option(c, e, option, where);
 	}
 	free(name);
 }
@@ -287,6 +333,30 @@ static void set_global(struct config *c, const char *key, char *value, const cha
 	}
 }
 
+static void set_access(struct config *c, struct config_export *e, const char *value,
+		       const char *where)
+{
+	if (!strcmp(value, "ro"))
+		e->writable = false;
+	else if (!strcmp(value, "rw"))
+		e->writable = true;
+	else
+		mistake(c, where, "access \"%s\" is neither ro nor rw", value);
+}
+
+static void set_squash(struct config *c, struct config_export *e, const char *value,
+		       const char *where)
+{
+	if (!strcmp(value, "none"))
+		e->squash = SQUASH_NONE;
+	else if (!strcmp(value, "root"))
+		e->squash = SQUASH_ROOT;
+	else if (!strcmp(value, "all"))
+		e->squash = SQUASH_ALL;
+	else
+		mistake(c, where, "squash \"%s\" is none of none, root and all", value);
+}
+
 static void set_export(struct config *c, struct config_export *e, const char *key, char *value,
 		       const char *where)
 {
@@ -294,9 +364,18 @@ static void set_export(struct config *c, struct config_export *e, const char *ke
 		config_set_path(c, &e->path, value, where);
 	else if (!strcmp(key, "clients"))
 		set_clients(c, e, value, where);
+	else if (!strcmp(key, "access"))
+		set_access(c, e, value, where);
+	else if (!strcmp(key, "squash"))
+		set_squash(c, e, value, where);
+	else if (!strcmp(key, "anonuid"))
+		set_id(c, &e->anonuid, key, value, where);
+	else if (!strcmp(key, "anongid"))
+		set_id(c, &e->anongid, key, value, where);
 	else
-		mistake(c, where, "unknown key \"%s\": in an export path and clients are known "
-			"(global keys stand before the first export)", key);
+		mistake(c, where, "unknown key \"%s\": in an export path, clients, access, "
+			"squash, anonuid and anongid are known (global keys stand before the "
+			"first export)", key);
 }
 
 static char *trim(char *s)

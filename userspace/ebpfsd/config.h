@@ -22,17 +22,34 @@
 #define CONFIG_REPLY_CACHE	(128ull << 20)	/* bytes, default of reply-cache */
 #define CONFIG_REPLY_CACHE_MIN	(1ull << 20)
 
+#define CONFIG_NOBODY		65534		/* default of anonuid and anongid */
+
+/* Whose users the daemon does not believe in; they become the anonymous user. */
+enum squash {
+	SQUASH_NONE,
+	SQUASH_ROOT,	/* user 0 and group 0 */
+	SQUASH_ALL,
+};
+
 /**
  * struct config_export - an export as it was written down
  * @name: begins with '/', at most EBPFS_EXPORT_MAX - 1 bytes
  * @path: directory, absolute
  * @clients: names that may use it, space separated; "*" for all
+ * @writable: clients may change what is in it
+ * @squash: who becomes anonymous
+ * @anonuid: user number of the anonymous user
+ * @anongid: its group
  * @where: "file:line" or the option, for messages
  */
 struct config_export {
 	char name[EBPFS_EXPORT_MAX];
 	char *path;
 	char *clients;
+	bool writable;
+	enum squash squash;
+	u32 anonuid;
+	u32 anongid;
 	char *where;
 };
 

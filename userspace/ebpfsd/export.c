@@ -13,9 +13,11 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "cred.h"
 #include "export.h"
 #include "handle.h"
 #include "lib/secret.h"
@@ -102,12 +104,15 @@ static int load_key(const char *state_dir, u8 key[EBPFS_SECRET_LEN], bool check_
 	return ret;
 }
 
-/* A descriptor on a private, read-only clone of the mount under @path. */
-static int clone_mount(const char *path, const char *where)
+/* A descriptor on a private clone of the mount under @path. Not MOUNT_ATTR_NOEXEC,
+ * and cleared where it is: it would make the kernel say of every file that nobody
+ * may execute it, which clients ask (ACCESS). The daemon executes nothing. */
+static int clone_mount(const char *path, bool writable, const char *where)
 {
 	struct mount_attr attr = {
-		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-			    MOUNT_ATTR_NOEXEC,
+		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+			    (writable ? 0 : MOUNT_ATTR_RDONLY),
+		.attr_clr = MOUNT_ATTR_NOEXEC,
 	};
 	int tree = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	int fd;
@@ -118,7 +123,8 @@ static int clone_mount(const char *path, const char *where)
 		return -1;
 	}
 	if (mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr))) {
-		log_error("%s: %s cannot be exported read-only: %m", where, path);
+		log_error("%s: %s cannot be exported%s: %m", where, path,
+			  writable ? "" : " read-only");
 		close(tree);
 		return -1;
 	}
@@ -183,8 +189,17 @@ static unsigned int open_one(struct export *e, const struct config_export *c,
 	e->id = handle_export_id(e->name);
 	handle_export_key(key, e->name, e->handle_key);
 	e->clients = c->clients;
+	e->writable = c->writable;
+	e->squash = c->squash;
+	if (e->squash != SQUASH_NONE) {
+		e->anonymous = user_new(c->anonuid, c->anongid, NULL, 0);
+		if (!e->anonymous) {
+			log_error("%s: no memory for an export", c->where);
+			return 1;
+		}
+	}
 	e->root = check_only ? open(c->path, O_PATH | O_DIRECTORY | O_CLOEXEC) :
-			       clone_mount(c->path, c->where);
+			       clone_mount(c->path, c->writable, c->where);
 	if (e->root < 0) {
 		if (check_only)
 			log_error("%s: %s cannot be exported: %m", c->where, c->path);
@@ -199,6 +214,9 @@ static unsigned int open_one(struct export *e, const struct config_export *c,
 		log_error("%s: %s is no directory", c->where, c->path);
 		return 1;
 	}
+	if (e->writable && fs.f_flags & ST_RDONLY)
+		log_warning("%s: the filesystem under %s is mounted read-only: clients cannot write "
+			    "although access is rw", c->where, c->path);
 	e->dev_major = sx.stx_dev_major;
 	e->dev_minor = sx.stx_dev_minor;
 	e->root_ino = sx.stx_ino;
@@ -243,13 +261,25 @@ void exports_close(struct exports *e)
 {
 	unsigned int i;
 
-	for (i = 0; i < e->count; i++)
+	for (i = 0; i < e->count; i++) {
 		if (e->list[i].root >= 0)
 			close(e->list[i].root);
+		user_put(e->list[i].anonymous);
+	}
 	if (e->list)
 		explicit_bzero(e->list, e->count * sizeof(*e->list));
 	free(e->list);
 	memset(e, 0, sizeof(*e));
+}
+
+bool exports_writable(const struct exports *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < e->count; i++)
+		if (e->list[i].writable)
+			return true;
+	return false;
 }
 
 const struct export *exports_find(const struct exports *e, const char *name)

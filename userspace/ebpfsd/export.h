@@ -4,8 +4,8 @@
  *
  * Each export is reached through a private clone of the mount it lies on
  * (open_tree(2)): without the mounts beneath it, so that no request reaches
- * them (what they hide is shown), read-only, and unaffected by later mounts
- * and unmounts. Opened at start by one thread with all capabilities,
+ * them (what they hide is shown), read-only unless the export is writable, and
+ * unaffected by later mounts and unmounts. Opened at start by one thread with all capabilities,
  * read-only afterwards.
  */
 #ifndef EBPFSD_EXPORT_H
@@ -13,6 +13,8 @@
 
 #include "config.h"
 #include "core/platform.h"
+
+struct user;
 
 /**
  * struct export - one served directory
@@ -28,6 +30,9 @@
  * @local: what is in memory is known to be valid there: attributes and names do
  *	not wait for another machine
  * @in_memory: so are data; there is no disk to wait for
+ * @writable: its clone of the mount is not read-only
+ * @squash: who becomes @anonymous
+ * @anonymous: the user for those; NULL if there are none
  * @clients: list of names, as in struct config_export
  */
 struct export {
@@ -35,6 +40,9 @@ struct export {
 	u32 id;
 	bool local;
 	bool in_memory;
+	bool writable;
+	enum squash squash;
+	struct user *anonymous;
 	int root;
 	u32 dev_major;
 	u32 dev_minor;
@@ -66,6 +74,9 @@ struct exports {
  */
 unsigned int exports_open(struct exports *e, const struct config *c, bool check_only);
 void exports_close(struct exports *e);
+
+/* Is any of them writable? */
+bool exports_writable(const struct exports *e);
 
 /* By name, NULL if there is none. */
 const struct export *exports_find(const struct exports *e, const char *name);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cred.h"
 #include "export.h"
 #include "files.h"
 #include "handle.h"
@@ -24,6 +25,8 @@ int files_init(struct files *files, u32 most)
 	while (buckets < files->per_shard)
 		buckets <<= 1;
 	files->mask = buckets - 1;
+	for (i = 0; i < FILES_LOCKS; i++)
+		pthread_mutex_init(&files->locks[i], NULL);
 	for (i = 0; i < FILES_SHARDS; i++) {
 		struct files_shard *s = &files->shards[i];
 
@@ -118,6 +121,8 @@ void files_fini(struct files *files)
 		free(files->shards[i].buckets);
 		pthread_mutex_destroy(&files->shards[i].lock);
 	}
+	for (i = 0; i < FILES_LOCKS; i++)
+		pthread_mutex_destroy(&files->locks[i]);
 }
 
 /* Enter @f, which replaces an entry of the same handle. */
@@ -132,7 +137,7 @@ static void enter(struct files *files, struct file *f, u64 now)
 	f->refs++;
 	pthread_mutex_lock(&s->lock);
 	out[0] = find(files, s, f->export, f->fh, f->fh_len, f->hash);
-	if (out[0] && out[0]->readable && !f->readable) {
+	if (out[0] && out[0]->access > f->access) {
 		/* What is there is worth more. */
 		out[0] = NULL;
 		listed = false;
@@ -161,7 +166,7 @@ static void enter(struct files *files, struct file *f, u64 now)
 
 /* Takes @fd; NULL (and @fd is closed) without memory. One reference is the caller's. */
 static struct file *make(struct files *files, const struct export *e, const u8 *fh, u16 len,
-			 int fd, u32 mode, u64 size, bool readable)
+			 int fd, u32 mode, u64 size, enum file_access access)
 {
 	struct file *f = malloc(sizeof(*f));
 
@@ -171,7 +176,7 @@ static struct file *make(struct files *files, const struct export *e, const u8 *
 	}
 	memset(f, 0, sizeof(*f));
 	f->fd = fd;
-	f->readable = readable;
+	f->access = (u8)access;
 	f->mode = mode & S_IFMT;
 	f->size = size;
 	f->files = files;
@@ -199,7 +204,7 @@ static bool check(struct files *files, struct file *f, u64 now)
 }
 
 struct file *files_get(struct files *files, const struct export *e, const u8 *fh, u16 len,
-		       bool readable, u64 now)
+		       enum file_access access, u64 now)
 {
 	u64 hash = handle_hash(fh, len);
 	struct files_shard *s = shard_of(files, hash);
@@ -207,7 +212,7 @@ struct file *files_get(struct files *files, const struct export *e, const u8 *fh
 
 	pthread_mutex_lock(&s->lock);
 	f = find(files, s, e, fh, len, hash);
-	if (f && readable && !f->readable)
+	if (f && f->access < access)
 		f = NULL;
 	if (f) {
 		/* Moved up at most once a second: the list is for what is old. */
@@ -228,9 +233,15 @@ struct file *files_get(struct files *files, const struct export *e, const u8 *fh
 }
 
 int files_open(struct files *files, const struct export *e, const u8 *fh, u16 len,
-	       bool readable, u64 now, struct file **out)
+	       enum file_access access, u64 now, struct file **out)
 {
-	struct file *f = files_get(files, e, fh, len, readable, now);
+	/* O_NONBLOCK: a lease that a local process holds must not stop us here. */
+	static const int flags[] = {
+		[FILE_ANY]	= O_PATH,
+		[FILE_READ]	= O_RDONLY | O_NONBLOCK | O_NOCTTY,
+		[FILE_WRITE]	= O_RDWR | O_NONBLOCK | O_NOCTTY | O_LARGEFILE,
+	};
+	struct file *f = files_get(files, e, fh, len, access, now);
 	struct stat st;
 	int fd;
 
@@ -242,22 +253,20 @@ int files_open(struct files *files, const struct export *e, const u8 *fh, u16 le
 		stats_inc(bad_handles);
 		return -ESTALE;
 	}
-	if (readable && handle_mode(fh) != S_IFREG)
+	if (access != FILE_ANY && handle_mode(fh) != S_IFREG)
 		return handle_mode(fh) == S_IFDIR ? -EISDIR : -EINVAL;
-	/* O_NONBLOCK: a lease that a local process holds must not stop us here. */
-	fd = handle_open(e, fh, readable ? O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY :
-					   O_PATH | O_NOFOLLOW);
+	fd = handle_open(e, fh, flags[access] | O_NOFOLLOW);
 	if (fd < 0)
 		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? -EAGAIN :
 		       fd == -ENOENT ? -ESTALE : fd;
 	/* But io_uring would take it for a promise that no read ever waits. */
-	if (readable)
+	if (access != FILE_ANY)
 		fcntl(fd, F_SETFL, 0);
 	if (fstat(fd, &st) || !st.st_nlink || (st.st_mode & S_IFMT) != handle_mode(fh)) {
 		close(fd);
 		return -ESTALE;
 	}
-	f = make(files, e, fh, len, fd, st.st_mode, st.st_size, readable);
+	f = make(files, e, fh, len, fd, st.st_mode, st.st_size, access);
 	if (!f)
 		return -EAGAIN;
 	enter(files, f, now);
@@ -266,14 +275,55 @@ int files_open(struct files *files, const struct export *e, const u8 *fh, u16 le
 }
 
 void files_add(struct files *files, const struct export *e, const u8 *fh, u16 len, int fd,
-	       u32 mode, u64 now)
+	       u32 mode, enum file_access access, u64 now)
 {
-	struct file *f = make(files, e, fh, len, fd, mode, 0, false);
+	struct file *f = make(files, e, fh, len, fd, mode, 0, access);
 
 	if (!f)
 		return;
 	enter(files, f, now);
 	files_put(f);
+}
+
+pthread_mutex_t *files_lock(struct files *files, const u8 *fh, u16 len)
+{
+	return &files->locks[handle_hash(fh, len) % FILES_LOCKS];
+}
+
+/* A grant in one word, so that it needs no lock: 36 bits of the user's serial, 25
+ * bits of time in units of 128 ms, 3 bits of EBPFS_MAY_*. A word that is not 0
+ * allows something. */
+#define GRANT_TIME(now)		((now) >> 7 & 0x1ffffff)
+#define GRANT_WHO(user)		((user)->serial << 28)
+
+void file_grant(struct file *file, const struct user *user, u32 may, u64 generation, u64 now)
+{
+	u64 *grant = &file->grants[user->serial % FILE_GRANTS];
+	u64 old = READ_ONCE(*grant);
+
+	/* Of the same moment: both hold. */
+	if (old >> 3 == (GRANT_WHO(user) >> 3 | GRANT_TIME(now)))
+		may |= old & 7;
+	WRITE_ONCE(*grant, GRANT_WHO(user) | GRANT_TIME(now) << 3 | may);
+	if (__atomic_load_n(&file->generation, __ATOMIC_SEQ_CST) != generation)
+		WRITE_ONCE(*grant, 0);
+}
+
+bool file_granted(const struct file *file, const struct user *user, u32 may, u64 now)
+{
+	u64 grant = READ_ONCE(file->grants[user->serial % FILE_GRANTS]);
+
+	return (grant & ~0xfffffffull) == GRANT_WHO(user) && (grant & may) == may &&
+	       ((GRANT_TIME(now) - (grant >> 3)) & 0x1ffffff) < FILES_GRANT / 128;
+}
+
+void file_revoke(struct file *file)
+{
+	unsigned int i;
+
+	__atomic_add_fetch(&file->generation, 1, __ATOMIC_SEQ_CST);
+	for (i = 0; i < FILE_GRANTS; i++)
+		WRITE_ONCE(file->grants[i], 0);
 }
 
 /* A hint is 48 bits of the hash and 16 bits of time in seconds. */

@@ -11,7 +11,11 @@
  * Locking: shards by hash, each with a mutex that is never held across a
  * system call. An entry is referenced by the table and by its users and
  * closed by the last of them. A file that is opened for reading after it was
- * cached for attributes only gets a new entry.
+ * cached for attributes only, or for writing after that, gets a new entry.
+ *
+ * An entry also remembers which users the kernel let do what with it, for
+ * FILES_GRANT at most, so that not every READ asks again. The daemon's own
+ * changes of permissions take that back at once.
  */
 #ifndef EBPFSD_FILES_H
 #define EBPFSD_FILES_H
@@ -19,26 +23,41 @@
 #include "core/platform.h"
 
 struct export;
+struct user;
 
 #define FILES_SHARDS	32
 #define FILES_HINTS	16384
 #define FILES_MAX	16384		/* open at a time, if RLIMIT_NOFILE allows */
 #define FILES_IDLE	5000		/* ms */
 #define FILES_CHECK	1000		/* ms */
+#define FILES_GRANT	1000		/* ms */
+#define FILES_LOCKS	256
+
+/* How a file is open, or has to be; a higher one serves for a lower. */
+enum file_access {
+	FILE_ANY,	/* O_PATH */
+	FILE_READ,	/* a regular file then */
+	FILE_WRITE,	/* for reading, too */
+};
+
+#define FILE_GRANTS	4
 
 /**
  * struct file - an open file; fields not named here are the cache's
  * @fd: descriptor
- * @readable: @fd is open for reading, not O_PATH; a regular file then
+ * @access: enum file_access
  * @size: in bytes when last looked at; READ_ONCE/WRITE_ONCE. Only a hint
  *	where the end may be.
  * @mode: file type
  */
 struct file {
 	int fd;
-	bool readable;
+	u8 access;
 	u32 mode;
 	u64 size;
+
+	u64 grants[FILE_GRANTS];	/* READ_ONCE/WRITE_ONCE, see file_grant() */
+	u64 generation;			/* of permissions; READ_ONCE/WRITE_ONCE */
 
 	struct files *files;
 	struct file *next;		/* in the bucket */
@@ -69,12 +88,14 @@ struct files_shard {
  * @mask: buckets in a shard, minus 1
  * @shards: by the low bits of the hash
  * @hints: handles given out of late, see files_expect()
+ * @locks: files_lock()
  */
 struct files {
 	u32 per_shard;
 	u32 mask;
 	struct files_shard shards[FILES_SHARDS];
 	u64 hints[FILES_HINTS];
+	pthread_mutex_t locks[FILES_LOCKS];
 };
 
 /* @most: descriptors that may be in use. 0 or -ENOMEM. */
@@ -87,14 +108,14 @@ void files_fini(struct files *files);
  * @e: export of the session
  * @fh: handle as received, unchecked
  * @len: its bytes
- * @readable: only an entry that is open for reading is of use
+ * @access: how it has to be open, at least
  * @now: ms
  *
  * Does not wait for a disk. Return: the file, to be given back with
  * files_put(), or NULL.
  */
 struct file *files_get(struct files *files, const struct export *e, const u8 *fh, u16 len,
-		       bool readable, u64 now);
+		       enum file_access access, u64 now);
 
 /**
  * files_open() - a file by its handle, open already or not
@@ -103,26 +124,47 @@ struct file *files_get(struct files *files, const struct export *e, const u8 *fh
  * @out: out, to be given back with files_put()
  *
  * Return: 0; -ESTALE: not our handle, or the file is gone; -EISDIR or -EINVAL:
- * @readable, and no regular file; -EAGAIN: try later (out of descriptors, or a
+ * to be read or written, and no regular file; -EAGAIN: try later (out of descriptors, or a
  * local process holds a lease); or another -errno of the filesystem.
  */
 int files_open(struct files *files, const struct export *e, const u8 *fh, u16 len,
-	       bool readable, u64 now, struct file **out);
+	       enum file_access access, u64 now, struct file **out);
 
 /**
- * files_add() - hand over an O_PATH descriptor that was opened by name
+ * files_add() - hand over a descriptor that was opened by name
  * @files: cache
  * @e: export
  * @fh: handle, ours
  * @len: its bytes
  * @fd: closed by the cache, in any case
  * @mode: file type
+ * @access: how @fd is open
  * @now: ms
  */
 void files_add(struct files *files, const struct export *e, const u8 *fh, u16 len, int fd,
-	       u32 mode, u64 now);
+	       u32 mode, enum file_access access, u64 now);
 
 void files_put(struct file *file);
+
+/* The lock of all changes of a file through this daemon, so that attributes before
+ * and after a change belong to it. Another file may have the same: take one only. */
+pthread_mutex_t *files_lock(struct files *files, const u8 *fh, u16 len);
+
+/**
+ * file_grant() - note what the kernel allows
+ * @file: open file
+ * @user: who
+ * @may: EBPFS_MAY_*
+ * @generation: of @file before the kernel was asked
+ * @now: ms
+ *
+ * file_granted() is true for a moment then. May be forgotten.
+ */
+void file_grant(struct file *file, const struct user *user, u32 may, u64 generation, u64 now);
+bool file_granted(const struct file *file, const struct user *user, u32 may, u64 now);
+
+/* Permissions of @file have changed. */
+void file_revoke(struct file *file);
 
 /**
  * files_expect() - this handle was just given to a client

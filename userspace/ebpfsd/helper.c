@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "cred.h"
 #include "helper.h"
 #include "serve.h"
 #include "stats.h"
@@ -16,6 +17,7 @@ static void *helper_run(void *arg)
 
 	/* Without a block of its own it counts in the spare one. */
 	(void)stats_thread();
+	cred_own_umask();
 	pthread_mutex_lock(&h->lock);
 	for (;;) {
 		while (!h->first && !h->stop) {

@@ -6,6 +6,7 @@
  * configuration, secrets, exports, sockets; then the privileges go. Afterwards
  * this thread waits for signals, and once a second drops what is idle.
  */
+#include <fcntl.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
@@ -37,11 +38,13 @@ struct daemon {
 };
 
 static const char usage[] =
-"usage: ebpfsd [-c FILE] [-e /NAME=PATH]... [-l ADDR[:PORT]]... [-k FILE] [-s DIR]\n"
-"              [-t N] [--check-config] [-v]\n"
+"usage: ebpfsd [-c FILE] [-e /NAME=PATH[,OPTION...]]... [-l ADDR[:PORT]]...\n"
+"              [-k FILE] [-s DIR] [-t N] [--check-config] [-v]\n"
 "\n"
 "  -c, --config FILE       configuration (default " CONFIG_FILE ")\n"
 "  -e, --export NAME=PATH  export a directory to all clients; replaces the file's exports\n"
+"                          OPTION: ro (default), rw, root_squash (default),\n"
+"                          no_root_squash, all_squash, anonuid=N, anongid=N\n"
 "  -l, --listen ADDR       listen there; replaces what the file says\n"
 "  -k, --clients FILE      names and secrets of the clients\n"
 "  -s, --state-dir DIR     where the key of the file handles is kept\n"
@@ -241,7 +244,8 @@ static bool make_workers(struct daemon *d)
 
 static bool start_threads(struct daemon *d)
 {
-	unsigned int helpers = d->config.threads < 2 ? 4 : 2 * d->config.threads;
+	/* Each may be waiting for a disk to have written what was committed. */
+	unsigned int helpers = d->config.threads < 2 ? 8 : 4 * d->config.threads;
 	unsigned int i;
 	int err;
 
@@ -282,13 +286,23 @@ static bool start(struct daemon *d)
 		log_error("the kernel gives no random numbers: %m");
 		return false;
 	}
+	srv->verifier = srv->instance;
+	if (exports_writable(&srv->exports)) {
+		srv->proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (srv->proc_fds < 0) {
+			log_error("/proc/self/fd cannot be opened: %m (writable exports need /proc "
+				  "to be mounted)");
+			return false;
+		}
+	}
 	files = files > 2 * FILES_RESERVE ? files - FILES_RESERVE : files / 2;
 	if (files_init(&srv->files, files < FILES_MAX ? files : FILES_MAX) ||
 	    sessions_init(&srv->sessions, d->config.sessions_max, d->config.reply_cache)) {
 		log_error("no memory to start");
 		return false;
 	}
-	return make_workers(d) && !privileges_drop() && start_threads(d);
+	return make_workers(d) && !privileges_drop(exports_writable(&srv->exports)) &&
+	       start_threads(d);
 }
 
 static void say_ready(struct daemon *d)
@@ -388,6 +402,8 @@ static void free_all(struct daemon *d)
 	files_fini(&d->server.files);
 	clients_fini(&d->server.clients);
 	exports_close(&d->server.exports);
+	if (d->server.proc_fds >= 0)
+		close(d->server.proc_fds);
 	explicit_bzero(&d->server.handshake, sizeof(d->server.handshake));
 	config_free(&d->config);
 }
@@ -426,6 +442,8 @@ int main(int argc, char **argv)
 	sigaddset(&signals, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* EFBIG is for the client */
+	d.server.proc_fds = -1;
 	sem_init(&d.started, 0, 0);
 
 	configure(&d.config, &options);

@@ -31,20 +31,33 @@ u32 op_room(const struct ebpfs_call_info *c)
 		return EBPFS_LINK_MAX;
 	case EBPFS_OP_STATFS:
 		return sizeof(struct ebpfs_statfs);
+	case EBPFS_OP_ACCESS:
+		return sizeof(struct ebpfs_access);
+	case EBPFS_OP_CREATE:
+		return sizeof(struct ebpfs_entry) + EBPFS_FH_MAX;
+	case EBPFS_OP_LINK:
+	case EBPFS_OP_SETATTR:
+		return sizeof(struct ebpfs_attr);
+	case EBPFS_OP_WRITE:
+	case EBPFS_OP_COMMIT:
+		return sizeof(struct ebpfs_written);
 	default:
 		return 0;
 	}
 }
 
 /* Mixes what changes with the file into one number: clocks of filesystems tick
- * in milliseconds, so the size helps to see a change within a tick. */
+ * in milliseconds, so the rest helps to see a change within a tick. */
 static u64 change_of(const struct statx *sx)
 {
 	u64 c = (u64)sx->stx_ctime.tv_sec * EBPFS_NSEC_PER_SEC + sx->stx_ctime.tv_nsec;
 	u64 m = (u64)sx->stx_mtime.tv_sec * EBPFS_NSEC_PER_SEC + sx->stx_mtime.tv_nsec;
 
-	c = (c ^ m * 0x9e3779b97f4a7c15ull ^ sx->stx_size * 0xd6e8feb86659fd93ull) *
-	    0xff51afd7ed558ccdull;
+	u64 o = (u64)sx->stx_uid << 32 ^ sx->stx_gid ^ (u64)sx->stx_nlink << 20 ^
+		(u64)sx->stx_mode << 48;
+
+	c = (c ^ m * 0x9e3779b97f4a7c15ull ^ sx->stx_size * 0xd6e8feb86659fd93ull ^
+	     o * 0xa0761d6478bd642full) * 0xff51afd7ed558ccdull;
 	return c ^ c >> 32;
 }
 
@@ -84,6 +97,16 @@ static int examine(const struct export *e, int fd, struct statx *sx)
 	return 0;
 }
 
+int op_attr(const struct export *e, int fd, struct ebpfs_attr *attr)
+{
+	struct statx sx;
+	int err = examine(e, fd, &sx);
+
+	if (!err)
+		put_attr(attr, &sx);
+	return err;
+}
+
 int op_describe(const struct export *e, int fd, struct ebpfs_entry_info *info, u8 *fh)
 {
 	struct statx sx;
@@ -102,50 +125,61 @@ int op_describe(const struct export *e, int fd, struct ebpfs_entry_info *info, u
 	return 0;
 }
 
-static int get_file(struct server *srv, const struct export *e, const struct ebpfs_call_info *c,
-		    bool readable, bool may_wait, u64 now, struct file **file)
+static int get_file(struct op *op, enum file_access access, struct file **file)
 {
-	if (!may_wait) {
-		*file = files_get(&srv->files, e, c->fh, c->fh_len, readable, now);
+	const struct ebpfs_call_info *c = op->c;
+	struct files *files = &op->srv->files;
+
+	if (!op->may_wait) {
+		*file = files_get(files, op->e, c->fh, c->fh_len, access, op->now);
 		if (*file)
 			return 0;
-		if (!files_expected(&srv->files, c->fh, c->fh_len, now))
+		if (!files_expected(files, c->fh, c->fh_len, op->now))
 			return -EAGAIN;
 	}
-	return files_open(&srv->files, e, c->fh, c->fh_len, readable, now, file);
+	return files_open(files, op->e, c->fh, c->fh_len, access, op->now, file);
 }
 
-static int lookup(struct server *srv, const struct export *e, const struct ebpfs_call_info *c,
-		  struct file *dir, u8 *buf, bool may_wait, u64 now)
+int op_put_entry(struct op *op, int fd, u8 access)
 {
-	struct open_how how = {
-		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | (may_wait ? 0 : RESOLVE_CACHED),
-	};
 	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
 	struct ebpfs_entry_info info = { 0 };
-	char name[EBPFS_NAME_MAX + 1];
+	struct files *files = &op->srv->files;
 	u32 len;
-	int fd, err;
+	int err;
 
-	if (dir->mode != S_IFDIR)
-		return -ENOTDIR;
-	/* The parser let no '/', NUL, "." or ".." through. */
-	memcpy(name, c->name, c->name_len);
-	name[c->name_len] = '\0';
-	fd = (int)syscall(SYS_openat2, dir->fd, name, &how, sizeof(how));
-	if (fd < 0)
-		return errno == EMFILE || errno == ENFILE ? -EAGAIN : -errno;
-	err = op_describe(e, fd, &info, fh);
+	err = op_describe(op->e, fd, &info, fh);
 	if (err) {
 		close(fd);
 		return err;
 	}
-	len = ebpfs_put_entry(buf, op_room(c), &info);
+	len = ebpfs_put_entry(op->buf, op_room(op->c), &info);
 	/* Its descriptor keeps the inode in memory for what the client does next. */
-	files_expect(&srv->files, fh, info.fh_len, now);
-	files_add(&srv->files, e, fh, info.fh_len, fd, (u32)info.type << 12, now);
+	files_expect(files, fh, info.fh_len, op->now);
+	files_add(files, op->e, fh, info.fh_len, fd, (u32)info.type << 12, access, op->now);
 	return (int)len;
+}
+
+static int lookup(struct op *op, struct file *dir)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV |
+			   (op->may_wait ? 0 : RESOLVE_CACHED),
+	};
+	char name[EBPFS_NAME_MAX + 1];
+	int fd, err;
+
+	if (dir->mode != S_IFDIR)
+		return -ENOTDIR;
+	err = op_allowed(op, dir, EBPFS_MAY_EXEC, false);
+	if (err)
+		return err;
+	op_name(name, op->c->name, op->c->name_len);
+	fd = (int)syscall(SYS_openat2, dir->fd, name, &how, sizeof(how));
+	if (fd < 0)
+		return errno == EMFILE || errno == ENFILE ? -EAGAIN : -errno;
+	return op_put_entry(op, fd, FILE_ANY);
 }
 
 static int put_statfs(const struct export *e, u8 *buf)
@@ -192,12 +226,18 @@ bool op_at_end(struct file *file, u64 end)
 }
 
 /* A whole READ; waits for the disk. */
-static int read_file(const struct ebpfs_call_info *c, struct file *file, u8 *buf, u16 *flags)
+static int read_file(struct op *op, struct file *file)
 {
+	const struct ebpfs_call_info *c = op->c;
 	u32 done = 0;
+	int err;
 
+	err = op_allowed(op, file, EBPFS_MAY_READ, true);
+	if (err)
+		return err;
 	while (done < c->count) {
-		ssize_t n = pread(file->fd, buf + done, c->count - done, (off_t)(c->arg + done));
+		ssize_t n = pread(file->fd, op->buf + done, c->count - done,
+				  (off_t)(c->arg + done));
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
@@ -208,60 +248,110 @@ static int read_file(const struct ebpfs_call_info *c, struct file *file, u8 *buf
 	}
 	/* A short reply says that the file ends there, always. */
 	if (done < c->count || op_at_end(file, c->arg + done))
-		*flags |= EBPFS_REPLY_EOF;
+		op->flags |= EBPFS_REPLY_EOF;
 	return (int)done;
 }
 
-int op_run(struct server *srv, const struct export *e, const struct ebpfs_call_info *c, u8 *buf,
-	   bool may_wait, u64 now, struct op_result *res)
+/* Does @op change what is exported? COMMIT does not. */
+static bool changes(u16 op)
+{
+	switch (op) {
+	case EBPFS_OP_CREATE:
+	case EBPFS_OP_REMOVE:
+	case EBPFS_OP_RENAME:
+	case EBPFS_OP_LINK:
+	case EBPFS_OP_SETATTR:
+	case EBPFS_OP_WRITE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* May @op be tried by a thread that must not wait? */
+static bool quick(const struct export *e, u16 op)
+{
+	switch (op) {
+	case EBPFS_OP_READDIR:		/* long */
+	case EBPFS_OP_CREATE:		/* needs the thread's umask */
+	case EBPFS_OP_REMOVE:
+	case EBPFS_OP_RENAME:
+	case EBPFS_OP_LINK:
+	case EBPFS_OP_SETATTR:
+		return false;
+	case EBPFS_OP_ACCESS:
+	case EBPFS_OP_WRITE:
+	case EBPFS_OP_COMMIT:
+		return e->in_memory;
+	default:
+		/* A remote filesystem may wait anywhere. */
+		return e->local;
+	}
+}
+
+static int dispatch(struct op *op, struct file *file)
+{
+	switch (op->c->op) {
+	case EBPFS_OP_GETATTR:
+		return op_attr(op->e, file->fd, (struct ebpfs_attr *)op->buf) ?:
+		       (int)sizeof(struct ebpfs_attr);
+	case EBPFS_OP_LOOKUP:
+		return lookup(op, file);
+	case EBPFS_OP_READDIR:
+		return op_readdir(op, file);
+	case EBPFS_OP_READLINK:
+		return read_link(file, op->buf);
+	case EBPFS_OP_READ:
+		return read_file(op, file);
+	case EBPFS_OP_STATFS:
+		return put_statfs(op->e, op->buf);
+	case EBPFS_OP_ACCESS:
+		return op_access(op, file);
+	case EBPFS_OP_CREATE:
+		return op_create(op, file);
+	case EBPFS_OP_REMOVE:
+		return op_remove(op, file);
+	case EBPFS_OP_RENAME:
+		return op_rename(op, file);
+	case EBPFS_OP_LINK:
+		return op_link(op, file);
+	case EBPFS_OP_SETATTR:
+		return op_setattr(op, file);
+	case EBPFS_OP_WRITE:
+		return op_write(op, file);
+	case EBPFS_OP_COMMIT:
+		return op_commit(op, file);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+int op_run(struct op *op, struct op_result *res)
 {
 	struct file *file = NULL;
-	struct statx sx;
 	int ret;
 
+	op->flags = 0;
 	memset(res, 0, sizeof(*res));
-	if (c->op == EBPFS_OP_PING)
+	if (op->c->op == EBPFS_OP_PING)
 		return 0;
-	/* A READDIR is long, and a remote filesystem may wait anywhere. */
-	if (!may_wait && (c->op == EBPFS_OP_READDIR || !e->local))
-		return -EAGAIN;
-	ret = get_file(srv, e, c, c->op == EBPFS_OP_READ, may_wait, now, &file);
-	if (ret)
-		goto out;
-	switch (c->op) {
-	case EBPFS_OP_GETATTR:
-		ret = examine(e, file->fd, &sx);
-		if (!ret) {
-			put_attr((struct ebpfs_attr *)buf, &sx);
-			ret = sizeof(struct ebpfs_attr);
-		}
-		break;
-	case EBPFS_OP_LOOKUP:
-		ret = lookup(srv, e, c, file, buf, may_wait, now);
-		break;
-	case EBPFS_OP_READDIR:
-		ret = op_readdir(srv, e, c, file, buf, now, &res->flags);
-		break;
-	case EBPFS_OP_READLINK:
-		ret = read_link(file, buf);
-		break;
-	case EBPFS_OP_READ:
-		ret = read_file(c, file, buf, &res->flags);
-		break;
-	case EBPFS_OP_STATFS:
-		ret = put_statfs(e, buf);
-		break;
-	default:
-		ret = -EOPNOTSUPP;
+	if (changes(op->c->op) && !op->e->writable) {
+		res->status = EROFS;
+		return 0;
 	}
-	files_put(file);
-out:
+	if (!op->may_wait && !quick(op->e, op->c->op))
+		return -EAGAIN;
+	ret = get_file(op, op->c->op == EBPFS_OP_READ ? FILE_READ : FILE_ANY, &file);
+	if (!ret) {
+		ret = dispatch(op, file);
+		files_put(file);
+	}
 	if (ret == -EAGAIN)
 		return ret;
 	if (ret < 0) {
 		res->status = (u16)-ret;
-		res->flags = 0;
 	} else {
+		res->flags = op->flags;
 		res->total = (u32)ret;
 	}
 	return 0;

@@ -2,6 +2,16 @@
 /*
  * What calls do to the exported filesystem. No sessions, no sockets here: a
  * parsed call goes in, bytes of a reply and a status come out. Any thread.
+ *
+ *	ops.c		looking: GETATTR, LOOKUP, READLINK, READ, STATFS
+ *	readdir.c	READDIR
+ *	ops_access.c	ACCESS, and who may look
+ *	ops_change.c	CREATE, REMOVE, RENAME, LINK, SETATTR
+ *	ops_write.c	WRITE, COMMIT
+ *
+ * The daemon itself may open and read everything. What only looks is done as the
+ * daemon once the kernel said that the user may (op_allowed()); what changes
+ * something is done as the user, so that all of the kernel's rules hold.
  */
 #ifndef EBPFSD_OPS_H
 #define EBPFSD_OPS_H
@@ -13,6 +23,29 @@
 struct export;
 struct file;
 struct server;
+struct user;
+
+/**
+ * struct op - a call to be executed
+ * @srv: server
+ * @e: export of the session
+ * @user: who acts, the export's squashing done; NULL: the daemon's own root
+ * @c: the call, its data in one piece
+ * @buf: for the reply, op_room() bytes, 8-aligned
+ * @may_wait: the thread may wait for a disk
+ * @now: ms
+ * @flags: EBPFS_REPLY_* of the reply
+ */
+struct op {
+	struct server *srv;
+	const struct export *e;
+	const struct user *user;
+	const struct ebpfs_call_info *c;
+	u8 *buf;
+	bool may_wait;
+	u64 now;
+	u16 flags;
+};
 
 /**
  * struct op_result - the outcome of a call
@@ -31,24 +64,39 @@ u32 op_room(const struct ebpfs_call_info *c);
 
 /**
  * op_run() - execute a call
- * @srv: server
- * @e: export of the session
- * @c: call
- * @buf: for the reply, op_room() bytes, 8-aligned
- * @may_wait: the thread may wait for a disk
- * @now: ms
+ * @op: everything but @flags is set
  * @res: out
  *
  * Return: 0 and @res, which may carry an error number for the client; or
  * -EAGAIN: it would have to wait, or, with @may_wait, it cannot be done just
- * now and the client should ask again.
+ * now and the client should ask again. Nothing has been changed then.
  */
-int op_run(struct server *srv, const struct export *e, const struct ebpfs_call_info *c, u8 *buf,
-	   bool may_wait, u64 now, struct op_result *res);
+int op_run(struct op *op, struct op_result *res);
 
-/* READDIR of the open directory @dir; may wait. Return: bytes or -errno. */
-int op_readdir(struct server *srv, const struct export *e, const struct ebpfs_call_info *c,
-	       struct file *dir, u8 *buf, u64 now, u16 *flags);
+/* Each of these returns bytes of reply or -errno, -EAGAIN as op_run(). @file is
+ * the call's, open in whatever way; @dir too. */
+int op_readdir(struct op *op, struct file *dir);
+int op_access(struct op *op, struct file *file);
+int op_create(struct op *op, struct file *dir);
+int op_remove(struct op *op, struct file *dir);
+int op_rename(struct op *op, struct file *dir);
+int op_link(struct op *op, struct file *file);
+int op_setattr(struct op *op, struct file *file);
+int op_write(struct op *op, struct file *file);
+int op_commit(struct op *op, struct file *file);
+
+/**
+ * op_allowed() - may the user?
+ * @op: who, and may this thread wait
+ * @file: what
+ * @may: EBPFS_MAY_*, all of them are needed
+ * @use: as a server has to see it that does not know what is open: an owner may
+ *	read and write, and what may be executed may be read (NFS servers say so)
+ *
+ * What the kernel said holds for a moment (see files.h).
+ * Return: 0, -EACCES, -EAGAIN: it would have to wait; or another -errno.
+ */
+int op_allowed(struct op *op, struct file *file, u32 may, bool use);
 
 /* Is there nothing in @file after byte @end? Costs a system call only near the
  * end, as far as that is known. */
@@ -64,5 +112,20 @@ bool op_at_end(struct file *file, u64 end);
  * Return: 0, -EXDEV if it is on another filesystem, or another -errno.
  */
 int op_describe(const struct export *e, int fd, struct ebpfs_entry_info *info, u8 *fh);
+
+/* Attributes of an open file that must lie in @e. 0 or -errno. */
+int op_attr(const struct export *e, int fd, struct ebpfs_attr *attr);
+
+/* LOOKUP's and CREATE's reply, of @fd, which is consumed. @access: FILE_*, how @fd
+ * is open. Return: bytes or -errno. */
+int op_put_entry(struct op *op, int fd, u8 access);
+
+/* A name of a call, NUL terminated. */
+static inline void op_name(char to[EBPFS_NAME_MAX + 1], const u8 *name, u16 len)
+{
+	/* The parser let no '/', NUL, "." or ".." through. */
+	memcpy(to, name, len);
+	to[len] = '\0';
+}
 
 #endif /* EBPFSD_OPS_H */

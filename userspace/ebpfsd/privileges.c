@@ -3,12 +3,15 @@
  * Capabilities and process settings; see privileges.h.
  *
  * After the start the daemon opens files by handle and reads them, whoever
- * owns them, and does nothing else that would need a privilege.
+ * owns them, acts as users (cred.h), and on writable exports as root. CAP_SYS_RESOURCE
+ * is not kept: it would let everybody exceed quotas.
  */
 #include <cap-ng.h>
 #include <errno.h>
+#include <grp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "privileges.h"
@@ -36,19 +39,53 @@ unsigned int privileges_raise_files(void)
 	return limit.rlim_cur > 1 << 20 ? 1 << 20 : (unsigned int)limit.rlim_cur;
 }
 
-int privileges_drop(void)
+static const unsigned int always[] = {
+	CAP_DAC_READ_SEARCH, CAP_SETUID, CAP_SETGID,
+};
+
+/* Threads that act as a user lose these as long as they do: all of them are in
+ * what setfsuid(2) calls the file capabilities. */
+static const unsigned int to_write[] = {
+	CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_FSETID, CAP_MKNOD,
+};
+
+static bool keep(const bool *had, const unsigned int *caps, size_t n)
 {
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (!had[caps[i]]) {
+			log_error("%s is missing: ebpfsd must start as root",
+				  capng_capability_to_name(caps[i]));
+			return false;
+		}
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, caps[i]);
+	}
+	return true;
+}
+
+int privileges_drop(bool writable)
+{
+	bool had[CAP_LAST_CAP + 1];
+	unsigned int i;
 	bool bounds;
 
-	if (capng_get_caps_process())
-		return -EPERM;
-	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_DAC_READ_SEARCH)) {
-		log_error("CAP_DAC_READ_SEARCH is missing: ebpfsd must start as root");
+	/* Leaving user 0 is what takes a user's thread its capabilities. */
+	if (geteuid() || capng_get_caps_process()) {
+		log_error("ebpfsd must start as root");
 		return -EPERM;
 	}
-	bounds = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+	for (i = 0; i <= CAP_LAST_CAP; i++)
+		had[i] = capng_have_capability(CAPNG_EFFECTIVE, i);
+	bounds = had[CAP_SETPCAP];
+	if (had[CAP_SETGID] && setgroups(0, NULL)) {
+		log_error("supplementary groups cannot be dropped: %m");
+		return -errno;
+	}
 	capng_clear(CAPNG_SELECT_ALL);
-	capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_DAC_READ_SEARCH);
+	if (!keep(had, always, sizeof(always) / sizeof(always[0])) ||
+	    (writable && !keep(had, to_write, sizeof(to_write) / sizeof(to_write[0]))))
+		return -EPERM;
 	/* Who started us without CAP_SETPCAP has set the bounds. */
 	if (capng_apply(bounds ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS)) {
 		log_error("capabilities cannot be dropped: %m");

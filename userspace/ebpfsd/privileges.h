@@ -6,6 +6,8 @@
 #ifndef EBPFSD_PRIVILEGES_H
 #define EBPFSD_PRIVILEGES_H
 
+#include <stdbool.h>
+
 /* At the very start: no core dumps, no ptrace by others; a client on the same
  * machine that waits for our memory must not make us wait for it. */
 void privileges_harden(void);
@@ -13,7 +15,15 @@ void privileges_harden(void);
 /* As many descriptors as the limits allow; returns how many. */
 unsigned int privileges_raise_files(void);
 
-/* Give up all capabilities but CAP_DAC_READ_SEARCH, for good. 0 or -errno. */
-int privileges_drop(void);
+/**
+ * privileges_drop() - give up what is not needed to serve, for good
+ * @writable: an export is writable
+ *
+ * Left are CAP_DAC_READ_SEARCH, to open files by handle, and CAP_SETUID and
+ * CAP_SETGID, to have the kernel judge what a user may; with @writable also the
+ * capabilities over files that root needs to act as root. No supplementary groups.
+ * Return: 0 or -errno.
+ */
+int privileges_drop(bool writable);
 
 #endif /* EBPFSD_PRIVILEGES_H */

@@ -22,8 +22,21 @@
 #define DENTS_MAX	16384
 #define DENTS_MIN	1024
 
-static u32 put_one(struct server *srv, const struct export *e, int dir, bool at_root,
-		   const struct dirent64 *d, u8 *buf, u32 room, u64 now)
+/**
+ * struct walk - a READDIR in progress
+ * @op: the call
+ * @dir: the directory, open
+ * @at_root: it is the export's root
+ * @plus: the user may search it, and so see what the names stand for
+ */
+struct walk {
+	struct op *op;
+	int dir;
+	bool at_root;
+	bool plus;
+};
+
+static u32 put_one(const struct walk *w, const struct dirent64 *d, u8 *buf, u32 room)
 {
 	struct ebpfs_entry_info info = {
 		.cookie = (u64)d->d_off,
@@ -32,64 +45,68 @@ static u32 put_one(struct server *srv, const struct export *e, int dir, bool at_
 		.type = d->d_type,
 	};
 	bool dot = !strcmp(d->d_name, "."), dotdot = !strcmp(d->d_name, "..");
+	const struct export *e = w->op->e;
 	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
 	int fd;
 
 	/* Spare the work for an entry that will not fit anyway. */
 	if (room < sizeof(struct ebpfs_entry) + info.name_len)
 		return 0;
-	info.attr.ino = cpu_to_le64(at_root && dotdot ? e->root_ino : d->d_ino);
-	if (!dot && !dotdot) {
+	info.attr.ino = cpu_to_le64(w->at_root && dotdot ? e->root_ino : d->d_ino);
+	if (!dot && !dotdot && w->plus) {
 		/* Vanished, or not ours to show: the name alone. */
-		fd = openat(dir, d->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		fd = openat(w->dir, d->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0) {
 			if (!op_describe(e, fd, &info, fh))
-				files_expect(&srv->files, fh, info.fh_len, now);
+				files_expect(&w->op->srv->files, fh, info.fh_len, w->op->now);
 			close(fd);
 		}
 	}
 	return ebpfs_put_entry(buf, room, &info);
 }
 
-int op_readdir(struct server *srv, const struct export *e, const struct ebpfs_call_info *c,
-	       struct file *dir, u8 *buf, u64 now, u16 *flags)
+int op_readdir(struct op *op, struct file *dir)
 {
 	char dents[DENTS_MAX] __attribute__((aligned(8)));
-	u32 room = op_room(c), done = 0;
+	u32 room = op_room(op->c), done = 0;
+	struct walk w = { .op = op };
 	size_t piece = room / 4;
 	struct stat st;
 	ssize_t n, pos;
-	bool at_root;
-	int fd, err;
+	int err;
 
 	if (dir->mode != S_IFDIR)
 		return -ENOTDIR;
-	if (c->arg > INT64_MAX)
+	if (op->c->arg > INT64_MAX)
 		return -EINVAL;
+	err = op_allowed(op, dir, EBPFS_MAY_READ, false);
+	if (err)
+		return err;
+	w.plus = !op_allowed(op, dir, EBPFS_MAY_EXEC, false);
 	if (piece > sizeof(dents))
 		piece = sizeof(dents);
 	if (piece < DENTS_MIN)
 		piece = DENTS_MIN;
-	fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	w.dir = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (w.dir < 0)
 		return errno == EMFILE || errno == ENFILE ? -EAGAIN : -errno;
-	if (fstat(fd, &st) || (c->arg && lseek(fd, (off_t)c->arg, SEEK_SET) < 0))
+	if (fstat(w.dir, &st) || (op->c->arg && lseek(w.dir, (off_t)op->c->arg, SEEK_SET) < 0))
 		goto fail;
-	at_root = st.st_ino == e->root_ino;
+	w.at_root = st.st_ino == op->e->root_ino;
 	for (;;) {
-		n = getdents64(fd, dents, piece);
+		n = getdents64(w.dir, dents, piece);
 		if (n < 0)
 			goto fail;
 		if (!n) {
-			*flags |= EBPFS_REPLY_EOF;
+			op->flags |= EBPFS_REPLY_EOF;
 			break;
 		}
 		for (pos = 0; pos < n; ) {
 			const struct dirent64 *d = (const struct dirent64 *)(dents + pos);
-			u32 len = put_one(srv, e, fd, at_root, d, buf + done, room - done, now);
+			u32 len = put_one(&w, d, op->buf + done, room - done);
 
 			if (!len) {
-				close(fd);
+				close(w.dir);
 				/* Not even one: the client has to make more room. */
 				return done ? (int)done : -EINVAL;
 			}
@@ -97,10 +114,10 @@ int op_readdir(struct server *srv, const struct export *e, const struct ebpfs_ca
 			pos += d->d_reclen;
 		}
 	}
-	close(fd);
+	close(w.dir);
 	return (int)done;
 fail:
 	err = errno;
-	close(fd);
+	close(w.dir);
 	return -err;
 }

@@ -8,8 +8,12 @@
  * and to wait. Nothing here or below waits for anything but that (a full
  * socket buffer excepted, see SO_SNDTIMEO in send.c).
  *
+ * Datagrams of one sender may come as one (UDP GRO): DATA do, which were sent so.
+ * Each is judged by itself.
+ *
  * What ebpfs_parse_hdr() and the checksum did not accept is only counted.
  */
+#include <netinet/udp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,9 +35,9 @@
 /* Layout of a buffer: io_uring's head, source address, control data, datagram.
  * Each part is a multiple of 8 long, so that the datagram is 8-aligned. */
 #define NAME_ROOM	32
-#define CONTROL_ROOM	CMSG_SPACE(sizeof(struct in6_pktinfo))
+#define CONTROL_ROOM	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)))
 #define BUFFER_SIZE	((sizeof(struct io_uring_recvmsg_out) + NAME_ROOM + CONTROL_ROOM + \
-			  EBPFS_UDP_PAYLOAD_MAX + 63) & ~63ul)
+			  65536 + 63) & ~63ul)
 
 /* user_data: a job, or one of these small numbers */
 #define TAG_STOP	0
@@ -150,6 +154,22 @@ static void receive_calls(struct worker *w, const struct route *r, const u8 *p, 
 	pthread_mutex_unlock(&s->lock);
 }
 
+static void receive_data(struct worker *w, const struct route *r, const u8 *p, u32 len, u64 id)
+{
+	struct ebpfs_frag f;
+	struct session *s;
+
+	if (ebpfs_parse_data(p, len, &f)) {
+		stats_inc(drop_malformed);
+		return;
+	}
+	s = enter_session(w, r, id);
+	if (!s)
+		return;
+	serve_data(w, s, &f, p + sizeof(struct ebpfs_data));
+	pthread_mutex_unlock(&s->lock);
+}
+
 static void receive_probe(struct worker *w, const struct route *r, const u8 *p, u64 id)
 {
 	const struct ebpfs_probe *probe = (const struct ebpfs_probe *)p;
@@ -202,6 +222,9 @@ void receive_datagram(struct worker *w, const struct route *r, const u8 *p, u32 
 	case EBPFS_CALL:
 		receive_calls(w, r, p, len, id);
 		break;
+	case EBPFS_DATA:
+		receive_data(w, r, p, len, id);
+		break;
 	case EBPFS_PROBE:
 		receive_probe(w, r, p, id);
 		break;
@@ -219,11 +242,13 @@ void receive_datagram(struct worker *w, const struct route *r, const u8 *p, u32 
 	}
 }
 
-/* Which of our addresses was called. The interface is kept for link-local
- * addresses only: else the reply's way is the routing table's to choose. */
-static void find_local(struct route *r, struct io_uring_recvmsg_out *out, struct msghdr *msg)
+/* Which of our addresses was called, and what length the datagrams have that came
+ * together (0: there is one). The interface is kept for link-local addresses only:
+ * else the reply's way is the routing table's to choose. */
+static u32 read_control(struct route *r, struct io_uring_recvmsg_out *out, struct msghdr *msg)
 {
 	struct cmsghdr *c;
+	int segment = 0;
 
 	for (c = io_uring_recvmsg_cmsg_firsthdr(out, msg); c;
 	     c = io_uring_recvmsg_cmsg_nexthdr(out, msg, c)) {
@@ -234,15 +259,20 @@ static void find_local(struct route *r, struct io_uring_recvmsg_out *out, struct
 			memcpy(&r->local6, CMSG_DATA(c), sizeof(r->local6));
 			if (!IN6_IS_ADDR_LINKLOCAL(&r->local6.ipi6_addr))
 				r->local6.ipi6_ifindex = 0;
+		} else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
+			memcpy(&segment, CMSG_DATA(c), sizeof(segment));
 		}
 	}
+	return segment > 0 ? (u32)segment : 0;
 }
 
 static void take_buffer(struct worker *w, unsigned int listener, void *buffer, int len)
 {
 	struct msghdr *msg = &w->msg[listener];
 	struct io_uring_recvmsg_out *out = io_uring_recvmsg_validate(buffer, len, msg);
+	u32 total, segment, pos, one;
 	struct route r;
+	const u8 *p;
 
 	if (!out || out->flags & MSG_TRUNC) {
 		stats_inc(datagrams_in);
@@ -251,12 +281,25 @@ static void take_buffer(struct worker *w, unsigned int listener, void *buffer, i
 	}
 	r.listener = &w->listeners[listener];
 	memcpy(&r.to, io_uring_recvmsg_name(out), sizeof(r.to));
-	if (r.listener->wildcard) {
-		memset(&r.local6, 0, sizeof(r.local6));
-		find_local(&r, out, msg);
+	memset(&r.local6, 0, sizeof(r.local6));
+	segment = read_control(&r, out, msg);
+	p = io_uring_recvmsg_payload(out, msg);
+	total = io_uring_recvmsg_payload_length(out, len, msg);
+	if (!segment || segment >= total) {
+		receive_datagram(w, &r, p, total);
+		return;
 	}
-	receive_datagram(w, &r, io_uring_recvmsg_payload(out, msg),
-			 io_uring_recvmsg_payload_length(out, len, msg));
+	stats_inc(gro_receives);
+	for (pos = 0; pos < total; pos += one) {
+		one = total - pos < segment ? total - pos : segment;
+		if (pos % 8) {
+			/* None of ours: they have whole numbers of words. */
+			memcpy(w->scratch, p + pos, one);
+			receive_datagram(w, &r, w->scratch, one);
+		} else {
+			receive_datagram(w, &r, p + pos, one);
+		}
+	}
 }
 
 static u8 *buffer_at(struct worker *w, unsigned int index)
@@ -369,7 +412,7 @@ static int start_ring(struct worker *w)
 	io_uring_buf_ring_advance(w->buffers, BUFFERS);
 	for (i = 0; i < w->nlisteners; i++) {
 		w->msg[i].msg_namelen = NAME_ROOM;
-		w->msg[i].msg_controllen = w->listeners[i].wildcard ? CONTROL_ROOM : 0;
+		w->msg[i].msg_controllen = CONTROL_ROOM;
 	}
 	sqe = io_uring_get_sqe(&w->ring);
 	io_uring_prep_poll_add(sqe, w->stop_fd, POLLIN);

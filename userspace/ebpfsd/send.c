@@ -76,6 +76,9 @@ int listener_open(struct listener *l, const union ebpfs_sockaddr *addr, bool fir
 		err = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (!err && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)))
 		err = -errno;
+	/* What was sent as one by GSO comes as one. */
+	if (!err)
+		err = set(fd, IPPROTO_UDP, UDP_GRO, 1);
 	if (err) {
 		close(fd);
 		return err;

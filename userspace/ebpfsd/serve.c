@@ -9,12 +9,20 @@
  * helper thread. Both take the call along as a job, with a buffer of its own:
  * the slot may go on to another call meanwhile, and then the reply is dropped.
  *
+ * A call whose data come apart waits in gather.c until they are there, and is
+ * executed by whatever datagram was the last one.
+ *
  * A call that cannot be done just now (no memory, no descriptor, queues full)
- * is forgotten rather than answered with an error: the client asks again.
+ * is forgotten rather than answered with an error: the client asks again. That
+ * is so only before anything has been changed: once a call that must not be
+ * executed twice has been executed, there is a reply, and it is kept.
  */
 #include <stdlib.h>
 #include <sys/uio.h>
 
+#include "cred.h"
+#include "export.h"
+#include "gather.h"
 #include "ops.h"
 #include "serve.h"
 #include "server.h"
@@ -46,9 +54,43 @@ static void count_call(const struct ebpfs_call_info *c, const struct op_result *
 	case EBPFS_OP_STATFS:
 		stats_inc(calls_statfs);
 		break;
+	case EBPFS_OP_CRED:
+		stats_inc(calls_cred);
+		break;
+	case EBPFS_OP_ACCESS:
+		stats_inc(calls_access);
+		break;
+	case EBPFS_OP_CREATE:
+		stats_inc(calls_create);
+		break;
+	case EBPFS_OP_REMOVE:
+		stats_inc(calls_remove);
+		break;
+	case EBPFS_OP_RENAME:
+		stats_inc(calls_rename);
+		break;
+	case EBPFS_OP_LINK:
+		stats_inc(calls_link);
+		break;
+	case EBPFS_OP_SETATTR:
+		stats_inc(calls_setattr);
+		break;
+	case EBPFS_OP_WRITE:
+		stats_inc(calls_write);
+		break;
+	case EBPFS_OP_COMMIT:
+		stats_inc(calls_commit);
+		break;
 	}
 	if (res->status)
 		stats_inc(calls_failed);
+}
+
+static bool only_once(u16 op)
+{
+	const struct ebpfs_op_traits *t = ebpfs_op_traits(op);
+
+	return t && t->flags & EBPFS_TRAIT_ONCE;
 }
 
 /* Answer a call with what is in its slot's buffer. @s is locked. */
@@ -63,6 +105,7 @@ static void finish(struct session *s, const struct ebpfs_call_info *c, const str
 	if (!ebpfs_served_done(&s->served, c->id, res->status, res->flags, res->total, &cells))
 		return;
 	b->used = (u32)now;
+	b->once = only_once(c->op);
 	send_reply(s, EBPFS_ID_SLOT(c->id), cells, b->data, r);
 }
 
@@ -84,34 +127,67 @@ static bool ensure_buf(struct sessions *ss, struct reply_buf *b, u32 room)
 	return reply_buf_alloc(ss, b, room);
 }
 
-static struct job *job_new(struct session *s, const struct route *r,
-			   const struct ebpfs_call_info *c)
+/**
+ * struct incoming - a call that is to be executed, and what goes with it
+ * @c: the call
+ * @r: where the reply goes
+ * @user: who acts, with a reference that is the caller's
+ * @data: the call's data if they are memory of their own, else NULL; whoever
+ *	keeps it sets this to NULL
+ */
+struct incoming {
+	const struct ebpfs_call_info *c;
+	const struct route *r;
+	struct user *user;
+	u8 *data;
+};
+
+/* @in: its data go to the job, copied if they are part of a datagram. */
+static struct job *job_new(struct sessions *ss, struct session *s, struct incoming *in)
 {
+	const struct ebpfs_call_info *c = in->c;
 	struct job *job = malloc(sizeof(*job));
 
 	if (!job)
 		return NULL;
 	job->next = NULL;
 	job->session = s;
-	job->route = *r;
+	job->route = *in->r;
 	job->call = *c;
+	job->data = NULL;
+	if (c->data) {
+		job->data = in->data ? in->data : data_alloc(ss, c->data_len);
+		if (!job->data) {
+			free(job);
+			return NULL;
+		}
+		if (!in->data)
+			memcpy(job->data, c->data, c->data_len);
+		in->data = NULL;
+	}
+	job->call.data = job->data;
+	job->user = user_get(in->user);
 	job->buf = (struct reply_buf){ 0 };
 	job->file = NULL;
 	job->done = 0;
-	memcpy(job->fh, c->fh, c->fh_len);
+	if (c->fh_len)
+		memcpy(job->fh, c->fh, c->fh_len);
 	job->call.fh = job->fh;
-	memcpy(job->name, c->name, c->name_len);
+	if (c->name_len)
+		memcpy(job->name, c->name, c->name_len);
 	job->call.name = job->name;
 	__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
 	return job;
 }
 
-static void job_free(struct server *srv, struct job *job)
+void job_free(struct sessions *ss, struct job *job)
 {
-	reply_buf_free(&srv->sessions, &job->buf);
+	reply_buf_free(ss, &job->buf);
+	data_free(ss, job->data, job->call.data_len);
 	if (job->file)
 		files_put(job->file);
-	session_put(&srv->sessions, job->session);
+	user_put(job->user);
+	session_put(ss, job->session);
 	free(job);
 }
 
@@ -134,33 +210,41 @@ static void job_end(struct server *srv, struct job *job, const struct op_result 
 		finish(s, &job->call, res, &job->route, now);
 	}
 	pthread_mutex_unlock(&s->lock);
-	job_free(srv, job);
+	job_free(&srv->sessions, job);
 }
 
 void job_run(struct server *srv, struct job *job)
 {
 	struct op_result res;
 	u64 now = now_ms();
+	struct op op = {
+		.srv = srv,
+		.e = job->session->export,
+		.user = job->user,
+		.c = &job->call,
+		.may_wait = true,
+		.now = now,
+	};
+	bool done = ensure_buf(&srv->sessions, &job->buf, op_room(&job->call));
 
-	if (!ensure_buf(&srv->sessions, &job->buf, op_room(&job->call)) ||
-	    op_run(srv, job->session->export, &job->call, job->buf.data, true, now, &res))
-		job_end(srv, job, NULL, now);
-	else
-		job_end(srv, job, &res, now);
+	if (done) {
+		op.buf = job->buf.data;
+		done = !op_run(&op, &res);
+	}
+	job_end(srv, job, done ? &res : NULL, now);
 }
 
-static void defer(struct worker *w, struct session *s, const struct route *r,
-		  const struct ebpfs_call_info *c)
+static void defer(struct worker *w, struct session *s, struct incoming *in)
 {
-	struct job *job = job_new(s, r, c);
+	struct job *job = job_new(&w->srv->sessions, s, in);
 
 	if (job && helpers_submit(&w->srv->helpers, job)) {
 		stats_inc(deferred);
 		return;
 	}
 	if (job)
-		job_free(w->srv, job);
-	ask_again(s, c);
+		job_free(&w->srv->sessions, job);
+	ask_again(s, in->c);
 }
 
 /* Ask the ring for what is missing of a READ. */
@@ -213,9 +297,10 @@ void serve_read_done(struct worker *w, struct job *job, int n)
 }
 
 /* READ, as far as it goes without waiting. @b has room. Return: true if it was answered. */
-static bool read_now(struct worker *w, struct session *s, const struct route *r,
-		     const struct ebpfs_call_info *c, struct reply_buf *b)
+static bool read_now(struct worker *w, struct session *s, struct incoming *in,
+		     struct reply_buf *b)
 {
+	const struct ebpfs_call_info *c = in->c;
 	struct op_result res = { 0 };
 	struct iovec iov = { b->data, c->count };
 	struct file *file;
@@ -223,19 +308,24 @@ static bool read_now(struct worker *w, struct session *s, const struct route *r,
 	ssize_t n;
 	int err;
 
-	file = files_get(&w->srv->files, s->export, c->fh, c->fh_len, true, w->now);
+	file = files_get(&w->srv->files, s->export, c->fh, c->fh_len, FILE_READ, w->now);
 	if (!file) {
 		if (!s->export->local ||
 		    !files_expected(&w->srv->files, c->fh, c->fh_len, w->now))
 			return false;
-		err = files_open(&w->srv->files, s->export, c->fh, c->fh_len, true, w->now, &file);
+		err = files_open(&w->srv->files, s->export, c->fh, c->fh_len, FILE_READ, w->now,
+				 &file);
 		if (err == -EAGAIN)
 			return false;
 		if (err) {
 			res.status = (u16)-err;
-			finish(s, c, &res, r, w->now);
+			finish(s, c, &res, in->r, w->now);
 			return true;
 		}
+	}
+	if (in->user && !file_granted(file, in->user, EBPFS_MAY_READ, w->now)) {
+		files_put(file);
+		return false;	/* who asks the kernel may have to wait */
 	}
 	/* tmpfs knows no RWF_NOWAIT, and needs none. */
 	n = preadv2(file->fd, &iov, 1, (off_t)c->arg, s->export->in_memory ? 0 : RWF_NOWAIT);
@@ -250,10 +340,10 @@ static bool read_now(struct worker *w, struct session *s, const struct route *r,
 	}
 	files_put(file);
 	stats_inc(read_cached);
-	finish(s, c, &res, r, w->now);
+	finish(s, c, &res, in->r, w->now);
 	return true;
 ring:
-	job = w->reads < WORKER_READS ? job_new(s, r, c) : NULL;
+	job = w->reads < WORKER_READS ? job_new(&w->srv->sessions, s, in) : NULL;
 	if (!job) {
 		files_put(file);
 		return false;
@@ -265,45 +355,136 @@ ring:
 	if (submit_read(w, job)) {
 		stats_inc(read_waited);
 	} else {
-		job_free(w->srv, job);
+		job_free(&w->srv->sessions, job);
 		ask_again(s, c);
 	}
 	return true;
 }
 
-static void execute(struct worker *w, struct session *s, const struct route *r,
-		    const struct ebpfs_call_info *c)
+/* A call without data, or with them in one piece, and a user. */
+static void run(struct worker *w, struct session *s, struct incoming *in)
 {
+	const struct ebpfs_call_info *c = in->c;
 	struct reply_buf *b = &s->bufs[EBPFS_ID_SLOT(c->id)];
 	struct op_result res;
+	struct op op = {
+		.srv = w->srv,
+		.e = s->export,
+		.user = in->user,
+		.c = c,
+		.now = w->now,
+	};
 
-	if (c->op == EBPFS_OP_READDIR) {
-		defer(w, s, r, c);
-	} else if (!ensure_buf(&w->srv->sessions, b, op_room(c))) {
+	if (c->op == EBPFS_OP_READDIR || only_once(c->op)) {
+		defer(w, s, in);
+		return;
+	}
+	if (!ensure_buf(&w->srv->sessions, b, op_room(c))) {
 		ask_again(s, c);
-	} else if (c->op == EBPFS_OP_READ) {
-		if (!read_now(w, s, r, c, b))
-			defer(w, s, r, c);
-	} else if (!op_run(w->srv, s->export, c, b->data, false, w->now, &res)) {
+		return;
+	}
+	op.buf = b->data;
+	if (c->op == EBPFS_OP_READ) {
+		if (!read_now(w, s, in, b))
+			defer(w, s, in);
+	} else if (!op_run(&op, &res)) {
+		finish(s, c, &res, in->r, w->now);
+	} else {
+		defer(w, s, in);
+	}
+}
+
+/* Who acts in @c, with a reference; NULL for the daemon's own root. False: not known. */
+static bool find_user(struct session *s, const struct ebpfs_call_info *c, struct user **user)
+{
+	const struct export *e = s->export;
+
+	*user = NULL;
+	if (c->cred && c->op != EBPFS_OP_PING) {
+		*user = creds_find(&s->creds, c->cred);
+		return *user;
+	}
+	if (e->squash != SQUASH_NONE)
+		*user = user_get(e->anonymous);
+	return true;
+}
+
+/* @data: those of @c if they are memory of their own; consumed. */
+static void execute(struct worker *w, struct session *s, const struct route *r,
+		    const struct ebpfs_call_info *c, u8 *data)
+{
+	struct incoming in = { .c = c, .r = r, .data = data };
+	struct op_result res = { 0 };
+
+	if (c->op == EBPFS_OP_CRED) {
+		int err = creds_store(&s->creds, s->export, (u32)c->arg, c->data, c->data_len);
+
+		if (err == -ENOMEM) {
+			ask_again(s, c);
+		} else {
+			res.status = (u16)-err;
+			finish(s, c, &res, r, w->now);
+		}
+	} else if (!find_user(s, c, &in.user)) {
+		stats_inc(creds_unknown);
+		res.status = EBPFS_STATUS_CRED;
 		finish(s, c, &res, r, w->now);
 	} else {
-		defer(w, s, r, c);
+		run(w, s, &in);
+		user_put(in.user);
 	}
+	data_free(&w->srv->sessions, in.data, c->data_len);
+}
+
+/* A call came before all of its data; @missing: what to tell the client, 0: nothing. */
+static void wait_for_data(struct worker *w, struct session *s, const struct route *r,
+			  const struct ebpfs_call_info *c, u64 missing)
+{
+	struct incoming in = { .c = c, .r = r };
+	u8 buf[sizeof(struct ebpfs_need)] __attribute__((aligned(8)));
+	struct ebpfs_need_info need = {
+		.id = c->id,
+		.missing = missing,
+		.cell = s->served.slots[EBPFS_ID_SLOT(c->id)].data_cell,
+		.attempt = c->attempt,
+	};
+
+	/* Without memory for the call, its next repetition may be luckier. */
+	gather_wait(&w->srv->sessions, s, c->id, job_new(&w->srv->sessions, s, &in), w->now);
+	if (!missing)
+		return;
+	send_datagram(r, buf, ebpfs_put_need(buf, s->client_id, &need));
+	stats_inc(needs_sent);
 }
 
 void serve_call(struct worker *w, struct session *s, const struct route *r,
 		const struct ebpfs_call_info *c)
 {
+	struct sessions *ss = &w->srv->sessions;
 	u16 slot = EBPFS_ID_SLOT(c->id);
+	struct ebpfs_call_info whole;
 	u64 cells;
+	u8 *data;
 
 	switch (ebpfs_served_call(&s->served, c, &cells)) {
 	case EBPFS_SERVE_EXECUTE:
-		execute(w, s, r, c);
+		if (!c->apart) {
+			/* Or another attempt had its data apart. */
+			gather_give_up(ss, s, slot, EBPFS_ID_SEQ(c->id) + 1);
+			execute(w, s, r, c, NULL);
+			break;
+		}
+		data = gather_take(ss, s, c->id, c->data_len, NULL);
+		whole = *c;
+		whole.data = data;
+		if (data)
+			execute(w, s, r, &whole, data);
+		else
+			ask_again(s, c);
 		break;
 	case EBPFS_SERVE_GATHER:
-		/* No operation that takes data is served yet. */
-		stats_inc(drop_type);
+		gather_give_up(ss, s, slot, EBPFS_ID_SEQ(c->id));
+		wait_for_data(w, s, r, c, cells);
 		break;
 	case EBPFS_SERVE_RESEND:
 		stats_inc(resends);
@@ -318,6 +499,54 @@ void serve_call(struct worker *w, struct session *s, const struct route *r,
 		break;
 	case EBPFS_SERVE_BAD_SLOT:
 		stats_inc(drop_slot);
+		break;
+	}
+}
+
+/* The last fragment of data came after its call. */
+static void data_complete(struct worker *w, struct session *s, const struct ebpfs_frag *f)
+{
+	struct sessions *ss = &w->srv->sessions;
+	struct ebpfs_call_info c = { .id = f->id };
+	struct job *call;
+	u8 *data;
+
+	data = gather_take(ss, s, f->id, f->total, &call);
+	if (call && data) {
+		c = call->call;
+		c.data = data;
+		execute(w, s, &call->route, &c, data);
+	} else {
+		data_free(ss, data, f->total);
+		ask_again(s, &c);
+	}
+	if (call)
+		job_free(ss, call);
+}
+
+void serve_data(struct worker *w, struct session *s, const struct ebpfs_frag *f,
+		const u8 *payload)
+{
+	switch (ebpfs_served_data(&s->served, f)) {
+	case EBPFS_TAKE_MORE:
+		stats_inc(data_in);
+		if (!gather_put(&w->srv->sessions, s, f, payload, w->now))
+			stats_inc(data_refused);
+		break;
+	case EBPFS_TAKE_READY:
+		stats_inc(data_in);
+		if (!gather_put(&w->srv->sessions, s, f, payload, w->now))
+			stats_inc(data_refused);
+		data_complete(w, s, f);
+		break;
+	case EBPFS_TAKE_DUPLICATE:
+		stats_inc(data_duplicate);
+		break;
+	case EBPFS_TAKE_STALE:
+		stats_inc(drop_stale);
+		break;
+	case EBPFS_TAKE_BAD:
+		stats_inc(drop_data);
 		break;
 	}
 }

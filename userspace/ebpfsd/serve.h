@@ -10,6 +10,7 @@
 #include "session.h"
 
 struct server;
+struct user;
 struct worker;
 
 /**
@@ -17,7 +18,9 @@ struct worker;
  * @next: in the helpers' queue
  * @session: whose, with a reference
  * @route: where the reply goes
- * @call: with copies of handle and name
+ * @call: with copies of handle and name, and @data
+ * @user: who acts, with a reference; NULL: the daemon's own root
+ * @data: of the call, from data_alloc(), or NULL
  * @buf: for the reply; the slot's when it is done
  * @file: READ in the ring: with a reference
  * @done: READ in the ring: bytes so far
@@ -29,6 +32,8 @@ struct job {
 	struct session *session;
 	struct route route;
 	struct ebpfs_call_info call;
+	struct user *user;
+	u8 *data;
 	struct reply_buf buf;
 	struct file *file;
 	u32 done;
@@ -40,10 +45,18 @@ struct job {
 void serve_call(struct worker *w, struct session *s, const struct route *r,
 		const struct ebpfs_call_info *c);
 
+/* A fragment of a call's data; @s is locked and alive. Replies go where the call
+ * came from. */
+void serve_data(struct worker *w, struct session *s, const struct ebpfs_frag *f,
+		const u8 *payload);
+
 /* A READ in @w's ring has ended with @res. */
 void serve_read_done(struct worker *w, struct job *job, int res);
 
 /* Execute and answer; consumes @job. In helper threads. */
 void job_run(struct server *srv, struct job *job);
+
+/* Drop a job that was not executed. */
+void job_free(struct sessions *ss, struct job *job);
 
 #endif /* EBPFSD_SERVE_H */

@@ -25,6 +25,9 @@
  * @helpers: threads for what may wait
  * @handshake: cookie key
  * @instance: random, of this start
+ * @verifier: of writes: @instance at first, another after each error of write-back;
+ *	atomic
+ * @proc_fds: /proc/self/fd, -1 if nothing is writable
  */
 struct server {
 	struct exports exports;
@@ -34,6 +37,8 @@ struct server {
 	struct helpers helpers;
 	struct ebpfs_hs_server handshake;
 	u64 instance;
+	u64 verifier;
+	int proc_fds;
 };
 
 /* Milliseconds of a monotonic clock, to a few of them. */

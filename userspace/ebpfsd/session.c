@@ -102,7 +102,9 @@ void session_put(struct sessions *ss, struct session *s)
 		return;
 	for (i = 0; i < s->served.nslots; i++)
 		reply_buf_free(ss, &s->bufs[i]);
+	creds_forget(&s->creds);
 	free(s->bufs);
+	free(s->gathers);
 	free(s->served.slots);
 	pthread_mutex_destroy(&s->lock);
 	explicit_bzero(s, sizeof(*s));
@@ -119,9 +121,11 @@ struct session *session_new(const struct peer *peer, const struct export *export
 		u32 instance;
 	} random;
 
-	if (s)
+	if (s) {
 		s->bufs = calloc(nslots, sizeof(*s->bufs));
-	if (!s || !slots || !s->bufs)
+		s->gathers = calloc(nslots, sizeof(*s->gathers));
+	}
+	if (!s || !slots || !s->bufs || !s->gathers)
 		goto fail;
 	do {
 		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
@@ -139,8 +143,10 @@ struct session *session_new(const struct peer *peer, const struct export *export
 	ebpfs_served_init(&s->served, slots, nslots, random.instance);
 	return s;
 fail:
-	if (s)
+	if (s) {
 		free(s->bufs);
+		free(s->gathers);
+	}
 	free(slots);
 	free(s);
 	return NULL;
@@ -246,9 +252,12 @@ bool session_end(struct sessions *ss, struct session *s, const char *why)
 	pthread_mutex_lock(&s->lock);
 	first = !s->dead;
 	s->dead = true;
-	if (first)
+	if (first) {
 		for (i = 0; i < s->served.nslots; i++)
 			reply_buf_free(ss, &s->bufs[i]);
+		gather_end(ss, s);
+		creds_forget(&s->creds);
+	}
 	pthread_mutex_unlock(&s->lock);
 	if (!first)
 		return false;
@@ -291,6 +300,17 @@ void sessions_tick(struct sessions *ss, u64 now)
 			stats_inc(sessions_idle);
 		session_put(ss, s);
 	}
+	if (READ_ONCE(ss->data_bytes) <= ss->budget / 4)
+		return;
+	pthread_mutex_lock(&ss->lock);
+	for (s = ss->first; s; s = s->next) {
+		if (pthread_mutex_trylock(&s->lock))
+			continue;
+		if (!s->dead)
+			gather_tick(ss, s, now);
+		pthread_mutex_unlock(&s->lock);
+	}
+	pthread_mutex_unlock(&ss->lock);
 }
 
 static bool is_revoked(struct session *s, void *clients)
@@ -318,6 +338,8 @@ static void forget_old(struct sessions *ss, struct session *s, u32 age, u64 now)
 		struct reply_buf *b = &s->bufs[i];
 
 		if (!b->size || (u32)now - b->used < age)
+			continue;
+		if (b->once && s->served.slots[i].state == EBPFS_SERVED_DONE)
 			continue;
 		/* Without a buffer there must be no kept reply, and a job that runs
 		 * has its own buffer: whatever is here may go. */

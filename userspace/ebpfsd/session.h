@@ -12,13 +12,16 @@
  *
  * Reply buffers belong to a slot until its next call, or to a job (serve.h)
  * while that is executed. All of them count against a budget; being over it
- * makes sessions_reclaim() drop kept replies, the oldest first. Every operation
- * may be executed again so far; one that may not must be exempted there.
+ * makes sessions_reclaim() drop kept replies, the oldest first, but never those of
+ * calls that must not be executed again. Data of calls on their way in (gather.h)
+ * have a budget of the same size, and what is over it is not taken in.
  */
 #ifndef EBPFSD_SESSION_H
 #define EBPFSD_SESSION_H
 
 #include "core/served.h"
+#include "cred.h"
+#include "gather.h"
 
 struct clients;
 struct export;
@@ -45,16 +48,19 @@ struct peer {
  * @data: from malloc()
  * @size: bytes at @data
  * @used: when it was last filled, ms, low 32 bits
+ * @once: the reply of a call that must not be executed again: kept until the
+ *	slot's next call
  */
 struct reply_buf {
 	u8 *data;
 	u32 size;
 	u32 used;
+	bool once;
 };
 
 /**
  * struct session - one client's session
- * @lock: protects @served, @bufs and @dead
+ * @lock: protects @served, @bufs, @gathers, @creds and @dead
  * @refs: atomic; one is the table's
  * @id: ours
  * @client_id: the client's, which replies carry
@@ -68,6 +74,8 @@ struct reply_buf {
  * @accept: how that was answered
  * @served: slots
  * @bufs: the slots' kept replies
+ * @gathers: the slots' data on their way in
+ * @creds: users that it told of
  * @dead: it has ended
  */
 struct session {
@@ -81,6 +89,8 @@ struct session {
 	u64 heard;
 	struct ebpfs_served served;
 	struct reply_buf *bufs;
+	struct gathering *gathers;
+	struct creds creds;
 
 	u64 number;
 	char client[EBPFS_CLIENT_MAX];
@@ -103,8 +113,9 @@ struct session {
  * @first: list
  * @count: in the list
  * @max: most of them
- * @budget: bytes of reply buffers to stay below
+ * @budget: bytes of reply buffers to stay below, and of data
  * @reply_bytes: bytes of reply buffers, atomic
+ * @data_bytes: bytes of calls' data, atomic
  */
 struct sessions {
 	pthread_mutex_t lock;
@@ -116,6 +127,7 @@ struct sessions {
 	u32 max;
 	u64 budget;
 	u64 reply_bytes;
+	u64 data_bytes;
 };
 
 /* 0 or -ENOMEM. */
@@ -164,7 +176,8 @@ bool session_end(struct sessions *ss, struct session *s, const char *why);
 /* How many there are. */
 u32 sessions_count(struct sessions *ss);
 
-/* Drop sessions that were silent for SESSION_IDLE. */
+/* Drop sessions that were silent for SESSION_IDLE, and, if memory is short, data
+ * that nobody completes. */
 void sessions_tick(struct sessions *ss, u64 now);
 
 /* End the sessions of clients that are not in @clients any more as they were. */

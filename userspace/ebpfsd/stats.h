@@ -24,10 +24,25 @@
 	X(calls_readlink)						\
 	X(calls_read)							\
 	X(calls_statfs)							\
+	X(calls_cred)							\
+	X(calls_access)							\
+	X(calls_create)							\
+	X(calls_remove)							\
+	X(calls_rename)							\
+	X(calls_link)							\
+	X(calls_setattr)						\
+	X(calls_write)							\
+	X(calls_commit)							\
 	X(calls_failed)		/* answered with an error number */	\
 	X(read_bytes)		/* bytes of file data in replies, each once */ \
 	X(read_cached)		/* READs answered from the page cache at once */ \
 	X(read_waited)		/* READs that waited for the disk in the ring */ \
+	X(write_bytes)		/* bytes of file data written */	\
+	X(data_in)		/* fragments of calls' data taken */	\
+	X(data_duplicate)	/* that were there already, or too late */ \
+	X(data_refused)		/* that there was no memory for */	\
+	X(needs_sent)		/* clients told which ones lack */	\
+	X(creds_unknown)	/* calls of users that were not told of */ \
 	X(deferred)		/* calls handed to a helper thread */	\
 	X(resends)		/* kept replies sent again */		\
 	X(repeats_running)	/* repetitions of a call in execution */ \
@@ -39,6 +54,7 @@
 	X(drop_address)		/* not the session's address and port */ \
 	X(drop_stale)		/* sequence below the slot's */		\
 	X(drop_slot)		/* slot that the session does not have */ \
+	X(drop_data)		/* fragments that contradict their call */ \
 	X(drop_late)		/* reply nobody waits for any more */	\
 	X(drop_mac)		/* BYE without the session's key */	\
 	X(bad_handles)		/* without our MAC, or of another export */ \
@@ -56,6 +72,7 @@
 	X(replies_forgotten)	/* kept replies freed for the budget */	\
 	X(files_opened)							\
 	X(files_closed)							\
+	X(gro_receives)		/* receives of more than one datagram */ \
 	X(gso_sends)		/* sends of more than one segment */	\
 	X(gso_refused)		/* of these, repeated one by one */	\
 	X(send_full)		/* socket buffer full for too long */	\

@@ -37,7 +37,7 @@ struct server;
  * @now: ms, of this round of the loop
  * @cache: sessions found lately, each with a reference
  * @unknowns: when and how often UNKNOWN was said, by source
- * @scratch: for PROBE_ACK
+ * @scratch: for PROBE_ACK, and for a datagram that is not aligned
  * @started: posted once, when the worker serves or has failed
  * @error: -errno if it could not start
  */
@@ -63,7 +63,7 @@ struct worker {
 		u64 window;
 		u32 count;
 	} unknowns[WORKER_SOURCES];
-	u8 scratch[EBPFS_UDP_PAYLOAD_MAX + 1] __attribute__((aligned(8)));
+	u8 scratch[65536] __attribute__((aligned(8)));
 	sem_t *started;
 	int error;
 };

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Buffers of data on their way in; see gather.h.
+ *
+ * The core's set of fragments and the bytes here must never disagree: whenever
+ * bytes go before their call was executed, ebpfs_served_forget_data() goes with
+ * them.
+ */
+#include <stdlib.h>
+
+#include "gather.h"
+#include "serve.h"
+#include "session.h"
+
+u8 *data_alloc(struct sessions *ss, u32 len)
+{
+	u8 *data;
+
+	if (__atomic_add_fetch(&ss->data_bytes, len, __ATOMIC_RELAXED) <= ss->budget) {
+		data = malloc(len);
+		if (data)
+			return data;
+	}
+	__atomic_sub_fetch(&ss->data_bytes, len, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+void data_free(struct sessions *ss, u8 *data, u32 len)
+{
+	if (!data)
+		return;
+	__atomic_sub_fetch(&ss->data_bytes, len, __ATOMIC_RELAXED);
+	free(data);
+}
+
+static void empty(struct sessions *ss, struct gathering *g)
+{
+	data_free(ss, g->data, g->len);
+	g->data = NULL;
+	g->len = 0;
+	if (g->call)
+		job_free(ss, g->call);
+	g->call = NULL;
+}
+
+/* The slot's gathering, of the call @id. */
+static struct gathering *of_call(struct sessions *ss, struct session *s, u64 id, u64 now)
+{
+	struct gathering *g = &s->gathers[EBPFS_ID_SLOT(id)];
+
+	if (g->seq != EBPFS_ID_SEQ(id)) {
+		empty(ss, g);
+		g->seq = EBPFS_ID_SEQ(id);
+	}
+	g->used = (u32)now;
+	return g;
+}
+
+bool gather_put(struct sessions *ss, struct session *s, const struct ebpfs_frag *f,
+		const u8 *payload, u64 now)
+{
+	struct gathering *g = of_call(ss, s, f->id, now);
+
+	/* The core forgot the fragments when the call said another length. */
+	if (g->data && g->len != f->total) {
+		data_free(ss, g->data, g->len);
+		g->data = NULL;
+	}
+	if (!g->data) {
+		g->data = data_alloc(ss, f->total);
+		g->len = f->total;
+	}
+	if (!g->data) {
+		ebpfs_served_forget_data(&s->served, EBPFS_ID_SLOT(f->id));
+		return false;
+	}
+	memcpy(g->data + f->offset, payload, f->len);
+	return true;
+}
+
+void gather_wait(struct sessions *ss, struct session *s, u64 id, struct job *call, u64 now)
+{
+	struct gathering *g = of_call(ss, s, id, now);
+
+	if (g->call)
+		job_free(ss, g->call);
+	g->call = call;
+}
+
+u8 *gather_take(struct sessions *ss, struct session *s, u64 id, u32 len, struct job **call)
+{
+	struct gathering *g = &s->gathers[EBPFS_ID_SLOT(id)];
+	u8 *data = NULL;
+
+	if (call)
+		*call = NULL;
+	if (g->seq == EBPFS_ID_SEQ(id)) {
+		if (call) {
+			*call = g->call;
+			g->call = NULL;
+		}
+		if (g->data && g->len == len) {
+			data = g->data;
+			g->data = NULL;
+		}
+	}
+	empty(ss, g);
+	return data;
+}
+
+void gather_give_up(struct sessions *ss, struct session *s, u16 slot, u64 seq)
+{
+	struct gathering *g = &s->gathers[slot];
+
+	if (g->seq < seq)
+		empty(ss, g);
+}
+
+void gather_end(struct sessions *ss, struct session *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->served.nslots; i++)
+		empty(ss, &s->gathers[i]);
+}
+
+void gather_tick(struct sessions *ss, struct session *s, u64 now)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->served.nslots; i++) {
+		struct gathering *g = &s->gathers[i];
+
+		if (!g->data || (u32)now - g->used < GATHER_IDLE)
+			continue;
+		if (s->served.slots[i].seq == g->seq)
+			ebpfs_served_forget_data(&s->served, (u16)i);
+		empty(ss, g);
+	}
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * WRITE and COMMIT. See ops.h.
+ *
+ * Bytes are written as the user, through a descriptor that the daemon opened: so
+ * the kernel clears setuid bits, charges quota and keeps reserved blocks reserved.
+ *
+ * The verifier is taken before anything is done: an error of write-back that
+ * becomes known meanwhile makes the client write again what may not have needed
+ * it, never the other way round.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "cred.h"
+#include "export.h"
+#include "log.h"
+#include "ops.h"
+#include "server.h"
+#include "stats.h"
+
+/* What was written since the last COMMIT, by anybody, may be lost. */
+static void write_back_failed(struct server *srv, const struct export *e, int err)
+{
+	__atomic_add_fetch(&srv->verifier, 1, __ATOMIC_SEQ_CST);
+	errno = err;
+	log_warning_limited("%s: data could not be brought to stable storage: %m (clients write "
+			    "again what they still have)", e->name);
+}
+
+static int put_written(struct op *op, u64 verifier, u32 count, const struct ebpfs_attr *before,
+		       struct file *file)
+{
+	struct ebpfs_written *out = (struct ebpfs_written *)op->buf;
+	int err = op_attr(op->e, file->fd, &out->attr);
+
+	if (err)
+		return err;
+	WRITE_ONCE(file->size, le64_to_cpu(out->attr.size));
+	out->verifier = cpu_to_le64(verifier);
+	out->before = before->change;
+	out->count = cpu_to_le32(count);
+	out->reserved = 0;
+	return sizeof(*out);
+}
+
+/* All of the call's data, or an error. The thread is the user. */
+static int write_all(const struct ebpfs_call_info *c, int fd)
+{
+	u32 done = 0;
+
+	while (done < c->data_len) {
+		ssize_t n = pwrite(fd, c->data + done, c->data_len - done,
+				   (off_t)(c->arg + done));
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (!n)
+			return -EIO;
+		if (n > 0)
+			done += (u32)n;
+	}
+	return 0;
+}
+
+/* The call's file, open for writing, if the user may write. */
+static int open_for_writing(struct op *op, struct file *any, struct file **file)
+{
+	const struct ebpfs_call_info *c = op->c;
+	struct files *files = &op->srv->files;
+	int err;
+
+	/* Before it is opened: that would break leases, for nothing. */
+	err = op_allowed(op, any, EBPFS_MAY_WRITE, true);
+	if (err)
+		return err;
+	if (!op->may_wait) {
+		*file = files_get(files, op->e, c->fh, c->fh_len, FILE_WRITE, op->now);
+		if (*file)
+			return 0;
+		if (!op->e->in_memory)
+			return -EAGAIN;
+	}
+	return files_open(files, op->e, c->fh, c->fh_len, FILE_WRITE, op->now, file);
+}
+
+int op_write(struct op *op, struct file *any)
+{
+	u64 verifier = __atomic_load_n(&op->srv->verifier, __ATOMIC_SEQ_CST);
+	const struct ebpfs_call_info *c = op->c;
+	struct ebpfs_attr before;
+	pthread_mutex_t *lock;
+	struct file *file;
+	int ret;
+
+	if (!op->may_wait && (!op->e->in_memory || c->count == EBPFS_WRITE_STABLE))
+		return -EAGAIN;
+	ret = open_for_writing(op, any, &file);
+	if (ret)
+		return ret;
+	lock = files_lock(&op->srv->files, c->fh, c->fh_len);
+	if (op->may_wait) {
+		pthread_mutex_lock(lock);
+	} else if (pthread_mutex_trylock(lock)) {
+		files_put(file);
+		return -EAGAIN;
+	}
+	ret = op_attr(op->e, file->fd, &before);
+	if (!ret)
+		ret = cred_become(op->user);
+	if (!ret) {
+		ret = write_all(c, file->fd);
+		cred_return(op->user);
+		if (!ret)
+			ret = put_written(op, verifier, c->data_len, &before, file);
+	}
+	pthread_mutex_unlock(lock);
+	if (ret > 0 && c->count == EBPFS_WRITE_STABLE && fdatasync(file->fd)) {
+		ret = -errno;
+		write_back_failed(op->srv, op->e, errno);
+	}
+	if (ret > 0)
+		stats_add(write_bytes, c->data_len);
+	files_put(file);
+	return ret;
+}
+
+/* A directory's descriptor is for names only; to be committed it is opened anew. */
+static int sync_directory(struct file *dir)
+{
+	int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return errno == EMFILE || errno == ENFILE ? -EAGAIN : -errno;
+	if (fsync(fd))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int op_commit(struct op *op, struct file *any)
+{
+	u64 verifier = __atomic_load_n(&op->srv->verifier, __ATOMIC_SEQ_CST);
+	struct ebpfs_attr before;
+	struct file *file;
+	int ret;
+
+	if (any->mode != S_IFREG && any->mode != S_IFDIR)
+		return -EINVAL;
+	/* Nothing was written here. */
+	if (!op->e->writable) {
+		ret = op_attr(op->e, any->fd, &before);
+		return ret ? ret : put_written(op, verifier, 0, &before, any);
+	}
+	if (!op->may_wait && !op->e->in_memory)
+		return -EAGAIN;
+	if (any->mode == S_IFDIR) {
+		ret = op_attr(op->e, any->fd, &before);
+		if (!ret && !op->e->in_memory)
+			ret = sync_directory(any);
+		return ret ? ret : put_written(op, verifier, 0, &before, any);
+	}
+	/* A descriptor that was written through knows of errors since then. Who may
+	 * write may have it flushed; whoever else asks has written nothing. */
+	ret = open_for_writing(op, any, &file);
+	if (ret)
+		return ret;
+	ret = op_attr(op->e, file->fd, &before);
+	/* Not fdatasync(): a client's fsync() promises the attributes, too. */
+	if (!ret && fsync(file->fd)) {
+		ret = -errno;
+		write_back_failed(op->srv, op->e, errno);
+	}
+	if (!ret)
+		ret = put_written(op, verifier, 0, &before, file);
+	files_put(file);
+	return ret;
+}
