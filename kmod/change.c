@@ -33,9 +33,9 @@ static void ebpfs_name(struct ebpfs_req *req, const struct dentry *dentry)
 	req->name_len = dentry->d_name.len;
 }
 
-/* Make what @c says under the name of @dentry. @target: of a symbolic link. */
+/* Make a file that is not there. @target: of a symbolic link. */
 static int ebpfs_make(struct inode *dir, struct dentry *dentry, umode_t mode, dev_t rdev,
-		      bool excl, const char *target)
+		      const char *target)
 {
 	u32 target_len = target ? strlen(target) : 0;
 	u32 len = sizeof(struct ebpfs_create) + target_len;
@@ -55,7 +55,7 @@ static int ebpfs_make(struct inode *dir, struct dentry *dentry, umode_t mode, de
 	c->mode = cpu_to_le32(mode);
 	c->rdev_major = cpu_to_le32(MAJOR(rdev));
 	c->rdev_minor = cpu_to_le32(MINOR(rdev));
-	c->flags = cpu_to_le32(excl ? EBPFS_CREATE_EXCL : 0);
+	c->flags = cpu_to_le32(EBPFS_CREATE_EXCL);
 	c->target_len = cpu_to_le32(target_len);
 	memcpy(c + 1, target, target_len);
 	ebpfs_once(&req, dir, EBPFS_OP_CREATE);
@@ -83,25 +83,34 @@ static int ebpfs_make(struct inode *dir, struct dentry *dentry, umode_t mode, de
 static int ebpfs_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
 			umode_t mode, bool excl)
 {
-	return ebpfs_make(dir, dentry, (mode & S_IALLUGO) | S_IFREG, 0, excl, NULL);
+	int err = ebpfs_make(dir, dentry, (mode & S_IALLUGO) | S_IFREG, 0, NULL);
+
+	/* Somebody was quicker. Whoever wants just any file of that name gets theirs:
+	 * the VFS looks again, and then O_TRUNC, too, is done as it should.
+	 */
+	if (err == -EEXIST && !excl) {
+		d_drop(dentry);
+		err = -ESTALE;
+	}
+	return err;
 }
 
 static int ebpfs_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
 		       umode_t mode)
 {
-	return ebpfs_make(dir, dentry, (mode & S_IALLUGO) | S_IFDIR, 0, true, NULL);
+	return ebpfs_make(dir, dentry, (mode & S_IALLUGO) | S_IFDIR, 0, NULL);
 }
 
 static int ebpfs_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
 		       umode_t mode, dev_t rdev)
 {
-	return ebpfs_make(dir, dentry, mode, S_ISCHR(mode) || S_ISBLK(mode) ? rdev : 0, true, NULL);
+	return ebpfs_make(dir, dentry, mode, S_ISCHR(mode) || S_ISBLK(mode) ? rdev : 0, NULL);
 }
 
 static int ebpfs_symlink(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
 			 const char *target)
 {
-	return ebpfs_make(dir, dentry, S_IFLNK | 0777, 0, true, target);
+	return ebpfs_make(dir, dentry, S_IFLNK | 0777, 0, target);
 }
 
 static int ebpfs_remove(struct inode *dir, struct dentry *dentry, u64 what)

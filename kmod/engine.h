@@ -25,7 +25,7 @@
  * lock is held, since leaving the list takes the lock.
  *
  * Lock order: node->lock, then the core's (ebpfs_conn.lock, ebpfs_slot.lock), or
- * mnt->users_lock.
+ * mnt->users_lock, inside which nothing is taken.
  * node->lock is taken with bottom halves off. Nothing is transmitted and no
  * req->done() runs under it.
  *

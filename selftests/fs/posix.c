@@ -579,7 +579,7 @@ int main(int argc, char **argv)
 {
 	prepare();
 	atexit(clean_up);
-	if (lab("up --steer tc --export " SRC)) {
+	if (lab("up --steer tc --opts ro --export " SRC)) {
 		printf("Bail out! the lab does not come up\n");
 		return 1;
 	}
