@@ -239,6 +239,28 @@ static void forge_need(struct world *w, const struct dgram *d)
 	send_forged(w, d->src, d->dst, d->len, true);
 }
 
+/* Asks for data of a call that is over, but whose slot is not back yet. */
+static void forge_need_late(struct world *w)
+{
+	const struct request *r;
+	u16 slot;
+
+	for (r = w->all; r; r = r->all) {
+		if (r->data_len && (r->state == REQ_STOPPING ||
+				    (r->state == REQ_ACTIVE && r->finishing)))
+			break;
+	}
+	if (!r)
+		return;
+	slot = EBPFS_ID_SLOT(r->id);
+	memset(&msg.need, 0, sizeof(msg.need));
+	ebpfs_put_hdr(&msg.hdr, EBPFS_NEED, r->cs->hs.client_session);
+	msg.need.id = cpu_to_le64(r->id);
+	msg.need.missing = cpu_to_le64(~0ull);
+	msg.need.attempt = r->cs->attempt[slot];
+	send_forged(w, r->cs->peer, r->client->addr, sizeof(msg.need), true);
+}
+
 /* The proof of another: from elsewhere, or to another server. */
 static void forge_auth(struct world *w, const struct dgram *d)
 {
@@ -342,7 +364,7 @@ static void forge(struct world *w)
 	const struct dgram *d = w->records[rnd(w, SIM_RECORDS)];
 	struct client *c = &w->clients[rnd(w, w->nclients)];
 	struct server *s = &w->servers[rnd(w, w->nservers)];
-	u32 what = rnd(w, 10);
+	u32 what = rnd(w, 12);
 	u64 session;
 	int type;
 
@@ -354,6 +376,8 @@ static void forge(struct world *w)
 		forge_noise(w, c->addr, s->addr);
 	} else if (what == 3) {
 		forge_hello(w, c->addr, s->addr);
+	} else if (what == 4) {
+		forge_need_late(w);
 	} else if (d && d->len <= MESSAGE_MAX) {
 		type = ebpfs_parse_hdr(d->data, d->len, &session);
 		if (type == EBPFS_REPLY && d->dst.host < w->nclients)

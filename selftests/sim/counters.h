@@ -60,6 +60,7 @@
 	X(data_stale, "fragments of data of an older call or cut")	\
 	X(data_bad, "fragments of data that contradict their call")	\
 	X(data_recut, "data that a later attempt cut anew")		\
+	X(data_dropped, "data dropped to save memory")			\
 	X(data_left, "calls given up before all of their data came")	\
 	X(needs, "requests for data that lack")				\
 	X(contradicted, "data thrown away because the call has others")	\

@@ -126,6 +126,22 @@ const u8 *gather_whole(struct world *w, struct ssession *ss, const struct ebpfs_
 	return g->buf;
 }
 
+/* Memory is short: the data that are there go, and have to be asked for again. */
+void gather_evict(struct world *w, struct ssession *ss, u16 slot)
+{
+	const struct ebpfs_served_slot *s = &ss->served.slots[slot];
+	struct gather *g = &ss->gather[slot];
+
+	if (!g->cell || g->seq != s->seq)
+		return;
+	COUNT(w, data_dropped);
+	TRACE(w, "gath  id %lx: data dropped", EBPFS_ID(slot, g->seq));
+	ebpfs_served_forget_data(&ss->served, slot);
+	clear(g);
+	INNER(w, ebpfs_served_missing(s) == ~0ull, "what was dropped lacks", "slot %u: %lx", slot,
+	      ebpfs_served_missing(s));
+}
+
 /* A call was executed: its data are gone, should it come again. */
 void gather_done(struct ssession *ss, u64 id)
 {
@@ -203,8 +219,11 @@ void gather_data(struct world *w, struct ssession *ss, const struct dgram *d)
 		CHECK(w, EBPFS_ID_SLOT(f.id) < ss->served.nslots,
 		      "data are taken for slots that are there", "id %lx", f.id);
 		take(w, ss, &f, payload);
-		if (what == EBPFS_TAKE_MORE)
+		if (what == EBPFS_TAKE_MORE) {
+			if (w->cfg.evict && !w->healed && chance(w, 50))
+				gather_evict(w, ss, EBPFS_ID_SLOT(f.id));
 			break;
+		}
 		g = &ss->gather[EBPFS_ID_SLOT(f.id)];
 		CHECK(w, g->has_call && EBPFS_ID_SEQ(g->call.id) == g->seq,
 		      "a call is executed after it came", "id %lx", f.id);

@@ -288,6 +288,8 @@ void serve_evict(struct world *w, struct server *s)
 		for (slot = 0; slot < ss->served.nslots; slot++) {
 			if (ss->kept[slot] && chance(w, 7000))
 				evict_one(w, ss, ss->kept[slot]->id);
+			if (chance(w, 7000))
+				gather_evict(w, ss, slot);
 		}
 	}
 }

@@ -725,6 +725,7 @@ void gather_call(struct world *w, struct ssession *ss, const struct ebpfs_call_i
 const u8 *gather_whole(struct world *w, struct ssession *ss, const struct ebpfs_call_info *c);
 void gather_data(struct world *w, struct ssession *ss, const struct dgram *d);
 void gather_done(struct ssession *ss, u64 id);
+void gather_evict(struct world *w, struct ssession *ss, u16 slot);
 
 /* chaos.c */
 void chaos_start(struct world *w);
