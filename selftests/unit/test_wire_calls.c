@@ -11,25 +11,65 @@
 static const u8 handle[EBPFS_FH_MAX] = "\x01handle";
 static const u8 name[EBPFS_NAME_MAX + 1] = "name.c";
 
-static struct ebpfs_call_info make_call(u16 op)
+/* Data that every op's parser would take, long enough for each. */
+static const u8 *op_data(u16 op, u32 *len)
 {
-	struct ebpfs_call_info c = {
-		.id = EBPFS_ID(op, 0xa1b2c3d4e5f6ull), .want = 0xfedcba9876543210ull,
-		.instance = 77, .op = op, .attempt = 200,
+	static u8 data[EBPFS_MSG_MAX];
+	struct ebpfs_create create = { .mode = cpu_to_le32(0100644) };
+	struct ebpfs_target_info t = {
+		.fh = handle, .fh_len = 13, .name = name, .name_len = 6,
 	};
 
-	if (op == EBPFS_OP_PING)
-		return c;
-	c.fh = handle;
-	c.fh_len = 13;
-	if (op == EBPFS_OP_READ || op == EBPFS_OP_READDIR) {
-		c.arg = 1ull << 40;
-		c.count = 61440;
+	memset(data, 0, sizeof(data));
+	switch (op) {
+	case EBPFS_OP_CREATE:
+		memcpy(data, &create, sizeof(create));
+		*len = sizeof(create);
+		break;
+	case EBPFS_OP_RENAME:
+	case EBPFS_OP_LINK:
+		*len = ebpfs_put_target(data, &t);
+		break;
+	case EBPFS_OP_SETATTR:
+		*len = sizeof(struct ebpfs_setattr);
+		break;
+	case EBPFS_OP_CRED:
+		*len = sizeof(struct ebpfs_cred);
+		break;
+	case EBPFS_OP_WRITE:
+		memset(data, 'w', sizeof(data));
+		*len = 21;
+		break;
+	default:
+		*len = 0;
 	}
-	if (op == EBPFS_OP_LOOKUP) {
+	return *len ? data : NULL;
+}
+
+/* A call that has what its op asks for, and no more. */
+static struct ebpfs_call_info make_call(u16 op)
+{
+	const struct ebpfs_op_traits *t = ebpfs_op_traits(op);
+	struct ebpfs_call_info c = {
+		.id = EBPFS_ID(op, 0xa1b2c3d4e5f6ull), .want = 0xfedcba9876543210ull,
+		.instance = 77, .op = op, .attempt = 200, .cred = 0x89abcdef,
+	};
+
+	if (!t)
+		return c;
+	if (t->flags & EBPFS_TRAIT_FH) {
+		c.fh = handle;
+		c.fh_len = 13;
+	}
+	if (t->flags & EBPFS_TRAIT_NAME) {
 		c.name = name;
 		c.name_len = 6;
 	}
+	c.arg = op == EBPFS_OP_CRED ? 0xfedcba98 : 1ull << 40;
+	c.count = op == EBPFS_OP_WRITE ? EBPFS_WRITE_STABLE : 61440;
+	if (t->flags & EBPFS_TRAIT_ONCE)
+		c.op_id = 0x123456789abcdef0ull + op;
+	c.data = op_data(op, &c.data_len);
 	return c;
 }
 
@@ -61,25 +101,58 @@ static u32 one_call(u8 *p, const struct ebpfs_call_info *c)
 	return len + ebpfs_put_call(p + len, c, false);
 }
 
+static void same_call(const struct ebpfs_call_info *out, const struct ebpfs_call_info *in)
+{
+	EXPECT_EQ(out->id, in->id);
+	EXPECT_EQ(out->want, in->want);
+	EXPECT_EQ(out->instance, in->instance);
+	EXPECT_EQ(out->cred, in->cred);
+	EXPECT_EQ(out->op, in->op);
+	EXPECT_EQ(out->cell, 8920);
+	EXPECT_EQ(out->attempt, 200);
+	EXPECT_EQ(out->apart, in->apart);
+	EXPECT_EQ(out->arg, in->arg);
+	EXPECT_EQ(out->op_id, in->op_id);
+	EXPECT_EQ(out->count, in->count);
+	EXPECT_EQ(out->data_len, in->data_len);
+	EXPECT_EQ(out->fh_len, in->fh_len);
+	EXPECT_EQ(out->name_len, in->name_len);
+	if (in->fh_len)
+		ASSERT_MEM(out->fh, handle, in->fh_len);
+	else
+		EXPECT(!out->fh);
+	if (in->name_len)
+		ASSERT_MEM(out->name, name, in->name_len);
+	if (in->data_len && !in->apart)
+		ASSERT_MEM(out->data, in->data, in->data_len);
+	else
+		EXPECT(!out->data);
+}
+
 static void calls_round_trip(void)
 {
-	u8 p[2048];
+	enum { OWN, REUSED, APART, PASSES } pass;
+	u8 p[4096];
 	struct ebpfs_call_iter it;
 	struct ebpfs_call_info in, out;
 	u64 session;
 	u32 len, start;
-	int pass;
 	u16 op;
 
-	/* Each op with its own handle, then each with the handle of the call before. */
-	for (pass = 0; pass < 2; pass++) {
+	/*
+	 * Each op with its own handle, then each with the handle of the call before,
+	 * then with its data apart.
+	 */
+	for (pass = OWN; pass < PASSES; pass++) {
 		memset(p, 0xff, sizeof(p));
-		len = ebpfs_put_calls(p, SESSION, 7, 8920);
+		len = ebpfs_put_calls(p, SESSION, EBPFS_OP_LAST, 8920);
 		EXPECT_EQ(len, 24);
-		for (op = EBPFS_OP_PING; op <= EBPFS_OP_STATFS; op++) {
-			bool reuse = pass && op > EBPFS_OP_GETATTR;
+		for (op = EBPFS_OP_PING; op <= EBPFS_OP_LAST; op++) {
+			bool reuse;
 
 			in = make_call(op);
+			in.apart = pass == APART && in.data_len;
+			reuse = pass == REUSED && op > EBPFS_OP_GETATTR && in.fh_len;
 			start = len;
 			len += ebpfs_put_call(p + len, &in, reuse);
 			EXPECT_EQ(len - start, ebpfs_call_size(&in, reuse));
@@ -89,31 +162,66 @@ static void calls_round_trip(void)
 		EXPECT(ebpfs_sealed(p, len));
 		EXPECT_EQ(ebpfs_parse_hdr(p, len, &session), EBPFS_CALL);
 		EXPECT_EQ(session, SESSION);
-		EXPECT_EQ(walk(p, len), 7);
+		EXPECT_EQ(walk(p, len), EBPFS_OP_LAST);
 		ASSERT_EQ(ebpfs_parse_calls(p, len, &it), 0);
-		for (op = EBPFS_OP_PING; op <= EBPFS_OP_STATFS; op++) {
+		for (op = EBPFS_OP_PING; op <= EBPFS_OP_LAST; op++) {
 			in = make_call(op);
+			in.apart = pass == APART && in.data_len;
 			memset(&out, 0xff, sizeof(out));
 			ASSERT(ebpfs_next_call(&it, &out));
-			EXPECT_EQ(out.id, in.id);
-			EXPECT_EQ(out.want, in.want);
-			EXPECT_EQ(out.instance, in.instance);
-			EXPECT_EQ(out.cred, 0);
-			EXPECT_EQ(out.op, op);
-			EXPECT_EQ(out.cell, 8920);
-			EXPECT_EQ(out.attempt, 200);
-			EXPECT_EQ(out.arg, in.arg);
-			EXPECT_EQ(out.count, in.count);
-			EXPECT_EQ(out.fh_len, in.fh_len);
-			EXPECT_EQ(out.name_len, in.name_len);
-			if (in.fh_len)
-				ASSERT_MEM(out.fh, handle, in.fh_len);
-			if (in.name_len)
-				ASSERT_MEM(out.name, name, in.name_len);
+			same_call(&out, &in);
 		}
 		EXPECT(!ebpfs_next_call(&it, &out));
 		EXPECT(!ebpfs_next_call(&it, &out));
 	}
+}
+
+/* The caller puts the data there itself, behind the call. */
+static void data_left_to_the_caller(void)
+{
+	struct ebpfs_call_info c = make_call(EBPFS_OP_WRITE), out;
+	struct ebpfs_call_iter it;
+	u8 p[256], with[256];
+	u32 len;
+
+	memset(p, 0xdd, sizeof(p));
+	EXPECT_EQ(one_call(with, &c), 24 + 32 + 32 + 16 + 24);
+	c.data = NULL;
+	len = one_call(p, &c);
+	EXPECT_EQ(len, 24 + 32 + 32 + 16 + 24);
+	EXPECT_EQ(p[24 + 32 + 32 + 16], 0xdd);
+	memset(p + 24 + 32 + 32 + 16, 'w', 21);
+	memset(p + 24 + 32 + 32 + 16 + 21, 0, 3);
+	ASSERT_MEM(p, with, len);
+	ASSERT_EQ(ebpfs_parse_calls(p, len, &it), 0);
+	ASSERT(ebpfs_next_call(&it, &out));
+	EXPECT_EQ(out.data_len, 21);
+}
+
+/* Most that one datagram holds, and most that comes apart. */
+static void large_data(void)
+{
+	struct ebpfs_call_info c = make_call(EBPFS_OP_WRITE), out;
+	struct ebpfs_call_iter it;
+	u8 *p = exact(NULL, EBPFS_UDP_PAYLOAD_MAX, false);
+	u32 len;
+
+	op_data(EBPFS_OP_WRITE, &len);
+	c.data_len = (EBPFS_UDP_PAYLOAD_MAX - 24 - 32 - 32 - 16) & ~7u;
+	len = one_call(p, &c);
+	EXPECT(len <= EBPFS_UDP_PAYLOAD_MAX);
+	EXPECT_EQ(walk(p, len), 1);
+	c.apart = true;
+	c.data_len = EBPFS_MSG_MAX;
+	len = one_call(p, &c);
+	EXPECT_EQ(len, 24 + 32 + 32 + 16);
+	ASSERT_EQ(ebpfs_parse_calls(p, len, &it), 0);
+	ASSERT(ebpfs_next_call(&it, &out));
+	EXPECT_EQ(out.data_len, EBPFS_MSG_MAX);
+	EXPECT(out.apart);
+	c.data_len++;
+	EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+	let_go(p, false);
 }
 
 static void call_size(void)
@@ -154,17 +262,17 @@ static void put_call_pads_with_zero(void)
 
 static void parse_calls_truncated(void)
 {
-	u8 p[2048];
+	u8 p[4096];
 	u32 len, cut;
 	u16 op;
 	struct ebpfs_call_info c;
 
-	len = ebpfs_put_calls(p, SESSION, 7, 1024);
-	for (op = EBPFS_OP_PING; op <= EBPFS_OP_STATFS; op++) {
+	len = ebpfs_put_calls(p, SESSION, EBPFS_OP_LAST, 1024);
+	for (op = EBPFS_OP_PING; op <= EBPFS_OP_LAST; op++) {
 		c = make_call(op);
-		len += ebpfs_put_call(p + len, &c, op > EBPFS_OP_READDIR);
+		len += ebpfs_put_call(p + len, &c, c.fh_len && op > EBPFS_OP_READDIR);
 	}
-	EXPECT_EQ(walk(p, len), 7);
+	EXPECT_EQ(walk(p, len), EBPFS_OP_LAST);
 	for (cut = 0; cut < len; cut++)
 		EXPECT_EQ(walk(p, cut), -EBADMSG);
 	memset(p + len, 0, 64);
@@ -193,10 +301,10 @@ static void parse_calls_bad(void)
 		};
 	} p;
 	struct ebpfs_call_info c;
-	u32 len;
+	u32 len, body;
 	u16 op;
 
-	for (op = EBPFS_OP_PING; op <= EBPFS_OP_STATFS; op++) {
+	for (op = EBPFS_OP_PING; op <= EBPFS_OP_LAST; op++) {
 		BAD_CALLS(op, p.head.count = 0);
 		BAD_CALLS(op, p.head.count = cpu_to_le16(2));
 		BAD_CALLS(op, p.head.count = cpu_to_le16(0xffff));
@@ -215,71 +323,189 @@ static void parse_calls_bad(void)
 		BAD_CALLS(op, p.call.len = cpu_to_le16(0xfff8));
 		BAD_CALLS(op, p.call.flags = EBPFS_CALL_APART);
 		BAD_CALLS(op, p.call.flags = 2);
+		BAD_CALLS(op, p.call.flags = 0x80);
 		BAD_CALLS(op, p.call.reserved = cpu_to_le16(1));
 		if (op == EBPFS_OP_PING)
 			continue;
 		BAD_CALLS(op, p.call.op = cpu_to_le16(EBPFS_OP_PING));
-		BAD_CALLS(op, p.body.fh_len = 0);
+		BAD_CALLS(op, p.body.fh_len = cpu_to_le16(c.fh_len ? 0 : 8));
 		BAD_CALLS(op, p.body.fh_len = cpu_to_le16(17));
 		BAD_CALLS(op, p.body.fh_len = cpu_to_le16(0xfff8));
 		BAD_CALLS(op, p.body.name_len = cpu_to_le16(0xfff8));
 		BAD_CALLS(op, p.body.name_len = cpu_to_le16(9));
-		/* The padding of the handle. */
-		BAD_CALLS(op, p.bytes[24 + 32 + 16 + 13] = 1);
-		BAD_CALLS(op, p.bytes[24 + 32 + 16 + 15] = 1);
+		BAD_CALLS(op, p.body.reserved = cpu_to_le32(1));
+		BAD_CALLS(op, p.body.data_len = cpu_to_le32(c.data_len + 8));
+		BAD_CALLS(op, p.body.data_len = cpu_to_le32(c.data_len - 8));
+		BAD_CALLS(op, p.body.data_len = cpu_to_le32(0x80000000));
+		BAD_CALLS(op, p.body.data_len = cpu_to_le32(~0u));
+		BAD_CALLS(op, p.body.op_id = p.body.op_id ? 0 : 1);
+		/* The padding of handle, name and data. */
+		body = 24 + 32 + 32;
+		if (c.fh_len) {
+			BAD_CALLS(op, p.bytes[body + 13] = 1);
+			BAD_CALLS(op, p.bytes[body + 15] = 1);
+			body += 16;
+		}
+		if (c.name_len) {
+			BAD_CALLS(op, p.bytes[body + 6] = 1);
+			BAD_CALLS(op, p.bytes[body + 7] = 1);
+			body += 8;
+		}
+		if (c.data_len % 8) {
+			BAD_CALLS(op, p.bytes[body + c.data_len] = 1);
+			BAD_CALLS(op, p.bytes[len - 1] = 1);
+		}
 	}
 }
 
-static void parse_calls_checks_args(void)
+/* What each op asks of its handle and name, by its traits. */
+static void parse_calls_checks_names(void)
 {
 	u8 fh[EBPFS_FH_MAX + 8] = { 1 }, long_name[EBPFS_NAME_MAX + 1];
+	const struct ebpfs_op_traits *t;
 	struct ebpfs_call_info c;
 	u8 p[1024];
 	u16 op;
 
 	memset(long_name, 'x', sizeof(long_name));
-	for (op = EBPFS_OP_GETATTR; op <= EBPFS_OP_STATFS; op++) {
+	for (op = EBPFS_OP_GETATTR; op <= EBPFS_OP_LAST; op++) {
+		t = ebpfs_op_traits(op);
 		c = make_call(op);
 		c.fh = fh;
-		c.fh_len = EBPFS_FH_MAX;
-		EXPECT_EQ(walk(p, one_call(p, &c)), 1);
-		c.fh_len = EBPFS_FH_MAX + 1;
-		EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+		if (t->flags & EBPFS_TRAIT_FH) {
+			c.fh_len = EBPFS_FH_MAX;
+			EXPECT_EQ(walk(p, one_call(p, &c)), 1);
+			c.fh_len = EBPFS_FH_MAX + 1;
+			EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+			c.fh_len = 1;
+			EXPECT_EQ(walk(p, one_call(p, &c)), 1);
+			c.fh_len = 0;
+			EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+		} else {
+			c.fh_len = 1;
+			EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+		}
 		c = make_call(op);
-		c.fh_len = 1;
-		EXPECT_EQ(walk(p, one_call(p, &c)), 1);
-		if (op == EBPFS_OP_LOOKUP)
+		if (t->flags & EBPFS_TRAIT_NAME) {
+			c.name = long_name;
+			c.name_len = EBPFS_NAME_MAX;
+			EXPECT_EQ(walk(p, one_call(p, &c)), 1);
+			c.name_len = EBPFS_NAME_MAX + 1;
+			EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+			c.name_len = 0;
+			EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+			c.name = (const u8 *)"..";
+			c.name_len = 2;
+			EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+		} else {
+			c.name = name;
+			c.name_len = 6;
+			EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+		}
+	}
+}
+
+/* Data within the op's limits, there or apart; an op_id just where it belongs. */
+static void parse_calls_checks_data(void)
+{
+	u8 *p = exact(NULL, EBPFS_MSG_MAX + 1024, false);
+	const struct ebpfs_op_traits *t;
+	struct ebpfs_call_info c;
+	u32 len;
+	u16 op;
+
+	for (op = EBPFS_OP_GETATTR; op <= EBPFS_OP_LAST; op++) {
+		t = ebpfs_op_traits(op);
+		ASSERT(t && t->data_min <= t->data_max && t->data_max <= EBPFS_MSG_MAX);
+		c = make_call(op);
+		EXPECT_EQ(!!c.op_id, !!(t->flags & EBPFS_TRAIT_ONCE));
+		c.op_id = c.op_id ? 0 : 1;
+		EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+
+		c = make_call(op);
+		c.data = op_data(EBPFS_OP_WRITE, &len);
+		for (c.apart = false; ; c.apart = true) {
+			u32 most = c.apart || t->data_max < 60000 ? t->data_max : 60000;
+
+			c.data_len = most;
+			EXPECT_EQ(walk(p, one_call(p, &c)), c.apart && !most ? -EBADMSG : 1);
+			c.data_len = t->data_max + 1;
+			if (c.apart || t->data_max < 60000)
+				EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+			c.data_len = t->data_min;
+			EXPECT_EQ(walk(p, one_call(p, &c)), c.apart && !t->data_min ? -EBADMSG : 1);
+			if (t->data_min) {
+				c.data_len = t->data_min - 1;
+				EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+			}
+			if (c.apart)
+				break;
+		}
+	}
+	let_go(p, false);
+}
+
+static int with_args(u16 op, u64 arg, u32 count)
+{
+	struct ebpfs_call_info c = make_call(op);
+	u8 p[1024];
+
+	c.arg = arg;
+	c.count = count;
+	return walk(p, one_call(p, &c));
+}
+
+static void parse_calls_checks_args(void)
+{
+	u16 op;
+
+	for (op = EBPFS_OP_GETATTR; op <= EBPFS_OP_LAST; op++) {
+		bool counts = ebpfs_op_traits(op)->flags & EBPFS_TRAIT_COUNT;
+
+		EXPECT_EQ(with_args(op, 1, 0), counts ? -EBADMSG : 1);
+		EXPECT_EQ(with_args(op, 1, 1), 1);
+		if (op == EBPFS_OP_WRITE)
 			continue;
-		c.name = name;
-		c.name_len = 6;
-		EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+		EXPECT_EQ(with_args(op, 1, EBPFS_MSG_MAX), 1);
+		EXPECT_EQ(with_args(op, 1, EBPFS_MSG_MAX + 1), counts ? -EBADMSG : 1);
+		EXPECT_EQ(with_args(op, 1, ~0u), counts ? -EBADMSG : 1);
 	}
 
-	for (op = EBPFS_OP_READDIR; op <= EBPFS_OP_READ; op += EBPFS_OP_READ - EBPFS_OP_READDIR) {
-		c = make_call(op);
-		c.count = 0;
-		EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
-		c.count = EBPFS_MSG_MAX;
-		EXPECT_EQ(walk(p, one_call(p, &c)), 1);
-		c.count = EBPFS_MSG_MAX + 1;
-		EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
-		c.count = ~0u;
-		EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
-		c.count = 10;
-		c.arg = INT64_MAX - 10;
-		EXPECT_EQ(walk(p, one_call(p, &c)), 1);
-		c.arg++;
-		EXPECT_EQ(walk(p, one_call(p, &c)), op == EBPFS_OP_READ ? -EBADMSG : 1);
-		c.arg = ~0ull;
-		EXPECT_EQ(walk(p, one_call(p, &c)), op == EBPFS_OP_READ ? -EBADMSG : 1);
-	}
+	/* A file has at most 2^63-1 bytes. */
+	EXPECT_EQ(with_args(EBPFS_OP_READ, INT64_MAX - 10, 10), 1);
+	EXPECT_EQ(with_args(EBPFS_OP_READ, INT64_MAX - 9, 10), -EBADMSG);
+	EXPECT_EQ(with_args(EBPFS_OP_READ, ~0ull, 10), -EBADMSG);
+	EXPECT_EQ(with_args(EBPFS_OP_READDIR, ~0ull, 10), 1);
+	EXPECT_EQ(with_args(EBPFS_OP_COMMIT, INT64_MAX - 10, 10), 1);
+	EXPECT_EQ(with_args(EBPFS_OP_COMMIT, INT64_MAX - 9, 10), -EBADMSG);
+	EXPECT_EQ(with_args(EBPFS_OP_COMMIT, INT64_MAX, 0), 1);
+	EXPECT_EQ(with_args(EBPFS_OP_COMMIT, 1ull << 63, 0), -EBADMSG);
+	/* 21 bytes of data. */
+	EXPECT_EQ(with_args(EBPFS_OP_WRITE, INT64_MAX - 21, 0), 1);
+	EXPECT_EQ(with_args(EBPFS_OP_WRITE, INT64_MAX - 20, 0), -EBADMSG);
+	EXPECT_EQ(with_args(EBPFS_OP_WRITE, ~0ull, 0), -EBADMSG);
+	EXPECT_EQ(with_args(EBPFS_OP_WRITE, 0, EBPFS_WRITE_STABLE), 1);
+	EXPECT_EQ(with_args(EBPFS_OP_WRITE, 0, EBPFS_WRITE_STABLE + 1), -EBADMSG);
+	/* Credentials have a number, of 32 bits, and 0 is taken. */
+	EXPECT_EQ(with_args(EBPFS_OP_CRED, 0, 0), -EBADMSG);
+	EXPECT_EQ(with_args(EBPFS_OP_CRED, ~0u, 0), 1);
+	EXPECT_EQ(with_args(EBPFS_OP_CRED, 1ull << 32, 0), -EBADMSG);
+}
 
-	c = make_call(EBPFS_OP_LOOKUP);
-	c.name = long_name;
-	c.name_len = EBPFS_NAME_MAX;
-	EXPECT_EQ(walk(p, one_call(p, &c)), 1);
-	c.name_len = EBPFS_NAME_MAX + 1;
-	EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+static void traits(void)
+{
+	EXPECT(!ebpfs_op_traits(0));
+	EXPECT(!ebpfs_op_traits(EBPFS_OP_PING));
+	EXPECT(!ebpfs_op_traits(EBPFS_OP_LAST + 1));
+	EXPECT(!ebpfs_op_traits(0xffff));
+	EXPECT_EQ(ebpfs_op_traits(EBPFS_OP_CREATE)->data_max,
+		  sizeof(struct ebpfs_create) + EBPFS_LINK_MAX);
+	EXPECT(ebpfs_op_traits(EBPFS_OP_RENAME)->data_max >=
+	       sizeof(struct ebpfs_target) + EBPFS_FH_MAX + 256);
+	EXPECT(ebpfs_op_traits(EBPFS_OP_CRED)->data_max >=
+	       sizeof(struct ebpfs_cred) + 4 * EBPFS_GROUPS_MAX);
+	EXPECT(!(ebpfs_op_traits(EBPFS_OP_WRITE)->flags & EBPFS_TRAIT_ONCE));
+	EXPECT(ebpfs_op_traits(EBPFS_OP_LINK)->flags & EBPFS_TRAIT_ONCE);
 }
 
 static int lookup(const char *text, u16 len)
@@ -324,7 +550,7 @@ static void parse_calls_all_or_nothing(void)
 	last = len;
 	len += ebpfs_put_call(p + len, &c, true);
 	EXPECT_EQ(walk(p, len), 3);
-	p[last + offsetof(struct ebpfs_call, flags)] = 1;
+	p[last + offsetof(struct ebpfs_call, flags)] = 2;
 	EXPECT_EQ(walk(p, len), -EBADMSG);
 }
 
@@ -333,6 +559,7 @@ static void reuse_needs_a_handle(void)
 {
 	struct ebpfs_call_info get = make_call(EBPFS_OP_GETATTR);
 	struct ebpfs_call_info ping = make_call(EBPFS_OP_PING);
+	struct ebpfs_call_info cred = make_call(EBPFS_OP_CRED);
 	u8 p[1024];
 	u32 len;
 
@@ -344,6 +571,18 @@ static void reuse_needs_a_handle(void)
 	len = ebpfs_put_calls(p, SESSION, 3, 1024);
 	len += ebpfs_put_call(p + len, &get, false);
 	len += ebpfs_put_call(p + len, &ping, false);
+	len += ebpfs_put_call(p + len, &get, true);
+	EXPECT_EQ(walk(p, len), 3);
+
+	/* Nor does CRED, and it takes none. */
+	len = ebpfs_put_calls(p, SESSION, 2, 1024);
+	len += ebpfs_put_call(p + len, &cred, false);
+	len += ebpfs_put_call(p + len, &get, true);
+	EXPECT_EQ(walk(p, len), -EBADMSG);
+
+	len = ebpfs_put_calls(p, SESSION, 3, 1024);
+	len += ebpfs_put_call(p + len, &get, false);
+	len += ebpfs_put_call(p + len, &cred, false);
 	len += ebpfs_put_call(p + len, &get, true);
 	EXPECT_EQ(walk(p, len), 3);
 }
@@ -364,11 +603,16 @@ static void many_calls(void)
 
 static const struct ktap_test tests[] = {
 	KTAP_TEST(calls_round_trip),
+	KTAP_TEST(data_left_to_the_caller),
+	KTAP_TEST(large_data),
 	KTAP_TEST(call_size),
 	KTAP_TEST(put_call_pads_with_zero),
 	KTAP_TEST(parse_calls_truncated),
 	KTAP_TEST(parse_calls_bad),
+	KTAP_TEST(parse_calls_checks_names),
+	KTAP_TEST(parse_calls_checks_data),
 	KTAP_TEST(parse_calls_checks_args),
+	KTAP_TEST(traits),
 	KTAP_TEST(lookup_names),
 	KTAP_TEST(parse_calls_all_or_nothing),
 	KTAP_TEST(reuse_needs_a_handle),
