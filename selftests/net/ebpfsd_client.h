@@ -14,6 +14,7 @@
 #include <ftw.h>
 #include <limits.h>
 #include <net/if.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -239,10 +240,13 @@ static long long daemon_stat(struct daemon *d, const char *name)
  * @fd: UDP socket, connected to the server
  * @hs: handshake
  * @s: session
- * @cell: that calls ask for
+ * @cell: that calls ask for, and that their data are cut by
+ * @cred: that calls act with
  * @seq: of each slot
  * @fragments: that made up the last reply
  * @repeats: calls that had to be sent again
+ * @needs: NEEDs that came
+ * @needed: what the last one said
  * @instance: of the last reply
  * @flags: of the last reply
  */
@@ -251,9 +255,12 @@ struct client {
 	struct ebpfs_hs_client hs;
 	struct ebpfs_hs_session s;
 	u16 cell;
+	u32 cred;
 	u64 seq[EBPFS_SLOTS_MAX];
 	unsigned int fragments;
 	unsigned int repeats;
+	unsigned int needs;
+	struct ebpfs_need_info needed;
 	u32 instance;
 	u16 flags;
 };
@@ -419,6 +426,96 @@ static bool gather(struct client *c, u64 id, const u8 *p, u32 len, u8 *buf, u32 
 	return g->have == ebpfs_cell_set(f.ncells);
 }
 
+/* Send fragments @cells of @call's data, together if the kernel can. */
+static void send_data(struct client *c, const struct ebpfs_call_info *call, u64 cells)
+{
+	static u8 out[65536 + 64 * sizeof(struct ebpfs_data)] __attribute__((aligned(8)));
+	struct ebpfs_frag f = {
+		.session = c->s.server_session, .id = call->id, .total = call->data_len,
+		.cell = c->cell, .attempt = call->attempt,
+	};
+	u8 ncells = ebpfs_ncells(call->data_len, c->cell);
+	u32 len = 0, head = sizeof(struct ebpfs_data);
+
+	for (cells &= ebpfs_cell_set(ncells); cells; cells &= cells - 1) {
+		f.index = (u8)__ffs64(cells);
+		f.offset = f.index * c->cell;
+		f.len = call->data_len - f.offset < c->cell ? call->data_len - f.offset : c->cell;
+		ebpfs_put_data(out + len, &f);
+		memcpy(out + len + head, call->data + f.offset, f.len);
+		ebpfs_seal(out + len, head + f.len);
+		len += head + f.len;
+		if (len + head + c->cell > 60000 || !(cells & (cells - 1))) {
+			union {
+				char bytes[CMSG_SPACE(sizeof(u16))];
+				struct cmsghdr align;
+			} control = { 0 };
+			struct iovec iov = { out, len };
+			struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+			if (len > head + c->cell) {
+				m.msg_control = control.bytes;
+				m.msg_controllen = sizeof(control.bytes);
+				control.align.cmsg_level = IPPROTO_UDP;
+				control.align.cmsg_type = UDP_SEGMENT;
+				control.align.cmsg_len = CMSG_LEN(sizeof(u16));
+				*(u16 *)CMSG_DATA(&control.align) = (u16)(head + c->cell);
+			}
+			EXPECT_EQ(sendmsg(c->fd, &m, 0), len);
+			len = 0;
+		}
+	}
+}
+
+/* A new id for a call in the slot that its id names. */
+static void client_begin(struct client *c, struct ebpfs_call_info *call)
+{
+	u16 slot = EBPFS_ID_SLOT(call->id);
+
+	call->id = EBPFS_ID(slot, ++c->seq[slot]);
+	call->want = ~0ull;
+	call->attempt = 0;
+}
+
+static void client_send(struct client *c, const struct ebpfs_call_info *call)
+{
+	static u8 out[65536] __attribute__((aligned(8)));
+	u32 len = build_call(c, call, out);
+
+	EXPECT_EQ(send(c->fd, out, len, 0), len);
+}
+
+/* Wait @ms for the reply of @call, and send data that the server says it lacks.
+ * Return: as client_call(). */
+static int client_hear(struct client *c, const struct ebpfs_call_info *call, void *buf, u32 size,
+		       unsigned int ms)
+{
+	static u8 in[65536] __attribute__((aligned(8)));
+	struct gather g = { 0 };
+	struct ebpfs_need_info need;
+	u64 end = clock_ms() + ms, session;
+	u32 n;
+
+	c->fragments = 0;
+	while (clock_ms() < end) {
+		n = hear(c->fd, in, sizeof(in), (unsigned int)(end - clock_ms()));
+		if (n && ebpfs_parse_hdr(in, n, &session) == EBPFS_NEED) {
+			if (EXPECT(ebpfs_sealed(in, n)) && EXPECT(call->apart) &&
+			    EXPECT_EQ(session, c->s.client_session) &&
+			    EXPECT_EQ(ebpfs_parse_need(in, &need), 0) && need.id == call->id) {
+				c->needs++;
+				c->needed = need;
+				send_data(c, call, need.cell == c->cell ? need.missing : ~0ull);
+			}
+		} else if (n && gather(c, call->id, in, n, buf, size, &g)) {
+			c->instance = g.first.instance;
+			c->flags = g.first.flags;
+			return g.first.status ? -g.first.status : (int)g.first.total;
+		}
+	}
+	return -ETIMEDOUT;
+}
+
 /**
  * client_call() - one call and its reply
  * @c: client
@@ -430,30 +527,18 @@ static bool gather(struct client *c, u64 id, const u8 *p, u32 len, u8 *buf, u32 
  */
 static int client_call(struct client *c, struct ebpfs_call_info *call, void *buf, u32 size)
 {
-	static u8 in[65536] __attribute__((aligned(8))), out[2048] __attribute__((aligned(8)));
-	u16 slot = EBPFS_ID_SLOT(call->id);
-	struct gather g = { 0 };
-	u32 len, n;
-	u64 end;
-	int i;
+	int i, ret;
 
-	call->id = EBPFS_ID(slot, ++c->seq[slot]);
-	call->want = ~0ull;
-	c->fragments = 0;
+	client_begin(c, call);
 	for (i = 0; i < TRIES; i++) {
 		call->attempt = (u8)i;
-		len = build_call(c, call, out);
-		if (send(c->fd, out, len, 0) != (ssize_t)len)
-			return -errno;
+		client_send(c, call);
+		if (call->apart && !i)
+			send_data(c, call, ~0ull);
 		c->repeats += i > 0;
-		for (end = clock_ms() + ANSWER_MS; clock_ms() < end; ) {
-			n = hear(c->fd, in, sizeof(in), (unsigned int)(end - clock_ms()));
-			if (n && gather(c, call->id, in, n, buf, size, &g)) {
-				c->instance = g.first.instance;
-				c->flags = g.first.flags;
-				return g.first.status ? -g.first.status : (int)g.first.total;
-			}
-		}
+		ret = client_hear(c, call, buf, size, ANSWER_MS);
+		if (ret != -ETIMEDOUT)
+			return ret;
 	}
 	return -ETIMEDOUT;
 }
@@ -483,6 +568,7 @@ static int do_op(struct client *c, u16 op, const struct fh *fh, u64 arg, u32 cou
 {
 	struct ebpfs_call_info call = {
 		.op = op, .arg = arg, .count = count, .fh = fh->bytes, .fh_len = fh->len,
+		.cred = c->cred,
 	};
 
 	return client_call(c, &call, buf, size);
@@ -496,27 +582,35 @@ static int do_getattr(struct client *c, const struct fh *fh, struct ebpfs_attr *
 	return n == sizeof(*attr) ? 0 : n < 0 ? n : -EPROTO;
 }
 
+/* A reply of one entry; 0 or -EPROTO. */
+__attribute__((unused))
+static int take_entry(const u8 *buf, int n, struct fh *fh, struct ebpfs_attr *attr)
+{
+	struct ebpfs_entry_info e;
+
+	if (!EXPECT_EQ(ebpfs_parse_entry(buf, (u32)n, false, &e), 0) || !EXPECT_EQ(e.len, n))
+		return -EPROTO;
+	if (fh) {
+		memcpy(fh->bytes, e.fh, e.fh_len);
+		fh->len = e.fh_len;
+	}
+	if (attr)
+		*attr = e.attr;
+	return 0;
+}
+
 __attribute__((unused))
 static int do_lookup(struct client *c, const struct fh *dir, const char *name, struct fh *fh,
 		     struct ebpfs_attr *attr)
 {
 	struct ebpfs_call_info call = {
 		.op = EBPFS_OP_LOOKUP, .fh = dir->bytes, .fh_len = dir->len,
-		.name = (const u8 *)name, .name_len = (u16)strlen(name),
+		.name = (const u8 *)name, .name_len = (u16)strlen(name), .cred = c->cred,
 	};
-	struct ebpfs_entry_info e;
 	u8 buf[1024];
 	int n = client_call(c, &call, buf, sizeof(buf));
 
-	if (n < 0)
-		return n;
-	if (!EXPECT_EQ(ebpfs_parse_entry(buf, (u32)n, false, &e), 0) || !EXPECT_EQ(e.len, n))
-		return -EPROTO;
-	memcpy(fh->bytes, e.fh, e.fh_len);
-	fh->len = e.fh_len;
-	if (attr)
-		*attr = e.attr;
-	return 0;
+	return n < 0 ? n : take_entry(buf, n, fh, attr);
 }
 
 __attribute__((unused))

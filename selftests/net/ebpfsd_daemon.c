@@ -5,6 +5,8 @@
  *
  * timeout: 120
  */
+#include <grp.h>
+
 #include "ebpfsd_client.h"
 
 #define ADDR	"127.0.0.1:20490"
@@ -85,9 +87,13 @@ static void every_mistake_is_told_with_its_line(void)
 		   "path = %s/clients\n"		/* 21 */
 		   "clients = *\n"			/* 22 */
 		   "listen = 127.0.0.1:99999\n"		/* 23 */
+		   "access = rx\n"			/* 24 */
+		   "squash = some\n"			/* 25 */
+		   "anonuid = 0\n"			/* 26 */
+		   "anongid = nogroup\n"		/* 27 */
 		   "", work, work);
 	EXPECT_EQ(run(args), 1);
-	for (int line = 1; line <= 23; line++) {
+	for (int line = 1; line <= 27; line++) {
 		char place[64];
 		/* What an export lacks is told at its first line, and so is a path
 		 * that does not exist. */
@@ -186,13 +192,12 @@ static void a_second_daemon_is_refused_the_port(void)
 	EXPECT(daemon_stop(&daemon_));
 }
 
-static void only_one_privilege_is_left(void)
+static void privileges_are(unsigned long long want)
 {
 	char path[64], line[256];
 	unsigned int found = 0;
 	FILE *f;
 
-	ASSERT(start());
 	snprintf(path, sizeof(path), "/proc/%d/status", daemon_.pid);
 	f = fopen(path, "r");
 	ASSERT(f);
@@ -201,20 +206,68 @@ static void only_one_privilege_is_left(void)
 		char name[16];
 
 		if (sscanf(line, "Cap%15[A-Za-z]: %llx", name, &caps) == 2) {
-			/* CAP_DAC_READ_SEARCH is number 2. */
 			bool kept = !strcmp(name, "Prm") || !strcmp(name, "Eff");
 
-			if (!EXPECT_EQ(caps, kept ? 4 : 0))
+			if (!EXPECT_EQ(caps, kept ? want : 0))
 				printf("# %s", line);
 			found++;
 		} else if (!strncmp(line, "NoNewPrivs:", 11)) {
 			EXPECT_EQ(atoi(line + 11), 1);
 			found++;
+		} else if (!strncmp(line, "Groups:", 7)) {
+			EXPECT_EQ(strspn(line + 7, " \t\n"), strlen(line + 7));
+			found++;
 		}
 	}
 	fclose(f);
-	EXPECT_EQ(found, 6);
+	EXPECT_EQ(found, 7);
+}
+
+#define CAP(n)	(1ull << (n))
+
+/* Numbers of linux/capability.h. */
+static void few_privileges_are_left(void)
+{
+	static const gid_t groups[] = { 1, 2, 3 };
+	/* DAC_READ_SEARCH, SETGID, SETUID */
+	unsigned long long caps = CAP(2) | CAP(6) | CAP(7);
+	const char *args[] = { "-e", NULL, "-l", ADDR, "-k", at("clients"), "-s", at("state"), NULL };
+	char export[PATH_MAX];
+
+	setgroups(3, groups);
+	ASSERT(start());
+	privileges_are(caps);
 	EXPECT(daemon_stop(&daemon_));
+	/* CHOWN, DAC_OVERRIDE, FOWNER, FSETID, MKNOD */
+	caps |= CAP(0) | CAP(1) | CAP(3) | CAP(4) | CAP(27);
+	snprintf(export, sizeof(export), "/data=%s/data,rw", work);
+	args[1] = export;
+	ASSERT(daemon_start(&daemon_, args));
+	privileges_are(caps);
+	EXPECT(daemon_stop(&daemon_));
+	setgroups(0, NULL);
+}
+
+static void mistakes_in_options_are_told(void)
+{
+	static const char *const cases[][2] = {
+		{ "rx", "unknown option \"rx\"" },
+		{ "rw,sync", "unknown option \"sync\"" },
+		{ "anonuid=0", "anonuid \"0\"" },
+		{ "anongid=x", "anongid \"x\"" },
+	};
+	const char *args[] = { "--check-config", "-e", NULL, "-k", at("clients"), NULL };
+	char export[PATH_MAX];
+	size_t i;
+
+	args[2] = export;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(export, sizeof(export), "/data=%s/data,%s", work, cases[i][0]);
+		EXPECT_EQ(run(args), 1);
+		said(cases[i][1]);
+	}
+	snprintf(export, sizeof(export), "/data=%s/data,rw,all_squash,anonuid=1,anongid=2", work);
+	EXPECT_EQ(run(args), 0);
 }
 
 static void statistics_are_one_line_of_json(void)
@@ -321,7 +374,8 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(flags_do_without_a_file),
 	KTAP_TEST(the_handle_key_is_made_once),
 	KTAP_TEST(a_second_daemon_is_refused_the_port),
-	KTAP_TEST(only_one_privilege_is_left),
+	KTAP_TEST(few_privileges_are_left),
+	KTAP_TEST(mistakes_in_options_are_told),
 	KTAP_TEST(statistics_are_one_line_of_json),
 	KTAP_TEST(the_clients_file_is_read_again),
 	KTAP_TEST(it_stops_under_load),

@@ -616,8 +616,8 @@ int main(int argc, char **argv)
 	add_client(at("clients"), "alice", secret);
 	write_file(at("conf"), 0644,
 		   "listen = " ADDR "\nclients = %s/clients\nstate-dir = %s/state\n"
-		   "[export /data]\npath = %s/data\nclients = alice\n"
-		   "[export /inner]\npath = %s/data/dir\nclients = alice\n",
+		   "[export /data]\npath = %s/data\nclients = alice\nsquash = none\n"
+		   "[export /inner]\npath = %s/data/dir\nclients = alice\nsquash = none\n",
 		   work, work, work, work);
 	daemon_args[1] = strdup(at("conf"));
 	if (!daemon_start(&daemon_, daemon_args) || !join("/data"))

@@ -716,7 +716,7 @@ int main(int argc, char **argv)
 		   "listen = " ADDR " 0.0.0.0:20491 [::]:20491\n"
 		   "threads = 2\nsessions-max = 80\nreply-cache = 1M\n"
 		   "clients = %s/clients\nstate-dir = %s/state\n"
-		   "[export /data]\npath = %s/data\nclients = *\n"
+		   "[export /data]\npath = %s/data\nclients = *\nsquash = none\n"
 		   "[export /bobs]\npath = %s/data\nclients = bob\n", work, work, work, work);
 	args[1] = at("conf");
 	if (!daemon_start(&daemon_, args))

@@ -355,6 +355,7 @@ static void serve(struct daemon *d, const sigset_t *signals)
 			if (log_writable(STDOUT_FILENO))
 				stats_print(stdout, sessions_count(&srv->sessions),
 					    READ_ONCE(srv->sessions.reply_bytes),
+					    READ_ONCE(srv->sessions.data_bytes),
 					    files_count(&srv->files));
 			break;
 		}

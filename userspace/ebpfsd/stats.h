@@ -103,8 +103,9 @@ void stats_sum(struct stats *sum);
  * @out: stream, flushed
  * @sessions: that exist now
  * @reply_bytes: of memory that replies take now
+ * @data_bytes: of memory that calls' data take now
  * @files: open now
  */
-void stats_print(FILE *out, u64 sessions, u64 reply_bytes, u64 files);
+void stats_print(FILE *out, u64 sessions, u64 reply_bytes, u64 data_bytes, u64 files);
 
 #endif /* EBPFSD_STATS_H */
