@@ -68,6 +68,9 @@ static enum ebpfs_serve gather(struct ebpfs_served_slot *slot, const struct ebpf
 		no_data(slot);
 		slot->data_total = c->data_len;
 	}
+	/* The network may bring an attempt after a later one; its NEED is nobody's. */
+	if (c->attempt < slot->attempt)
+		return EBPFS_SERVE_GATHER;
 	slot->cell = c->cell;
 	slot->attempt = c->attempt;
 	if (all_there(slot)) {

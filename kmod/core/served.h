@@ -18,7 +18,8 @@
  *	     \---data--> EARLY --call, data complete--> RUNNING
  *	                   \--call, data lacking--> GATHERING
  *
- * A repetition of a call that still lacks data tells the client which (NEED).
+ * A repetition of a call that still lacks data tells the client which (NEED). One
+ * that the network brings after a later one changes nothing.
  * The bytes are the daemon's to keep, one buffer per slot.
  *
  * Not locked: one user at a time per session (the daemon's session lock).

@@ -17,6 +17,7 @@
  * @len: bytes of data
  * @cell: that they are cut by, 0 if there are none
  * @attempt: latest of the fragments
+ * @call_attempt: latest of the call
  * @file: of @call
  * @has_call: @call is there
  * @call: to be executed
@@ -30,6 +31,7 @@ struct gather {
 	u32 room;
 	u16 cell;
 	u8 attempt;
+	u8 call_attempt;
 	int file;
 	bool has_call;
 	struct ebpfs_call_info call;
@@ -91,6 +93,8 @@ void gather_call(struct world *w, struct ssession *ss, const struct ebpfs_call_i
 	u32 len;
 
 	begin(w, g, EBPFS_ID_SEQ(c->id), c->data_len);
+	if (!g->has_call || c->attempt > g->call_attempt)
+		g->call_attempt = c->attempt;
 	g->has_call = true;
 	g->call = *c;
 	g->file = file;
@@ -102,7 +106,8 @@ void gather_call(struct world *w, struct ssession *ss, const struct ebpfs_call_i
 	      "the cut of what is there is known", "id %lx: %u, should be %u", c->id,
 	      ss->served.slots[EBPFS_ID_SLOT(c->id)].data_cell, g->cell);
 	if (!need) {
-		INNER(w, !c->attempt, "a repeated call is told what it lacks", "id %lx", c->id);
+		INNER(w, !c->attempt || c->attempt < g->call_attempt,
+		      "a repeated call is told what it lacks", "id %lx", c->id);
 		return;
 	}
 	n.cell = g->cell;
@@ -229,6 +234,9 @@ void gather_data(struct world *w, struct ssession *ss, const struct dgram *d)
 		      "a call is executed after it came", "id %lx", f.id);
 		INNER(w, !lacking(g), "a call is executed when all of its data are there",
 		      "id %lx lacks %lx", f.id, lacking(g));
+		INNER(w, ss->served.slots[EBPFS_ID_SLOT(f.id)].attempt == g->call_attempt,
+		      "a reply owes itself to the latest attempt that came", "id %lx: %u of %u",
+		      f.id, ss->served.slots[EBPFS_ID_SLOT(f.id)].attempt, g->call_attempt);
 		COUNT(w, data_ready);
 		serve_execute(w, ss, &g->call, g->file, g->buf);
 		break;
