@@ -28,7 +28,7 @@
 #define MNT	"/mnt/ebpfs"
 
 static bool is_up;
-static char there[PATH_MAX], here[PATH_MAX];	/* the test's directory by server and client */
+static char there[64], here[64];	/* the test's directory by server and client */
 
 /* What @call gave: 0, or the error. */
 #define ERRNO_OF(call)	((call) < 0 ? errno : 0)
