@@ -185,14 +185,18 @@ __attribute__((unused))
 static int do_setattr(struct client *c, const struct fh *fh, const struct ebpfs_setattr *a,
 		      struct ebpfs_attr *attr)
 {
+	struct ebpfs_written done;
 	struct change ch;
 	int n;
 
 	prepare(c, &ch, EBPFS_OP_SETATTR, fh, NULL);
 	memcpy(ch.data, a, sizeof(*a));
 	set_data(&ch, sizeof(*a));
-	n = client_call(c, &ch.call, attr, sizeof(*attr));
-	return n == sizeof(*attr) ? 0 : n < 0 ? n : -EPROTO;
+	n = client_call(c, &ch.call, &done, sizeof(done));
+	if (n < 0)
+		return n;
+	*attr = done.attr;
+	return n == sizeof(done) ? 0 : -EPROTO;
 }
 
 __attribute__((unused))

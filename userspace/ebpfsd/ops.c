@@ -36,8 +36,8 @@ u32 op_room(const struct ebpfs_call_info *c)
 	case EBPFS_OP_CREATE:
 		return sizeof(struct ebpfs_entry) + EBPFS_FH_MAX;
 	case EBPFS_OP_LINK:
-	case EBPFS_OP_SETATTR:
 		return sizeof(struct ebpfs_attr);
+	case EBPFS_OP_SETATTR:
 	case EBPFS_OP_WRITE:
 	case EBPFS_OP_COMMIT:
 		return sizeof(struct ebpfs_written);

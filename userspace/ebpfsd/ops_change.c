@@ -306,7 +306,9 @@ static int open_to_size(struct op *op, struct file *any, struct file **file)
 
 int op_setattr(struct op *op, struct file *any)
 {
+	struct ebpfs_written *out = (struct ebpfs_written *)op->buf;
 	const struct ebpfs_call_info *c = op->c;
+	struct ebpfs_attr before;
 	struct file *file = NULL;
 	struct ebpfs_setattr a;
 	pthread_mutex_t *lock;
@@ -330,7 +332,9 @@ int op_setattr(struct op *op, struct file *any)
 	}
 	lock = files_lock(&op->srv->files, c->fh, c->fh_len);
 	pthread_mutex_lock(lock);
-	err = cred_become(op->user);
+	err = op_attr(op->e, any->fd, &before);
+	if (!err)
+		err = cred_become(op->user);
 	if (!err) {
 		if (file && ftruncate(file->fd, (off_t)le64_to_cpu(a.size)))
 			err = failed(errno);
@@ -340,8 +344,11 @@ int op_setattr(struct op *op, struct file *any)
 			err = failed(errno);
 		cred_return(op->user);
 	}
-	if (!err)
-		err = op_attr(op->e, any->fd, (struct ebpfs_attr *)op->buf);
+	if (!err) {
+		memset(out, 0, sizeof(*out));
+		out->before = before.change;
+		err = op_attr(op->e, any->fd, &out->attr);
+	}
 	pthread_mutex_unlock(lock);
 	if (valid & (EBPFS_SET_MODE | EBPFS_SET_UID | EBPFS_SET_GID)) {
 		/* Whoever finds it in the cache finds this one, or that. */
@@ -358,5 +365,5 @@ int op_setattr(struct op *op, struct file *any)
 	}
 	if (err)
 		return changed ? certain(err) : err;
-	return sizeof(struct ebpfs_attr);
+	return sizeof(*out);
 }
