@@ -353,7 +353,7 @@ void server_receive(struct world *w, struct server *s, struct dgram *d)
 	}
 	ss = server_find(s, session);
 	if (!ss || !ss->alive) {
-		if (type == EBPFS_CALL)
+		if (type == EBPFS_CALL || type == EBPFS_DATA)
 			unknown(w, s, d, session);
 		return;
 	}
