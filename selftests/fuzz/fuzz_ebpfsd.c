@@ -146,6 +146,7 @@ static void check_datagram(const u8 *p, u32 len)
 			check_reply(p, len);
 		return;
 	case EBPFS_PROBE_ACK:
+	case EBPFS_NEED:
 		MUST(is_proved(id));
 		return;
 	case EBPFS_CHALLENGE:
