@@ -497,6 +497,33 @@ static void a_full_disk_is_told(void)
 	EXPECT_EQ(do_truncate(&c, &fh, 0), 0);
 }
 
+/* Until no file is open that is not in use. */
+static void wait_for_closing(void)
+{
+	u64 end = clock_ms() + 10000;
+
+	while (daemon_stat(&daemon_, "files") > 0 && clock_ms() < end)
+		nap(100);
+	nap(200);
+}
+
+/* Else an error of write-back would be told to nobody. */
+static void what_nobody_commits_is_flushed(void)
+{
+	struct fh lazy, proper;
+	long long flushes;
+
+	wait_for_closing();
+	flushes = daemon_stat(&daemon_, "flushes");
+	lazy = new_file("lazy");
+	proper = new_file("proper");
+	EXPECT_EQ(do_write(&c, &lazy, 0, "x", 1, EBPFS_WRITE_UNSTABLE, false, NULL), 0);
+	EXPECT_EQ(do_write(&c, &proper, 0, "x", 1, EBPFS_WRITE_UNSTABLE, false, NULL), 0);
+	EXPECT_EQ(do_commit(&c, &proper, &written), 0);
+	wait_for_closing();
+	EXPECT_EQ(daemon_stat(&daemon_, "flushes"), flushes + 1);
+}
+
 /* Large sets of groups come apart, too. */
 static void users_come_apart(void)
 {
@@ -548,6 +575,7 @@ BOTH(too_much_at_once_is_done_in_turn)
 BOTH(writes_fail_as_they_should)
 BOTH(users_come_apart)
 ON(memory, a_full_disk_is_told)
+ON(disk, what_nobody_commits_is_flushed)
 BOTH(another_instance_has_another_verifier)
 
 static const struct ktap_test tests[] = {
@@ -565,6 +593,7 @@ static const struct ktap_test tests[] = {
 	TESTS(writes_fail_as_they_should),
 	TESTS(users_come_apart),
 	KTAP_TEST(a_full_disk_is_told_on_memory),
+	KTAP_TEST(what_nobody_commits_is_flushed_on_disk),
 	TESTS(another_instance_has_another_verifier),
 };
 

@@ -125,6 +125,15 @@ void files_fini(struct files *files)
 		pthread_mutex_destroy(&files->locks[i]);
 }
 
+/* The table does not want @f any more. */
+static void let_go(struct files *files, struct file *f)
+{
+	if (READ_ONCE(f->dirty) && files->last)
+		files->last(files->last_arg, f);
+	else
+		files_put(f);
+}
+
 /* Enter @f, which replaces an entry of the same handle. */
 static void enter(struct files *files, struct file *f, u64 now)
 {
@@ -157,9 +166,9 @@ static void enter(struct files *files, struct file *f, u64 now)
 	}
 	pthread_mutex_unlock(&s->lock);
 	if (out[0])
-		files_put(out[0]);
+		let_go(files, out[0]);
 	if (out[1])
-		files_put(out[1]);
+		let_go(files, out[1]);
 	if (!listed)
 		files_put(f);
 }
@@ -372,7 +381,7 @@ void files_tick(struct files *files, u64 now)
 		while (idle) {
 			f = idle;
 			idle = f->next;
-			files_put(f);
+			let_go(files, f);
 		}
 	}
 }

@@ -13,6 +13,9 @@
  * closed by the last of them. A file that is opened for reading after it was
  * cached for attributes only, or for writing after that, gets a new entry.
  *
+ * An entry that was written through since the last COMMIT must not just be closed:
+ * an error of write-back would be told to nobody. It is given to files.last().
+ *
  * An entry also remembers which users the kernel let do what with it, for
  * FILES_GRANT at most, so that not every READ asks again. The daemon's own
  * changes of permissions take that back at once.
@@ -46,6 +49,7 @@ enum file_access {
  * struct file - an open file; fields not named here are the cache's
  * @fd: descriptor
  * @access: enum file_access
+ * @dirty: written since it was last brought to stable storage; READ_ONCE/WRITE_ONCE
  * @size: in bytes when last looked at; READ_ONCE/WRITE_ONCE. Only a hint
  *	where the end may be.
  * @mode: file type
@@ -53,6 +57,7 @@ enum file_access {
 struct file {
 	int fd;
 	u8 access;
+	bool dirty;
 	u32 mode;
 	u64 size;
 
@@ -89,6 +94,9 @@ struct files_shard {
  * @shards: by the low bits of the hash
  * @hints: handles given out of late, see files_expect()
  * @locks: files_lock()
+ * @last: gets entries that are dirty and no longer wanted, with a reference that it
+ *	gives back when it has seen to their data; must not wait. May be NULL.
+ * @last_arg: its first argument
  */
 struct files {
 	u32 per_shard;
@@ -96,6 +104,8 @@ struct files {
 	struct files_shard shards[FILES_SHARDS];
 	u64 hints[FILES_HINTS];
 	pthread_mutex_t locks[FILES_LOCKS];
+	void (*last)(void *arg, struct file *file);
+	void *last_arg;
 };
 
 /* @most: descriptors that may be in use. 0 or -ENOMEM. */

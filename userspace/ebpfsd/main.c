@@ -19,6 +19,7 @@
 
 #include "log.h"
 #include "privileges.h"
+#include "serve.h"
 #include "server.h"
 #include "stats.h"
 #include "worker.h"
@@ -301,6 +302,8 @@ static bool start(struct daemon *d)
 		log_error("no memory to start");
 		return false;
 	}
+	srv->files.last = serve_last;
+	srv->files.last_arg = srv;
 	return make_workers(d) && !privileges_drop(exports_writable(&srv->exports)) &&
 	       start_threads(d);
 }

@@ -85,6 +85,12 @@ int op_setattr(struct op *op, struct file *file);
 int op_write(struct op *op, struct file *file);
 int op_commit(struct op *op, struct file *file);
 
+/* Bring what was written through @file to stable storage; nobody asked for it. */
+void op_flush(struct server *srv, struct file *file);
+
+/* What was not committed may be lost: clients learn of it by the verifier. */
+void op_write_back_failed(struct server *srv, const struct export *e, int err);
+
 /**
  * op_allowed() - may the user?
  * @op: who, and may this thread wait

@@ -19,13 +19,25 @@
 #include "server.h"
 #include "stats.h"
 
-/* What was written since the last COMMIT, by anybody, may be lost. */
-static void write_back_failed(struct server *srv, const struct export *e, int err)
+void op_write_back_failed(struct server *srv, const struct export *e, int err)
 {
 	__atomic_add_fetch(&srv->verifier, 1, __ATOMIC_SEQ_CST);
 	errno = err;
 	log_warning_limited("%s: data could not be brought to stable storage: %m (clients write "
 			    "again what they still have)", e->name);
+}
+
+void op_flush(struct server *srv, struct file *file)
+{
+	struct stat st;
+
+	WRITE_ONCE(file->dirty, false);
+	/* Of a file without a name nothing is to be kept. */
+	if (!fstat(file->fd, &st) && !st.st_nlink)
+		return;
+	stats_inc(flushes);
+	if (fsync(file->fd))
+		op_write_back_failed(srv, file->export, errno);
 }
 
 static int put_written(struct op *op, u64 verifier, u32 count, const struct ebpfs_attr *before,
@@ -109,6 +121,8 @@ int op_write(struct op *op, struct file *any)
 	if (!ret)
 		ret = cred_become(op->user);
 	if (!ret) {
+		if (!op->e->in_memory)
+			WRITE_ONCE(file->dirty, true);
 		ret = write_all(c, file->fd);
 		cred_return(op->user);
 		if (!ret)
@@ -117,7 +131,7 @@ int op_write(struct op *op, struct file *any)
 	pthread_mutex_unlock(lock);
 	if (ret > 0 && c->count == EBPFS_WRITE_STABLE && fdatasync(file->fd)) {
 		ret = -errno;
-		write_back_failed(op->srv, op->e, errno);
+		op_write_back_failed(op->srv, op->e, -ret);
 	}
 	if (ret > 0)
 		stats_add(write_bytes, c->data_len);
@@ -166,10 +180,11 @@ int op_commit(struct op *op, struct file *any)
 	if (ret)
 		return ret;
 	ret = op_attr(op->e, file->fd, &before);
+	WRITE_ONCE(file->dirty, false);
 	/* Not fdatasync(): a client's fsync() promises the attributes, too. */
 	if (!ret && fsync(file->fd)) {
 		ret = -errno;
-		write_back_failed(op->srv, op->e, errno);
+		op_write_back_failed(op->srv, op->e, -ret);
 	}
 	if (!ret)
 		ret = put_written(op, verifier, 0, &before, file);

@@ -213,20 +213,48 @@ static void job_end(struct server *srv, struct job *job, const struct op_result 
 	job_free(&srv->sessions, job);
 }
 
+void serve_last(void *arg, struct file *file)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	struct server *srv = arg;
+
+	if (job) {
+		job->file = file;
+		if (helpers_submit(&srv->helpers, job))
+			return;
+		free(job);
+	}
+	/* Nobody will know whether its data arrive. */
+	op_write_back_failed(srv, file->export, EAGAIN);
+	files_put(file);
+}
+
+static void flush(struct server *srv, struct job *job)
+{
+	op_flush(srv, job->file);
+	files_put(job->file);
+	free(job);
+}
+
 void job_run(struct server *srv, struct job *job)
 {
 	struct op_result res;
 	u64 now = now_ms();
 	struct op op = {
 		.srv = srv,
-		.e = job->session->export,
 		.user = job->user,
 		.c = &job->call,
 		.may_wait = true,
 		.now = now,
 	};
-	bool done = ensure_buf(&srv->sessions, &job->buf, op_room(&job->call));
+	bool done;
 
+	if (!job->session) {
+		flush(srv, job);
+		return;
+	}
+	op.e = job->session->export;
+	done = ensure_buf(&srv->sessions, &job->buf, op_room(&job->call));
 	if (done) {
 		op.buf = job->buf.data;
 		done = !op_run(&op, &res);

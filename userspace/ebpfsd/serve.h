@@ -9,6 +9,7 @@
 #include "send.h"
 #include "session.h"
 
+struct file;
 struct server;
 struct user;
 struct worker;
@@ -16,7 +17,7 @@ struct worker;
 /**
  * struct job - a call whose execution outlives its datagram
  * @next: in the helpers' queue
- * @session: whose, with a reference
+ * @session: whose, with a reference; NULL: no call, @file is to be flushed
  * @route: where the reply goes
  * @call: with copies of handle and name, and @data
  * @user: who acts, with a reference; NULL: the daemon's own root
@@ -55,6 +56,9 @@ void serve_read_done(struct worker *w, struct job *job, int res);
 
 /* Execute and answer; consumes @job. In helper threads. */
 void job_run(struct server *srv, struct job *job);
+
+/* files.last: have a helper see to the data of a file that is closed. */
+void serve_last(void *srv, struct file *file);
 
 /* Drop a job that was not executed. */
 void job_free(struct sessions *ss, struct job *job);

@@ -38,6 +38,7 @@
 	X(read_cached)		/* READs answered from the page cache at once */ \
 	X(read_waited)		/* READs that waited for the disk in the ring */ \
 	X(write_bytes)		/* bytes of file data written */	\
+	X(flushes)		/* files flushed because nobody committed */ \
 	X(data_in)		/* fragments of calls' data taken */	\
 	X(data_duplicate)	/* that were there already, or too late */ \
 	X(data_refused)		/* that there was no memory for */	\
