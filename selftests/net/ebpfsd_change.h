@@ -202,7 +202,9 @@ static int do_setattr(struct client *c, const struct fh *fh, const struct ebpfs_
 __attribute__((unused))
 static int do_chmod(struct client *c, const struct fh *fh, u32 mode)
 {
-	struct ebpfs_setattr a = { .valid = cpu_to_le32(EBPFS_SET_MODE), .mode = cpu_to_le32(mode) };
+	struct ebpfs_setattr a = {
+		.valid = cpu_to_le32(EBPFS_SET_MODE), .mode = cpu_to_le32(mode),
+	};
 	struct ebpfs_attr attr;
 
 	return do_setattr(c, fh, &a, &attr);
@@ -211,7 +213,9 @@ static int do_chmod(struct client *c, const struct fh *fh, u32 mode)
 __attribute__((unused))
 static int do_truncate(struct client *c, const struct fh *fh, u64 size)
 {
-	struct ebpfs_setattr a = { .valid = cpu_to_le32(EBPFS_SET_SIZE), .size = cpu_to_le64(size) };
+	struct ebpfs_setattr a = {
+		.valid = cpu_to_le32(EBPFS_SET_SIZE), .size = cpu_to_le64(size),
+	};
 	struct ebpfs_attr attr;
 
 	return do_setattr(c, fh, &a, &attr);
@@ -272,7 +276,9 @@ static int do_cred(struct client *c, u32 number, u32 uid, u32 gid, const u32 *gr
 	u32 i;
 
 	call.apart = call.data_len > 4096;
-	data.cred = (struct ebpfs_cred){ cpu_to_le32(uid), cpu_to_le32(gid), cpu_to_le32(ngroups), 0 };
+	data.cred = (struct ebpfs_cred){
+		cpu_to_le32(uid), cpu_to_le32(gid), cpu_to_le32(ngroups), 0
+	};
 	for (i = 0; i < ngroups; i++)
 		data.groups[i] = cpu_to_le32(groups[i]);
 	return client_call(c, &call, buf, sizeof(buf));

@@ -231,7 +231,9 @@ static void few_privileges_are_left(void)
 	static const gid_t groups[] = { 1, 2, 3 };
 	/* DAC_READ_SEARCH, SETGID, SETUID */
 	unsigned long long caps = CAP(2) | CAP(6) | CAP(7);
-	const char *args[] = { "-e", NULL, "-l", ADDR, "-k", at("clients"), "-s", at("state"), NULL };
+	const char *args[] = {
+		"-e", NULL, "-l", ADDR, "-k", at("clients"), "-s", at("state"), NULL
+	};
 	char export[PATH_MAX];
 
 	setgroups(3, groups);

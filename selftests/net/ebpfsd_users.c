@@ -236,7 +236,8 @@ static void users_are_not_mixed_up(void)
 
 			snprintf(name, sizeof(name), "f-%u-%u", round, i);
 			c.cred = i % 5;	/* ROOT to MANY */
-			prepare_create(&c, &ch[i], &dir, name, S_IFREG | 0666, i % 2 ? 077 : 0, EXCL);
+			prepare_create(&c, &ch[i], &dir, name, S_IFREG | 0666,
+				       i % 2 ? 077 : 0, EXCL);
 			ch[i].call.id = i;
 			client_begin(&c, &ch[i].call);
 			client_send(&c, &ch[i].call);

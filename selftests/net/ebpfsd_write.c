@@ -53,7 +53,8 @@ static void has(const char *name, u64 offset, const void *want, u32 len)
 }
 
 /* A WRITE of @len bytes that come apart. */
-static void prepare_apart(struct ebpfs_call_info *call, const struct fh *fh, const u8 *from, u32 len)
+static void prepare_apart(struct ebpfs_call_info *call, const struct fh *fh, const u8 *from,
+			  u32 len)
 {
 	*call = (struct ebpfs_call_info){
 		.op = EBPFS_OP_WRITE, .fh = fh->bytes, .fh_len = fh->len, .data = from,

@@ -214,8 +214,8 @@ int cred_become(const struct user *u)
 		if (syscall(SYS_setgroups32, (size_t)u->ngroups, u->groups)) {
 			int err = errno == ENOMEM ? EAGAIN : EPERM;
 
-			log_warning_limited("acting as user %u failed, its %u groups cannot be set: %m",
-					    u->uid, u->ngroups);
+			log_warning_limited("acting as user %u failed: its %u groups cannot be "
+					    "set: %m", u->uid, u->ngroups);
 			return -err;
 		}
 		self.groups = groups;
