@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Arbitrary sequences of calls, fragments, cancels and retransmissions against
- * kmod/core/conn.c, compared with a model of what its header promises.
+ * Arbitrary sequences of calls, fragments, cancels, retransmissions and requests for
+ * data against kmod/core/conn.c, compared with a model of what its header promises.
  *
  * The input is a program: one byte says what happens, the next ones how. What
  * is claimed stays claimed until the program says that it was filled, well or
@@ -25,6 +25,9 @@
  * struct call - what the model knows of the call in a slot
  * @id: of the call
  * @limit: bytes of reply that it may have
+ * @data: bytes of data that it has
+ * @attempt: as it was found due
+ * @needed: NEED was answered in this attempt
  * @open: taken and not yet put
  * @cancelled: CANCEL said NOW or FILLER
  * @ended: somebody was told to let go
@@ -33,6 +36,9 @@
 struct call {
 	u64 id;
 	u32 limit;
+	u32 data;
+	u8 attempt;
+	bool needed;
 	bool open;
 	bool cancelled;
 	bool ended;
@@ -95,36 +101,56 @@ static void put(struct call *call)
 	call->open = false;
 }
 
-static void do_take(void)
+static u32 bytes_of(const struct call *call)
 {
-	static const u32 limits[] = { 0, 1, 100, 1024, 1025, 4096, 8192, 61440, 65536 };
-	u32 limit = limits[next_byte() % ARRAY_SIZE(limits)];
-	u32 i, used = 0, flight = 0;
+	return call->limit > call->data ? call->limit : call->data;
+}
+
+static void take(u32 limit, u32 data)
+{
+	u32 bytes = limit > data ? limit : data, i, used = 0, flight = 0;
 	struct call *call;
 	int slot;
 
 	for (i = 0; i < NSLOTS; i++) {
 		used += calls[i].open;
-		flight += calls[i].open ? calls[i].limit : 0;
+		flight += calls[i].open ? bytes_of(&calls[i]) : 0;
 	}
 	MUST(conn.win.flight == flight);
-	slot = ebpfs_conn_take(&conn, limit, &calls[0], now);
+	slot = ebpfs_conn_take_data(&conn, limit, data, &calls[0], now);
 	if (slot < 0) {
 		MUST(slot == -EAGAIN);
-		MUST(used == NSLOTS || (flight && flight + limit > conn.win.cwnd));
+		MUST(used == NSLOTS || (flight && flight + bytes > conn.win.cwnd));
 		return;
 	}
 	MUST(slot < NSLOTS && !calls[slot].open && used < NSLOTS);
-	MUST(!flight || flight + limit <= conn.win.cwnd);
+	MUST(!flight || flight + bytes <= conn.win.cwnd);
 	call = &calls[slot];
 	/* Sequences of a slot grow. */
 	MUST(slots[slot].id == call->id + (1ull << 16));
 	call->id = slots[slot].id;
 	call->limit = limit;
+	call->data = data;
+	call->attempt = 0;
+	call->needed = false;
 	call->open = true;
 	call->cancelled = false;
 	call->ended = false;
 	memset(call->words, 0, sizeof(call->words));
+}
+
+static const u32 limits[] = { 0, 1, 100, 1024, 1025, 4096, 8192, 61440, 65536 };
+
+static void do_take(void)
+{
+	take(limits[next_byte() % ARRAY_SIZE(limits)], 0);
+}
+
+static void do_take_data(void)
+{
+	u8 which = next_byte();
+
+	take(limits[which % 4], limits[(which >> 4) % ARRAY_SIZE(limits)]);
 }
 
 static void check_claimed(const struct ebpfs_frag *f)
@@ -295,7 +321,7 @@ static void send(u16 slot, u64 id)
 	MUST(ebpfs_conn_sending(&conn, slot, id, now, &c) == can);
 	if (!can)
 		return;
-	MUST(c.id == id);
+	MUST(c.id == id && c.attempt == call->attempt);
 	/* What is known to be there is not asked for, all else is. */
 	if (c.instance)
 		MUST(c.want == (ebpfs_cell_set(slots[slot].ncells) & ~slots[slot].done) && c.want);
@@ -309,6 +335,32 @@ static void do_send(void)
 	u16 slot = which % NSLOTS;
 
 	send(slot, calls[slot].id + ((u64)(which >> 6 == 3) << 16));
+}
+
+/* The server, or somebody in its name, says which data lack. */
+static void do_need(void)
+{
+	static const u16 cells[] = { 1024, 1152, 8192, 65456 };
+	u8 which = next_byte(), how = next_byte(), bits = next_byte();
+	struct call *call = &calls[which % NSLOTS];
+	u16 cell = cells[how & 3];
+	struct ebpfs_need_info n = {
+		.id = call->id + ((u64)(which >> 6 == 3) << 16),
+		.missing = bits & 1 ? ~0ull << (bits >> 2) : 1ull << (bits >> 2),
+		.cell = how & 4 ? 0 : cells[how >> 3 & 3],
+		.attempt = call->attempt + (how >> 6 == 3) - (how >> 6 == 2),
+	};
+	bool can = call->open && !call->ended && !call->cancelled && n.id == call->id &&
+		   n.attempt == call->attempt && !call->needed && call->data;
+	u64 all = ebpfs_cell_set(ebpfs_ncells(call->data, cell)), lack, send;
+	void *owner = NULL;
+
+	lack = n.cell == cell ? n.missing & all : all;
+	send = ebpfs_conn_need(&conn, &n, cell, now, &owner);
+	MUST(send == (can ? lack : 0));
+	MUST(owner == (send ? &calls[0] : NULL));
+	if (send)
+		call->needed = true;
 }
 
 static void do_due(void)
@@ -328,6 +380,8 @@ static void do_due(void)
 		MUST(call->open && !call->ended && !call->cancelled && call->id == ids[i]);
 		MUST(!(seen >> EBPFS_ID_SLOT(ids[i]) & 1));
 		seen |= 1ull << EBPFS_ID_SLOT(ids[i]);
+		call->attempt += call->attempt < 255;
+		call->needed = false;
 		send(EBPFS_ID_SLOT(ids[i]), ids[i]);
 	}
 	for (i = 0; i < NSLOTS; i++)
@@ -408,7 +462,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static void (*const ops[])(void) = {
 		do_take, do_fragment, do_fill, do_fragment, do_fill, do_cancel, do_put, do_send,
-		do_due, do_fragment,
+		do_due, do_fragment, do_take_data, do_need,
 	};
 	u32 i;
 
@@ -420,6 +474,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	for (i = 0; i < NSLOTS; i++) {
 		calls[i].id = EBPFS_ID(i, 0);
 		calls[i].open = false;
+		calls[i].attempt = 0;
+		calls[i].data = 0;
 	}
 	while (pos < end) {
 		ops[next_byte() % ARRAY_SIZE(ops)]();

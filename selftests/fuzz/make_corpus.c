@@ -320,6 +320,8 @@ static void handshake_steps(void)
 #define PUT(slot)			6, slot
 #define SEND(slot)			7, slot
 #define DUE(how)			8, how
+#define TAKE_DATA(sizes)		10, sizes
+#define NEED(slot, how, bits)		11, slot, how, bits
 
 static void programs(void)
 {
@@ -346,6 +348,15 @@ static void programs(void)
 		FILL_GOOD, FRAG(0, 0x89, 0x39, 7), FILL_GOOD, CANCEL(1), PUT(1), TAKE(2), TAKE(2),
 	};
 
+	/* how: the client's cell in the low bits, the server's three above, 4: none has come */
+	static const u8 lacking[] = {
+		TAKE_DATA(0x72), SEND(0), NEED(0, 0, 1), DUE(255), NEED(0, 4, 1), NEED(0, 4, 1),
+		DUE(255), NEED(0, 0x12, 9), DUE(255), NEED(0, 0x91, 8), DUE(255), NEED(0, 0x12, 8),
+		FRAG(0, 1, 0x01, 0), FILL_GOOD, NEED(0, 0x12, 8), PUT(0), TAKE_DATA(0x82),
+		TAKE_DATA(0x82), TAKE_DATA(0x62), CANCEL(0), NEED(0, 4, 1), PUT(0),
+	};
+
+	save("reply", "lacking", lacking, sizeof(lacking));
 	save("reply", "complete", complete, sizeof(complete));
 	save("reply", "error", error, sizeof(error));
 	save("reply", "corrupt", corrupt, sizeof(corrupt));
