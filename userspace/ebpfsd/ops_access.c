@@ -86,7 +86,8 @@ int op_access(struct op *op, struct file *file)
 	cred_return(op->user);
 	/* root may execute what anybody may. The daemon may not, without
 	 * CAP_DAC_OVERRIDE, which it has for writable exports only. */
-	if (!op->user && asked & EBPFS_MAY_EXEC && !fstat(file->fd, &st) && st.st_mode & 0111)
+	if ((!op->user || !op->user->uid) && asked & EBPFS_MAY_EXEC && !fstat(file->fd, &st) &&
+	    st.st_mode & 0111)
 		allowed |= EBPFS_MAY_EXEC;
 	if (op->user && allowed)
 		file_grant(file, op->user, allowed, generation, op->now);
