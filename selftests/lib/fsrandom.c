@@ -2,12 +2,14 @@
 /*
  * fsrandom: random operations on one file, checked against a model in memory.
  *
- * usage: fsrandom [-n OPERATIONS] [-s SEED] [-l BYTES] [-q] PATH [PATH...]
+ * usage: fsrandom [-n OPERATIONS] [-s SEED] [-l BYTES] [-b] [-q] PATH [PATH...]
  *
  * Reads, writes, appends, mapped reads and writes, truncates both ways, syncs,
  * and closes and opens the file, the next time by the next PATH: several PATHs
  * are the same file by several mounts, which close-to-open promises to show
- * alike. -l is the largest size (default 256 KiB). Every read is compared with
+ * alike. -l is the largest size (default 256 KiB). Mappings also write behind the
+ * end of the file, where nothing may be kept; -b leaves that out, for tmpfs shows
+ * it when the file grows. Every read is compared with
  * the model, and the whole file after each opening and at the end.
  *
  * A failure names the operation and the first wrong byte and prints the last
@@ -47,6 +49,7 @@ static struct done done[LOG];
 static const char **paths;
 static unsigned int npaths, path;
 static int fd = -1;
+static bool beyond = true;
 
 static u64 below(u64 n)
 {
@@ -204,7 +207,7 @@ static void mapped(enum op op, u64 at, u64 len)
 		fill(at, len);
 		memcpy(map + (at - from), model + at, len);
 		/* Behind the end of the file nothing is kept. */
-		if (at + len == size && size % page)
+		if (beyond && at + len == size && size % page)
 			memset(map + (size - from), 0x5a, below(page - size % page));
 		if (below(2) && msync(map, at + len - from, MS_SYNC))
 			die("msync");
@@ -307,7 +310,7 @@ int main(int argc, char **argv)
 	bool quiet = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:s:l:q")) != -1) {
+	while ((opt = getopt(argc, argv, "n:s:l:bq")) != -1) {
 		switch (opt) {
 		case 'n':
 			operations = strtoull(optarg, NULL, 0);
@@ -317,6 +320,9 @@ int main(int argc, char **argv)
 			break;
 		case 'l':
 			limit = strtoull(optarg, NULL, 0);
+			break;
+		case 'b':
+			beyond = false;
 			break;
 		case 'q':
 			quiet = true;
@@ -348,6 +354,6 @@ int main(int argc, char **argv)
 		       (unsigned long long)seed);
 	return 0;
 usage:
-	fprintf(stderr, "usage: fsrandom [-n OPERATIONS] [-s SEED] [-l BYTES] [-q] PATH [PATH...]\n");
+	fprintf(stderr, "usage: fsrandom [-n OPERATIONS] [-s SEED] [-l BYTES] [-b] [-q] PATH [PATH...]\n");
 	return 2;
 }

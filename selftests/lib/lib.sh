@@ -60,11 +60,14 @@ skip() {
 	echo "ok $((results += 1)) $1 # SKIP $2"
 }
 
-# The last lines of a command's output, as diagnostics.
+# The first and the last lines of a command's output, as diagnostics.
 show() {
 	local lines line
 	mapfile -t lines < "$1"
-	for line in "${lines[@]:${#lines[@]} > 30 ? ${#lines[@]} - 30 : 0}"; do
+	if [ ${#lines[@]} -gt 35 ]; then
+		lines=("${lines[@]:0:5}" "..." "${lines[@]: -30}")
+	fi
+	for line in "${lines[@]}"; do
 		echo "#	$line"
 	done
 }

@@ -3,8 +3,10 @@
  * treecmp: is one directory tree equal to another, in names, attributes and
  * every byte?
  *
- * usage: treecmp [-j] [-l | -n] [-b BYTES] [-t THREADS] SOURCE COPY
+ * usage: treecmp [-cj] [-l | -n] [-b BYTES] [-t THREADS] SOURCE COPY
  *
+ *	-c	COPY is another tree, made by copying: of the attributes below, only
+ *		those that cp -a keeps
  *	-l	listings only: names, types and inode numbers as getdents gives them
  *	-n	names and attributes, no contents
  *	-b	bytes per read (default 256 KiB)
@@ -43,6 +45,7 @@ enum depth { LISTING, ATTRIBUTES, CONTENTS };
 
 static enum depth depth = CONTENTS;
 static size_t chunk = 256 << 10;
+static bool copied;		/* -c */
 static int source_root, copy_root;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -253,10 +256,13 @@ static mode_t compare_attributes(const char *path)
 	compare_number(path, "owner", b.st_uid, a.st_uid);
 	compare_number(path, "group", b.st_gid, a.st_gid);
 	compare_number(path, "number of links", b.st_nlink, a.st_nlink);
-	compare_number(path, "size", b.st_size, a.st_size);
-	compare_number(path, "inode number", b.st_ino, a.st_ino);
+	if (!copied || !S_ISDIR(a.st_mode))
+		compare_number(path, "size", b.st_size, a.st_size);
+	if (!copied)
+		compare_number(path, "inode number", b.st_ino, a.st_ino);
 	compare_number(path, "mtime", nanoseconds(b.st_mtim), nanoseconds(a.st_mtim));
-	compare_number(path, "ctime", nanoseconds(b.st_ctim), nanoseconds(a.st_ctim));
+	if (!copied)
+		compare_number(path, "ctime", nanoseconds(b.st_ctim), nanoseconds(a.st_ctim));
 	if (S_ISCHR(a.st_mode) || S_ISBLK(a.st_mode)) {
 		compare_number(path, "major device number", major(b.st_rdev), major(a.st_rdev));
 		compare_number(path, "minor device number", minor(b.st_rdev), minor(a.st_rdev));
@@ -330,7 +336,7 @@ static void compare_entry(const char *dir, const struct name *a, const struct na
 	if (a->type != b->type)
 		differs(path, "listed as type %u instead of %u", b->type, a->type);
 	/* ".." of the roots leads to different places. */
-	if (strcmp(a->text, ".."))
+	if (!copied && strcmp(a->text, ".."))
 		compare_number(path, "listed inode number", b->ino, a->ino);
 	if (!dots) {
 		if (depth != LISTING)
@@ -397,7 +403,7 @@ static int open_root(const char *path)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: treecmp [-j] [-l | -n] [-b BYTES] [-t THREADS] SOURCE COPY\n");
+	fprintf(stderr, "usage: treecmp [-cj] [-l | -n] [-b BYTES] [-t THREADS] SOURCE COPY\n");
 	exit(2);
 }
 
@@ -407,8 +413,11 @@ int main(int argc, char **argv)
 	int opt, nthreads = 1, i;
 	bool json = false;
 
-	while ((opt = getopt(argc, argv, "jlnb:t:")) != -1) {
+	while ((opt = getopt(argc, argv, "cjlnb:t:")) != -1) {
 		switch (opt) {
+		case 'c':
+			copied = true;
+			break;
 		case 'j':
 			json = true;
 			break;

@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# copy: trees are copied in, changed and removed; the server's directory and a
+# second client have the same
+#
+# modes: off tc xdp xdp-generic
+# timeout: 240
+
+. "${0%/*}/../lib/lib.sh"
+
+plan 14
+
+source=(/usr/src/linux-headers-*-common/include/net)
+[ -z "${EBPFS_LONG-}" ] || source=(/usr/src/linux-headers-*-common/include)
+
+mkdir -p "$srv"
+lab_up --export "$srv" --clients 2
+check "cp -a of a tree" cp -a "${source[0]}" "$mnt/tree"
+check "it is there at the server, in bytes and attributes" treecmp -c "${source[0]}" "$srv/tree"
+check "and at another client" treecmp -c "${source[0]}" "$mnt-2/tree"
+check "and read back" treecmp "$srv/tree" "$mnt/tree"
+
+pack() {
+	tar -C "$mnt" -cf "$mnt/tree.tar" tree
+}
+check "tar, the archive beside it" pack
+mkdir "$mnt/unpacked"
+check "unpacked by the other client" tar -C "$mnt-2/unpacked" -xpf "$mnt-2/tree.tar"
+check "the same again" treecmp -c "${source[0]}" "$mnt/unpacked/tree"
+
+check "a large file" mkdata file "$mnt/large" 64M
+check "is right at the server" mkdata check "$srv/large" 1 0 64M
+check "and at another client" mkdata check "$mnt-2/large" 1 0 64M
+
+rename_all() {
+	local dir
+	for dir in "$mnt"/tree/*/; do
+		mv "$dir" "$mnt/moved-${dir//\//_}" || return
+	done
+}
+check "directories are renamed" rename_all
+check "the other client sees it" test -e "$mnt-2/moved-_mnt_ebpfs_tree_sctp_"
+check "all is removed" rm -rf "$mnt"/{tree,unpacked,tree.tar,large} "$mnt"/moved-*
+left=("$srv"/*)
+check "nothing is left at the server" test ! -e "${left[0]}"
