@@ -8,8 +8,8 @@
  * Callers take slots and give each call a destination. Fillers make fragments
  * of calls that they see, of several executions of each call, in any order,
  * many times, some spoilt in head or payload, and do with them what a receiver
- * does: parse, claim, copy, check what was copied, report. A canceller and a
- * retransmitter get in the way. Whoever is told to let go of a destination
+ * does: parse, claim, copy, check what was copied, report. A canceller, a
+ * retransmitter and two who ask for data that lack get in the way. Whoever is told to let go of a destination
  * overwrites and frees it.
  *
  * A destination is plain memory that nothing but the session's locks protects,
@@ -32,6 +32,8 @@
 #define NSLOTS		4
 #define NCALLERS	2
 #define NFILLERS	4
+#define NNEEDERS	2
+#define DATA_BYTES	5000	/* of each call */
 #define REPLY_MAX	(16 * EBPFS_CELL_MIN)
 #define INSTANCES	3	/* executions of each call */
 #define COMPLETED_MIN	200	/* whole replies of a run that shows something */
@@ -69,6 +71,8 @@ static struct {
 	u64 cancelled_late;
 	u64 released;
 	u64 window_full;
+	u64 needs_answered;
+	u64 needs_ignored;
 
 	/* These must stay 0. */
 	u64 after_end;
@@ -78,11 +82,15 @@ static struct {
 	u64 wrong_call;
 	u64 overrun;
 	u64 owner_lost;
+	u64 needed_twice;
+	u64 wrong_need;
 } seen;
 
 static struct ebpfs_conn conn;
 static struct ebpfs_slot slots[NSLOTS];
 static u64 published[NSLOTS];	/* ids of the last calls sent */
+static u32 attempts[NSLOTS];	/* of those, as they were sent last */
+static u64 needed[NSLOTS];	/* id and attempt for which NEED was answered last */
 static u64 clock_ns = EBPFS_NSEC_PER_SEC;
 static u32 stop;		/* 1: no new calls; 2: everybody ends */
 static u64 seed;
@@ -351,7 +359,7 @@ static void *caller(void *arg)
 
 	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
 		d = make_dest(one_in(&r, 4) ? below(&r, REPLY_MAX) : REPLY_MAX);
-		slot = ebpfs_conn_take(&conn, d->limit, d, now_ns());
+		slot = ebpfs_conn_take_data(&conn, d->limit, DATA_BYTES, d, now_ns());
 		if (slot < 0) {
 			count(&seen.window_full);
 			free(d);
@@ -408,6 +416,38 @@ static void *canceller(void *arg)
 	return NULL;
 }
 
+/* Says what a server lacks; of two who say it for one attempt one is answered. */
+static void *needer(void *arg)
+{
+	struct random r = random_of(50 + (u32)(size_t)arg);
+	struct ebpfs_need_info n = { .cell = EBPFS_CELL_MIN };
+	void *owner;
+	u64 send, key;
+	u32 slot;
+
+	while (__atomic_load_n(&stop, __ATOMIC_ACQUIRE) < 2) {
+		slot = below(&r, NSLOTS);
+		n.id = __atomic_load_n(&published[slot], __ATOMIC_ACQUIRE);
+		n.attempt = (u8)__atomic_load_n(&attempts[slot], __ATOMIC_RELAXED);
+		n.missing = 1 + below(&r, 31);
+		owner = NULL;
+		send = n.id ? ebpfs_conn_need(&conn, &n, EBPFS_CELL_MIN, now_ns(), &owner) : 0;
+		if (!send) {
+			count(&seen.needs_ignored);
+			sched_yield();
+			continue;
+		}
+		count(&seen.needs_answered);
+		if (send != n.missing || !owner)
+			count(&seen.wrong_need);
+		key = n.id << 8 | n.attempt;
+		if (__atomic_exchange_n(&needed[slot], key, __ATOMIC_ACQ_REL) == key &&
+		    n.attempt < 255)
+			count(&seen.needed_twice);
+	}
+	return NULL;
+}
+
 static void *retransmitter(void *arg)
 {
 	struct random r = random_of(40);
@@ -421,8 +461,11 @@ static void *retransmitter(void *arg)
 		now = __atomic_add_fetch(&clock_ns, below(&r, 20000000), __ATOMIC_RELAXED);
 		n = ebpfs_conn_due(&conn, now, ids, 1 + below(&r, NSLOTS), &next);
 		for (i = 0; i < n; i++)
-			if (ebpfs_conn_sending(&conn, EBPFS_ID_SLOT(ids[i]), ids[i], now, &c))
+			if (ebpfs_conn_sending(&conn, EBPFS_ID_SLOT(ids[i]), ids[i], now, &c)) {
 				count(&seen.retransmitted);
+				__atomic_store_n(&attempts[EBPFS_ID_SLOT(ids[i])], c.attempt,
+						 __ATOMIC_RELAXED);
+			}
 		if (one_in(&r, 10))
 			ebpfs_conn_heard(&conn, now);
 		if (ebpfs_conn_silence(&conn, now) > now)
@@ -441,7 +484,7 @@ static bool all_seen(void)
 	const u64 *once[] = {
 		&seen.corrupt, &seen.errors, &seen.taken_over, &seen.retransmitted,
 		&seen.cancelled_now, &seen.cancelled_filler, &seen.cancelled_late,
-		&seen.window_full,
+		&seen.window_full, &seen.needs_answered, &seen.needs_ignored,
 	};
 	unsigned int i;
 
@@ -456,7 +499,7 @@ static bool all_seen(void)
 
 static void run_threads(void)
 {
-	pthread_t threads[NCALLERS + NFILLERS + 2];
+	pthread_t threads[NCALLERS + NFILLERS + NNEEDERS + 2];
 	unsigned int i, n = 0, others;
 
 	for (i = 0; i < NCALLERS; i++)
@@ -464,6 +507,8 @@ static void run_threads(void)
 	others = n;
 	for (i = 0; i < NFILLERS; i++)
 		ASSERT_EQ(pthread_create(&threads[n++], NULL, filler, (void *)(size_t)i), 0);
+	for (i = 0; i < NNEEDERS; i++)
+		ASSERT_EQ(pthread_create(&threads[n++], NULL, needer, (void *)(size_t)i), 0);
 	ASSERT_EQ(pthread_create(&threads[n++], NULL, canceller, NULL), 0);
 	ASSERT_EQ(pthread_create(&threads[n++], NULL, retransmitter, NULL), 0);
 
@@ -500,6 +545,12 @@ static void every_call_ends_once(void)
 	EXPECT_EQ(conn.waiting_since, EBPFS_NEVER);
 }
 
+static void need_is_answered_once(void)
+{
+	EXPECT_EQ(seen.needed_twice, 0);
+	EXPECT_EQ(seen.wrong_need, 0);
+}
+
 static void replies_are_those_of_one_execution(void)
 {
 	EXPECT_EQ(seen.wrong_data, 0);
@@ -524,15 +575,18 @@ static void all_paths_were_taken(void)
 	EXPECT(seen.cancelled_filler > 0);
 	EXPECT(seen.cancelled_late > 0);
 	EXPECT(seen.window_full > 0);
+	EXPECT(seen.needs_answered > 0);
 	printf("# %llu whole replies, %llu corrupt fragments, ",
 	       (unsigned long long)seen.completed, (unsigned long long)seen.corrupt);
-	printf("%llu calls cancelled while being filled, %llu sent again\n",
+	printf("%llu calls cancelled while being filled, %llu sent again, ",
 	       (unsigned long long)seen.released, (unsigned long long)seen.retransmitted);
+	printf("%llu requests for data answered\n", (unsigned long long)seen.needs_answered);
 }
 
 static const struct ktap_test tests[] = {
 	KTAP_TEST(nothing_is_written_where_it_must_not),
 	KTAP_TEST(every_call_ends_once),
+	KTAP_TEST(need_is_answered_once),
 	KTAP_TEST(replies_are_those_of_one_execution),
 	KTAP_TEST(all_paths_were_taken),
 };
