@@ -409,8 +409,9 @@ static void submit_change(struct world *w, struct client *c)
 
 	if (!w->cfg.edge && chance(w, 4000))
 		op = ops[rnd(w, ARRAY_SIZE(ops))];
-	submit_one(w, c, op, op == EBPFS_OP_CRED ? 0 : file, 0, op == EBPFS_OP_WRITE ? rnd(w, 2) : 0,
-		   false);
+	if (op == EBPFS_OP_CRED)
+		file = 0;
+	submit_one(w, c, op, file, 0, op == EBPFS_OP_WRITE ? rnd(w, 2) : 0, false);
 }
 
 static void client_submit(struct world *w, void *obj, u64 arg)

@@ -267,7 +267,8 @@ void exec_run(struct world *w, struct exec *x)
 		return;
 	}
 	x->version = f->version;
-	if (x->op != EBPFS_OP_PING && x->op != EBPFS_OP_CRED && version_gone(w, x->file, x->version)) {
+	if (x->op != EBPFS_OP_PING && x->op != EBPFS_OP_CRED &&
+	    version_gone(w, x->file, x->version)) {
 		x->status = ESTALE;
 		return;
 	}

@@ -188,8 +188,9 @@ static void take(struct world *w, struct ssession *ss, const struct ebpfs_frag *
 	begin(w, g, EBPFS_ID_SEQ(f->id), f->total);
 	if (g->cell && g->cell != f->cell) {
 		INNER(w, f->attempt > g->attempt || f->attempt == 255,
-		      "only a later attempt cuts data anew", "id %lx: attempt %u by %u, then %u by %u",
-		      f->id, g->attempt, g->cell, f->attempt, f->cell);
+		      "only a later attempt cuts data anew",
+		      "id %lx: attempt %u by %u, then %u by %u", f->id, g->attempt, g->cell,
+		      f->attempt, f->cell);
 		COUNT(w, data_recut);
 		g->got = 0;
 	}
