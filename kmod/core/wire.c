@@ -13,7 +13,8 @@ _Static_assert(sizeof(struct ebpfs_hdr) == 16 && sizeof(struct ebpfs_calls) == 2
 	       sizeof(struct ebpfs_call) == 32 && sizeof(struct ebpfs_body) == 32 &&
 	       sizeof(struct ebpfs_data) == 40 && sizeof(struct ebpfs_need) == 40 &&
 	       sizeof(struct ebpfs_create) == 24 && sizeof(struct ebpfs_target) == 8 &&
-	       sizeof(struct ebpfs_setattr) == 48 && sizeof(struct ebpfs_written) == 136 &&
+	       sizeof(struct ebpfs_setattr) == 48 && sizeof(struct ebpfs_written) == 144 &&
+	       sizeof(struct ebpfs_range) == 24 && sizeof(struct ebpfs_copy) == 32 &&
 	       sizeof(struct ebpfs_reply) == 48 && sizeof(struct ebpfs_probe) == 24 &&
 	       sizeof(struct ebpfs_attr) == 112 && sizeof(struct ebpfs_entry) == 128 &&
 	       sizeof(struct ebpfs_statfs) == 56, "wire structs have no padding");
@@ -228,6 +229,17 @@ static const struct ebpfs_op_traits traits[OPS] = {
 				    sizeof(struct ebpfs_setattr), sizeof(struct ebpfs_setattr) },
 	[EBPFS_OP_WRITE]	= { EBPFS_TRAIT_FH, 1, ANY },
 	[EBPFS_OP_COMMIT]	= { EBPFS_TRAIT_FH, 0, 0 },
+	[EBPFS_OP_GETXATTR]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_XATTR | EBPFS_TRAIT_COUNT, 0, 0 },
+	[EBPFS_OP_LISTXATTR]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_COUNT, 0, 0 },
+	[EBPFS_OP_SETXATTR]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_XATTR | EBPFS_TRAIT_ONCE, 0, ANY },
+	[EBPFS_OP_REMOVEXATTR]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_XATTR | EBPFS_TRAIT_ONCE, 0, 0 },
+	[EBPFS_OP_FALLOCATE]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_ONCE,
+				    sizeof(struct ebpfs_range), sizeof(struct ebpfs_range) },
+	[EBPFS_OP_SEEK]		= { EBPFS_TRAIT_FH, 0, 0 },
+	[EBPFS_OP_COPY]		= { EBPFS_TRAIT_FH | EBPFS_TRAIT_ONCE,
+				    sizeof(struct ebpfs_copy) + 8,
+				    sizeof(struct ebpfs_copy) + EBPFS_FH_MAX },
+	[EBPFS_OP_APPEND]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_ONCE, 1, ANY },
 };
 
 const struct ebpfs_op_traits *ebpfs_op_traits(u16 op)
@@ -242,6 +254,11 @@ static bool valid_entry_name(const u8 *name, u16 len)
 	return valid_name(name, len) && !dot_or_dotdot(name, len);
 }
 
+static bool valid_xattr_name(const u8 *name, u16 len)
+{
+	return len >= 1 && len <= EBPFS_NAME_MAX && !memchr(name, '\0', len);
+}
+
 /* Does the op's body say what it may say? */
 static bool valid_args(const struct ebpfs_call_info *c)
 {
@@ -252,7 +269,8 @@ static bool valid_args(const struct ebpfs_call_info *c)
 		return false;
 	if (t->flags & EBPFS_TRAIT_FH ? !c->fh_len || c->fh_len > EBPFS_FH_MAX : c->fh_len)
 		return false;
-	if (t->flags & EBPFS_TRAIT_NAME ? !valid_entry_name(c->name, c->name_len) : c->name_len)
+	if (t->flags & EBPFS_TRAIT_NAME ? !valid_entry_name(c->name, c->name_len) :
+	    t->flags & EBPFS_TRAIT_XATTR ? !valid_xattr_name(c->name, c->name_len) : c->name_len)
 		return false;
 	if (t->flags & EBPFS_TRAIT_COUNT && (!c->count || c->count > EBPFS_MSG_MAX))
 		return false;
@@ -270,6 +288,8 @@ static bool valid_args(const struct ebpfs_call_info *c)
 		if (c->count > EBPFS_WRITE_STABLE)
 			return false;
 		bytes = c->data_len;
+		break;
+	case EBPFS_OP_SEEK:
 		break;
 	case EBPFS_OP_CRED:
 		return c->arg && c->arg <= ~0u;
@@ -487,6 +507,38 @@ int ebpfs_parse_setattr(const void *p, struct ebpfs_setattr *a)
 	    (valid & EBPFS_SET_MTIME && valid & EBPFS_SET_MTIME_NOW))
 		return -EBADMSG;
 	return 0;
+}
+
+int ebpfs_parse_range(const void *p, struct ebpfs_range *r)
+{
+	u64 len;
+
+	memcpy(r, p, sizeof(*r));
+	len = le64_to_cpu(r->len);
+	if (!len || len >> 63 || le64_to_cpu(r->offset) > (~0ull >> 1) - len || r->reserved)
+		return -EBADMSG;
+	return 0;
+}
+
+int ebpfs_parse_copy(const void *p, u32 len, struct ebpfs_copy *c, const u8 **fh)
+{
+	u64 bytes;
+	u32 fh_len;
+
+	if (len < sizeof(*c))
+		return -EBADMSG;
+	memcpy(c, p, sizeof(*c));
+	bytes = le64_to_cpu(c->len);
+	fh_len = le16_to_cpu(c->fh_len);
+	if (!fh_len || fh_len > EBPFS_FH_MAX || len != sizeof(*c) + pad8(fh_len) || c->reserved ||
+	    le32_to_cpu(c->flags) & ~EBPFS_COPY_CLONE)
+		return -EBADMSG;
+	if (bytes >> 63 || le64_to_cpu(c->from) > (~0ull >> 1) - bytes ||
+	    le64_to_cpu(c->to) > (~0ull >> 1) - bytes ||
+	    (!bytes && !(le32_to_cpu(c->flags) & EBPFS_COPY_CLONE)))
+		return -EBADMSG;
+	*fh = (const u8 *)p + sizeof(*c);
+	return all_zero(*fh + fh_len, pad8(fh_len) - fh_len) ? 0 : -EBADMSG;
 }
 
 int ebpfs_parse_cred(const void *p, u32 len)

@@ -140,6 +140,7 @@ struct ebpfs_target_info {
 #define EBPFS_TRAIT_NAME	(1u << 1)	/* has a name */
 #define EBPFS_TRAIT_COUNT	(1u << 2)	/* count is of bytes, 1 to EBPFS_MSG_MAX */
 #define EBPFS_TRAIT_ONCE	(1u << 3)	/* must not be executed twice: has an op_id */
+#define EBPFS_TRAIT_XATTR	(1u << 4)	/* has the name of an extended attribute */
 
 /**
  * struct ebpfs_op_traits - what every call of an op has
@@ -235,7 +236,8 @@ int ebpfs_parse_reply(const void *p, u32 len, struct ebpfs_frag *f);
  * for every call: known op; the body present where the op has one, absent for
  * PING; a handle of 1..EBPFS_FH_MAX bytes after resolving reuse where the op has
  * one, none elsewhere; a name of 1..NAME_MAX bytes without '/' and NUL and not "."
- * or ".." where the op has one, none elsewhere; data_len in the op's limits, and the
+ * or ".." where the op has one, that of an attribute of 1..NAME_MAX bytes without NUL
+ * where it has that, none elsewhere; data_len in the op's limits, and the
  * data there unless they come apart; op_id != 0 just where the op must not be
  * executed twice; READ and READDIR: count 1..EBPFS_MSG_MAX; READ, WRITE and COMMIT:
  * arg plus the bytes does not exceed 2^63-1; sequence != 0; reserved fields, unknown
@@ -300,6 +302,28 @@ int ebpfs_parse_create(const void *p, u32 len, struct ebpfs_create *c, const u8 
  * 10^9; permissions within 07777; not both a time and "now".
  */
 int ebpfs_parse_setattr(const void *p, struct ebpfs_setattr *a);
+
+/**
+ * ebpfs_parse_range() - data of FALLOCATE
+ * @p: sizeof(struct ebpfs_range) bytes
+ * @r: out
+ *
+ * Guarantees: len is not 0, offset + len at most 2^63-1, reserved 0.
+ */
+int ebpfs_parse_range(const void *p, struct ebpfs_range *r);
+
+/**
+ * ebpfs_parse_copy() - data of COPY
+ * @p: the data
+ * @len: bytes of them
+ * @c: out
+ * @fh: out: the source's handle, points into the data, c->fh_len bytes
+ *
+ * Guarantees: a handle of 1..EBPFS_FH_MAX bytes; both ranges end at 2^63-1 at most;
+ * len 0 only with CLONE; no unknown flag; reserved and padding 0; lengths add up
+ * exactly.
+ */
+int ebpfs_parse_copy(const void *p, u32 len, struct ebpfs_copy *c, const u8 **fh);
 
 /**
  * ebpfs_parse_cred() - data of CRED

@@ -52,6 +52,7 @@ static int put_written(struct op *op, u64 verifier, u32 count, const struct ebpf
 	out->verifier = cpu_to_le64(verifier);
 	out->before = before->change;
 	out->count = cpu_to_le32(count);
+	out->offset = 0;
 	out->reserved = 0;
 	return sizeof(*out);
 }

@@ -56,7 +56,7 @@
 #define EBPFS_CELL_MAX		65456	/* bytes; multiple of 8, with its head fits one UDP datagram */
 #define EBPFS_SLOTS_MAX		1024	/* slots in one session */
 #define EBPFS_FH_MAX		128	/* bytes in a file handle */
-#define EBPFS_NAME_MAX		255	/* bytes in a name */
+#define EBPFS_NAME_MAX		255	/* bytes in a name, also of an extended attribute */
 #define EBPFS_LINK_MAX		4096	/* bytes in a symbolic link's target */
 #define EBPFS_CLIENT_MAX	64	/* bytes of a client's name, NUL padded */
 #define EBPFS_EXPORT_MAX	128	/* bytes of an export's name, NUL padded */
@@ -294,9 +294,17 @@ enum ebpfs_op {
 	EBPFS_OP_SETATTR	= 14,	/* fh, struct ebpfs_setattr -> struct ebpfs_written */
 	EBPFS_OP_WRITE		= 15,	/* fh, arg = offset, count = EBPFS_WRITE_*, bytes -> struct ebpfs_written */
 	EBPFS_OP_COMMIT		= 16,	/* fh, arg = offset, count = bytes or 0 for all -> struct ebpfs_written */
+	EBPFS_OP_GETXATTR	= 17,	/* fh, name of the attribute, count -> its value */
+	EBPFS_OP_LISTXATTR	= 18,	/* fh, count -> names, each with its NUL */
+	EBPFS_OP_SETXATTR	= 19,	/* fh, name of the attribute, arg = XATTR_*, value -> struct ebpfs_written */
+	EBPFS_OP_REMOVEXATTR	= 20,	/* fh, name of the attribute -> struct ebpfs_written */
+	EBPFS_OP_FALLOCATE	= 21,	/* fh, struct ebpfs_range -> struct ebpfs_written */
+	EBPFS_OP_SEEK		= 22,	/* fh, arg = offset, count = SEEK_DATA or SEEK_HOLE -> struct ebpfs_offset */
+	EBPFS_OP_COPY		= 23,	/* fh, struct ebpfs_copy -> struct ebpfs_written */
+	EBPFS_OP_APPEND		= 24,	/* fh, bytes -> struct ebpfs_written */
 };
 
-#define EBPFS_OP_LAST	EBPFS_OP_COMMIT
+#define EBPFS_OP_LAST	EBPFS_OP_APPEND
 
 /* ebpfs_call.flags */
 #define EBPFS_CALL_APART	(1u << 0)	/* the data come in DATA datagrams */
@@ -616,21 +624,66 @@ struct ebpfs_attr {
 #define EBPFS_WRITE_STABLE	1	/* on stable storage before the reply */
 
 /**
- * struct ebpfs_written - reply of WRITE, COMMIT and SETATTR
+ * struct ebpfs_written - reply of WRITE, COMMIT, and whatever else changes a file
  * @verifier: of the server's instance. If it differs between a WRITE that was not
  *	STABLE and the COMMIT after it, what was written may be lost: write it again.
  * @before: attr.change before: what lies between is this call's doing. The server
  *	lets no other call change the file in between.
- * @count: bytes written; 0 in COMMIT and SETATTR
+ * @offset: APPEND: where the bytes are; else 0
+ * @count: bytes written, appended or copied; else 0
  * @reserved: 0
  * @attr: afterwards
  */
 struct ebpfs_written {
 	__le64 verifier;
 	__le64 before;
+	__le64 offset;
 	__le32 count;
 	__le32 reserved;
 	struct ebpfs_attr attr;
+};
+
+/**
+ * struct ebpfs_range - data of FALLOCATE
+ * @offset: bytes
+ * @len: bytes, not 0
+ * @mode: FALLOC_FL_* of fallocate(2), those that the export's filesystem knows
+ * @reserved: 0
+ */
+struct ebpfs_range {
+	__le64 offset;
+	__le64 len;
+	__le32 mode;
+	__le32 reserved;
+};
+
+/**
+ * struct ebpfs_offset - reply of SEEK
+ * @offset: bytes
+ */
+struct ebpfs_offset {
+	__le64 offset;
+};
+
+/* ebpfs_copy.flags */
+#define EBPFS_COPY_CLONE	(1u << 0)	/* share the blocks (FICLONERANGE), or fail */
+
+/**
+ * struct ebpfs_copy - data of COPY: bytes of one file into another, at the server
+ * @from: offset in the source
+ * @to: offset in the file of the call
+ * @len: bytes; 0 with CLONE: to the end of the source. Fewer may be copied.
+ * @flags: EBPFS_COPY_*
+ * @fh_len: bytes of the source's handle that follow, zero padded to a multiple of 8
+ * @reserved: 0
+ */
+struct ebpfs_copy {
+	__le64 from;
+	__le64 to;
+	__le64 len;
+	__le32 flags;
+	__le16 fh_len;
+	__le16 reserved;
 };
 
 /* ebpfs_entry.flags */
