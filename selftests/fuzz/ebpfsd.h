@@ -11,7 +11,7 @@
 
 enum fuzz_record_kind {
 	FUZZ_RAW,	/* bytes follow, mended as @flags say */
-	FUZZ_CALL,	/* a call built from the record; the name follows */
+	FUZZ_CALL,	/* a call built from the record; name and data follow */
 	FUZZ_JOIN,	/* HELLO, and AUTH with what was answered */
 	FUZZ_AUTH,	/* the last AUTH again, with byte @arg changed by @seq */
 	FUZZ_PROBE,	/* of @count bytes */
@@ -20,6 +20,7 @@ enum fuzz_record_kind {
 	FUZZ_JOBS,	/* helpers and ring do what is queued; results as @flags say */
 	FUZZ_COLD,	/* from here the page cache lacks: 0 nothing, 1 all, 2 half of it */
 	FUZZ_REVOKE,	/* the client's entry goes from the clients file */
+	FUZZ_DATA,	/* fragment @handle of the data of a call; those of no WRITE follow */
 	FUZZ_KINDS
 };
 
@@ -30,6 +31,9 @@ enum fuzz_record_kind {
 /* of FUZZ_CALL */
 #define FUZZ_MORE		1	/* another call goes into the same datagram */
 #define FUZZ_REUSE		2	/* the handle of the call before */
+#define FUZZ_APART		4	/* its data come apart */
+#define FUZZ_USER		16	/* as user 1, not as the client's superuser */
+#define FUZZ_TARGET		32	/* data are a target: in directory @count, named by them */
 /* of any that sends */
 #define FUZZ_ELSEWHERE		8	/* from another address */
 /* of FUZZ_JOBS */
@@ -52,6 +56,8 @@ enum fuzz_record_kind {
  * @arg: of the body
  * @want: of the call
  * @count: of the body
+ * @data: bytes of data, of a WRITE: they are the file's own at that offset
+ * @name_len: bytes of name, of those that follow; the rest are data
  */
 struct fuzz_record {
 	u8 kind;
@@ -67,6 +73,19 @@ struct fuzz_record {
 	u32 count;
 	u64 arg;
 	u64 want;
+	u32 data;
+	u8 name_len;
 } __attribute__((packed));
+
+/* The bytes of the one file that has any. */
+static inline u8 fuzz_pattern(u64 offset)
+{
+	return (u8)(offset * 2654435761u >> 15);
+}
+
+/* change_ebpfsd.c */
+extern bool fuzz_honest;	/* what is written has to be fuzz_pattern() */
+extern bool fuzz_half;		/* the disk takes half of a write at a time */
+bool fuzz_acts_as_itself(void);
 
 #endif /* EBPFS_SELFTESTS_FUZZ_EBPFSD_H */

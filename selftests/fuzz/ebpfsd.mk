@@ -10,8 +10,11 @@ all: build/fuzz_ebpfsd build/corpus/ebpfsd
 
 DAEMON := $(filter-out main helper privileges,$(basename $(notdir \
 	  $(sort $(wildcard $(TOP)/userspace/ebpfsd/*.c)))))
-DAEMON_OBJECTS := $(DAEMON:%=build/ebpfsd/%.o) build/ebpfsd/addr.o build/ebpfsd/secret.o
-DAEMON_WRAP := sendmsg getrandom name_to_handle_at open_by_handle_at preadv2 io_uring_submit
+DAEMON_OBJECTS := $(DAEMON:%=build/ebpfsd/%.o) build/ebpfsd/addr.o build/ebpfsd/secret.o \
+		  build/change_ebpfsd.o
+DAEMON_WRAP := sendmsg getrandom name_to_handle_at open_by_handle_at preadv2 io_uring_submit \
+	       pwrite ftruncate unlinkat renameat2 linkat mkdirat mknodat symlinkat fchownat \
+	       utimensat setfsuid setfsgid syscall
 
 build/fuzz_ebpfsd: private LDLIBS += -luring
 build/fuzz_ebpfsd: private SANITIZE += $(DAEMON_WRAP:%=-Wl,--wrap=%)

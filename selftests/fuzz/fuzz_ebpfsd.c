@@ -9,9 +9,10 @@
  * than what came unless its session was proved; a READ's bytes are the file's;
  * nothing is left over at the end. The linker puts functions of this file
  * between the daemon and some system calls (--wrap): sendmsg() checks, handles
- * and random numbers are the same in every run, and what helpers and the ring
- * do happens here, when the input says so. One thread; a directory with a few
- * files is the only thing outside.
+ * and random numbers are the same in every run, what helpers and the ring do
+ * happens here, when the input says so, and what would change files does not
+ * (change_ebpfsd.c). One thread; a directory with a few files is the only thing
+ * outside.
  */
 #include <fcntl.h>
 #include <netinet/udp.h>
@@ -77,11 +78,6 @@ static u32 instances[SLOTS];		/* of the last reply in each slot */
 static u8 heard[65536] __attribute__((aligned(8)));
 static u32 heard_len;
 
-static u8 pattern(u64 offset)
-{
-	return (u8)(offset * 2654435761u >> 15);
-}
-
 /* A wrong size of a READ is worse than none: what stands in @p is the reply. */
 static void check_reply(const u8 *p, u32 len)
 {
@@ -103,12 +99,15 @@ static void check_reply(const u8 *p, u32 len)
 	MUST(f.total == (left < calls[slot][seq].count ? left : calls[slot][seq].count));
 	MUST(!(f.flags & EBPFS_REPLY_EOF) == (calls[slot][seq].count < left));
 	for (i = 0; i < f.len; i++)
-		MUST(p[sizeof(struct ebpfs_reply) + i] == pattern(arg + f.offset + i));
+		MUST(p[sizeof(struct ebpfs_reply) + i] == fuzz_pattern(arg + f.offset + i));
 }
 
-/* Write down what is asked. */
+/* Write down what is asked. Who says two things under one id may mean either. */
 static void note_call(u32 slot, u8 seq, u8 op, u8 handle, u64 arg, u32 count)
 {
+	if (calls[slot][seq].age == calls_age &&
+	    (calls[slot][seq].op != op || calls[slot][seq].arg != arg))
+		fuzz_honest = false;
 	if (calls[slot][seq].age != calls_age) {
 		calls[slot][seq].age = calls_age;
 		calls[slot][seq].op = op;
@@ -323,6 +322,10 @@ static void fake_ring(struct io_uring *ring)
 	ring->sq.ring_entries = RING;
 }
 
+int __real_mkdirat(int dir, const char *name, mode_t mode);
+int __real_symlinkat(const char *target, int dir, const char *name);
+int __real_unlinkat(int dir, const char *name, int flags);
+
 static void make_files(void)
 {
 	static u8 data[FILE_SIZE];
@@ -334,13 +337,13 @@ static void make_files(void)
 	directory = open(path, O_RDONLY | O_DIRECTORY);
 	MUST(directory >= 0);
 	for (i = 0; i < FILE_SIZE; i++)
-		data[i] = pattern(i);
+		data[i] = fuzz_pattern(i);
 	fd = openat(directory, "file", O_WRONLY | O_CREAT, 0644);
 	MUST(write(fd, data, FILE_SIZE) == FILE_SIZE);
 	close(fd);
 	close(openat(directory, "empty", O_WRONLY | O_CREAT, 0644));
-	MUST(!mkdirat(directory, "dir", 0755));
-	MUST(!symlinkat("nowhere", directory, "link"));
+	MUST(!__real_mkdirat(directory, "dir", 0755));
+	MUST(!__real_symlinkat("nowhere", directory, "link"));
 	MUST(!mkfifoat(directory, "fifo", 0644));
 	close(openat(directory, "gone", O_WRONLY | O_CREAT, 0644));
 }
@@ -353,7 +356,7 @@ static void remove_files(void)
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", directory);
 	n = readlink(link, path, sizeof(path) - 1);
 	for (size_t i = 1; i < NAMES; i++)
-		unlinkat(directory, names[i], i == 3 ? AT_REMOVEDIR : 0);
+		__real_unlinkat(directory, names[i], i == 3 ? AT_REMOVEDIR : 0);
 	if (n > 0) {
 		path[n] = '\0';
 		rmdir(path);
@@ -372,6 +375,7 @@ static void make_export(void)
 	export.id = handle_export_id(export.name);
 	export.root = directory;
 	export.local = true;
+	export.writable = true;
 	export.dev_major = sx.stx_dev_major;
 	export.dev_minor = sx.stx_dev_minor;
 	export.root_ino = sx.stx_ino;
@@ -392,9 +396,10 @@ static void make_export(void)
 	memcpy(export.root_fh, known[0].fh, known[0].fh_len);
 	export.root_fh_len = known[0].fh_len;
 	/* The last exists no more. */
-	unlinkat(directory, "gone", 0);
+	__real_unlinkat(directory, "gone", 0);
 	server.exports.list = &export;
 	server.exports.count = 1;
+	server.proc_fds = directory;
 }
 
 static void write_clients(const char *name)
@@ -487,31 +492,112 @@ static void raw(const struct fuzz_record *r, const u8 *bytes)
 			ebpfs_seal(p, r->len);
 	}
 	/* What this asks for is not written down: nothing is known from here. */
+	fuzz_honest = false;
 	for (slot = 0; slot < SLOTS; slot++)
 		for (seq = 0; seq < 256; seq++)
 			calls[slot][seq] = (typeof(calls[0][0])){ .age = calls_age };
 	deliver(p, r->len, r->flags);
 }
 
-static u8 datagram[65536];
+static u8 datagram[3 * 65536];
 static u32 datagram_len;
 static u16 datagram_calls;
 
+/* @len bytes of data from @at on: of a WRITE at @offset, or as the input has them. */
+static void make_data(u8 op, u64 offset, u32 at, const u8 *bytes, u32 nbytes, u8 *to, u32 len)
+{
+	u32 i;
+
+	for (i = 0; i < len; i++, at++) {
+		if (op == EBPFS_OP_WRITE)
+			to[i] = fuzz_pattern(offset + at);
+		else
+			to[i] = at < nbytes ? bytes[at] : 0;
+	}
+}
+
+/* The new name that @bytes are, in a known directory; returns the target's bytes. */
+static u32 make_target(const struct fuzz_record *r, const u8 *bytes, u32 nbytes, u8 *to)
+{
+	struct ebpfs_target_info t = {
+		.fh = known[r->count % NAMES].fh, .fh_len = known[r->count % NAMES].fh_len,
+		.name = bytes, .name_len = nbytes < EBPFS_NAME_MAX ? nbytes : EBPFS_NAME_MAX,
+	};
+
+	return ebpfs_put_target(to, &t);
+}
+
+/* A fragment of the data of a call. */
+static void data(const struct fuzz_record *r, const u8 *bytes)
+{
+	static u8 p[65536 + sizeof(struct ebpfs_data)];
+	u32 total = r->op == EBPFS_OP_WRITE ? r->data % (EBPFS_MSG_MAX + 1) : r->len;
+	u16 cell = (u16)(r->cell * 8);
+	struct ebpfs_frag f = {
+		.session = session.server_session, .id = EBPFS_ID(r->slot % SLOTS, r->seq),
+		.total = total, .offset = (u32)r->handle * cell, .cell = cell,
+		.attempt = r->attempt,
+	};
+	u32 head = ebpfs_put_data(p, &f);
+
+	if (f.offset >= total)
+		return;
+	f.len = total - f.offset < cell ? total - f.offset : cell;
+	make_data(r->op, r->arg, f.offset, bytes, r->len, p + head, f.len);
+	if (calls[r->slot % SLOTS][r->seq].age == calls_age)
+		note_call(r->slot % SLOTS, r->seq, r->op,
+			  calls[r->slot % SLOTS][r->seq].handle, r->arg,
+			  calls[r->slot % SLOTS][r->seq].count);
+	else
+		note_call(r->slot % SLOTS, r->seq, r->op, 0, r->arg, 0);
+	ebpfs_seal(p, head + f.len);
+	deliver(p, head + f.len, r->flags);
+}
+
 static void call(const struct fuzz_record *r, const u8 *bytes)
 {
+	static u8 inlined[EBPFS_MSG_MAX];
+	const struct ebpfs_op_traits *t = ebpfs_op_traits(r->op);
 	struct ebpfs_call_info c = {
 		.id = EBPFS_ID(r->slot % SLOTS, r->seq), .want = r->want, .op = r->op,
 		.cell = (u16)(r->cell * 8), .attempt = r->attempt, .arg = r->arg,
-		.count = r->count, .name = bytes,
+		.count = r->count, .name = bytes, .cred = !!(r->flags & FUZZ_USER),
 	};
+	u16 name_len = r->name_len < r->len ? r->name_len : r->len;
 	u32 slot = r->slot % SLOTS;
 	bool reuse = r->flags & FUZZ_REUSE && datagram_len;
 
 	c.instance = r->instance == 1 ? instances[slot] : r->instance;
 	c.fh = known[r->handle % NAMES].fh;
 	c.fh_len = known[r->handle % NAMES].fh_len;
-	if (c.op == EBPFS_OP_LOOKUP)
-		c.name_len = r->len < EBPFS_NAME_MAX ? r->len : EBPFS_NAME_MAX;
+	if (t && !(t->flags & EBPFS_TRAIT_FH))
+		c.fh_len = 0;
+	if (t && t->flags & EBPFS_TRAIT_NAME)
+		c.name_len = name_len;
+	else
+		name_len = 0;
+	if (t && t->flags & EBPFS_TRAIT_ONCE)
+		c.op_id = 1ull + c.id;
+	if (t && t->data_max) {
+		c.apart = r->flags & FUZZ_APART;
+		c.data_len = r->op == EBPFS_OP_WRITE ? r->data % (EBPFS_MSG_MAX + 1) :
+						       r->len - name_len;
+		if (r->flags & FUZZ_TARGET && r->op != EBPFS_OP_WRITE && !c.apart) {
+			c.data_len = make_target(r, bytes + name_len, r->len - name_len, inlined);
+			c.data = inlined;
+		} else if (!c.apart) {
+			if (c.data_len > 60000)
+				c.data_len = 60000;
+			make_data(r->op, r->arg, 0, bytes + name_len, r->len - name_len, inlined,
+				  c.data_len);
+			c.data = inlined;
+		}
+	}
+	if (datagram_len + ebpfs_call_size(&c, false) > EBPFS_UDP_PAYLOAD_MAX) {
+		datagram_len = 0;
+		datagram_calls = 0;
+		reuse = false;
+	}
 	if (!datagram_len)
 		datagram_len = ebpfs_put_calls(datagram, session.server_session, 0, c.cell);
 	datagram_len += ebpfs_put_call(datagram + datagram_len, &c, reuse);
@@ -569,12 +655,17 @@ static void act(const struct fuzz_record *r, const u8 *bytes)
 		break;
 	case FUZZ_COLD:
 		cold = r->flags % 3;
+		fuzz_half = cold == 2;
+		break;
+	case FUZZ_DATA:
+		data(r, bytes);
 		break;
 	case FUZZ_REVOKE:
 		write_clients(r->flags & 1 ? "alice" : "bob");
 		sessions_revoke(&server.sessions, &server.clients);
 		break;
 	}
+	MUST(fuzz_acts_as_itself());
 	if (sessions_over_budget(&server.sessions))
 		sessions_reclaim(&server.sessions, worker->now);
 }
@@ -583,6 +674,8 @@ static void begin(void)
 {
 	random_state = 1;
 	cold = 0;
+	fuzz_honest = true;
+	fuzz_half = false;
 	nproved = 0;
 	proved_budget = 0;
 	answered = 0;
@@ -600,6 +693,7 @@ static void begin(void)
 	worker->listeners[0].family = AF_INET;
 	fake_ring(&worker->ring);
 	server.instance = 7;
+	server.verifier = 7;
 	write_clients("alice");
 	MUST(!files_init(&server.files, 64));
 	MUST(!sessions_init(&server.sessions, 4, 200000));
@@ -614,7 +708,7 @@ static void end(void)
 	do_jobs(0);
 	worker_forget_sessions(worker);
 	sessions_fini(&server.sessions);
-	MUST(!server.sessions.reply_bytes);
+	MUST(!server.sessions.reply_bytes && !server.sessions.data_bytes);
 	files_fini(&server.files);
 	stats_sum(&sum);
 	MUST(sum.files_opened == sum.files_closed);

@@ -51,18 +51,76 @@ static void plain(u8 kind, u8 flags, u64 arg)
 	add((struct fuzz_record){ .kind = kind, .flags = flags, .arg = arg }, "");
 }
 
+/* "file" as far as the op has a name, then its data; returns the bytes of both. */
+static u16 name_and_data(u8 op, u8 *to, u8 *name_len)
+{
+	const struct ebpfs_op_traits *t = ebpfs_op_traits(op);
+	struct ebpfs_create create = { .mode = cpu_to_le32(0100644) };
+	struct ebpfs_setattr set = { .valid = cpu_to_le32(EBPFS_SET_ALL & ~0x30u) };
+	struct ebpfs_cred cred = { .uid = cpu_to_le32(1000), .ngroups = cpu_to_le32(1) };
+	u8 *p = to;
+
+	*name_len = 0;
+	if (t && t->flags & EBPFS_TRAIT_NAME) {
+		*name_len = 4;
+		memcpy(p, "file", 4);
+		p += 4;
+	}
+	switch (op) {
+	case EBPFS_OP_CREATE:
+		memcpy(p, &create, sizeof(create));
+		p += sizeof(create);
+		break;
+	case EBPFS_OP_RENAME:
+	case EBPFS_OP_LINK:
+		/* Only the daemon can make a directory's handle: FUZZ_TARGET. */
+		memcpy(p, "new", 3);
+		p += 3;
+		break;
+	case EBPFS_OP_SETATTR:
+		memcpy(p, &set, sizeof(set));
+		p += sizeof(set);
+		break;
+	case EBPFS_OP_CRED:
+		memcpy(p, &cred, sizeof(cred));
+		memset(p + sizeof(cred), 7, 4);
+		p += sizeof(cred) + 4;
+		break;
+	}
+	return (u16)(p - to);
+}
+
+static struct fuzz_record cred_call(u8 seq, u8 *bytes)
+{
+	struct fuzz_record r = call(EBPFS_OP_CRED, 0, 31, seq, 1, 0);
+
+	r.len = name_and_data(EBPFS_OP_CRED, bytes, &r.name_len);
+	return r;
+}
+
 static void each_op_on_each_file(void)
 {
+	u8 op, handle, bytes[512] = { 0 };
 	char name[64];
-	u8 op, handle;
 
-	for (op = EBPFS_OP_PING; op <= EBPFS_OP_STATFS; op++) {
+	for (op = EBPFS_OP_PING; op <= EBPFS_OP_LAST; op++) {
 		for (handle = 0; handle < 7; handle++) {
-			struct fuzz_record r = call(op, handle, op, 1, 0, 61440);
+			struct fuzz_record r = call(op, handle, op, 1, op == EBPFS_OP_CRED, 61440);
 
-			if (op == EBPFS_OP_LOOKUP)
-				r.len = 4;
-			add(r, "file");
+			add(cred_call(1, bytes), bytes);
+			r.len = name_and_data(op, bytes, &r.name_len);
+			if (op >= EBPFS_OP_ACCESS) {
+				r.flags = handle & 1 ? FUZZ_USER : 0;
+				r.count = handle & 1;
+			}
+			r.data = 5000;
+			if (op == EBPFS_OP_RENAME || op == EBPFS_OP_LINK) {
+				r.flags |= FUZZ_TARGET;
+				r.count = handle & 2 ? 3 : 0;
+				r.arg = handle & 3;
+			}
+			add(r, bytes);
+			plain(FUZZ_JOBS, 0, 0);
 			plain(FUZZ_JOBS, 0, 0);
 			snprintf(name, sizeof(name), "op-%u-%u", op, handle);
 			save(name);
@@ -128,6 +186,124 @@ static void reads(void)
 	save("read-many");
 }
 
+static void kinds_of_files(void)
+{
+	static const u32 modes[] = { S_IFDIR, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK, S_IFLNK, S_IFREG };
+	u8 bytes[64], i;
+
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		struct ebpfs_create create = {
+			.mode = cpu_to_le32(modes[i] | 0755), .umask = cpu_to_le32(022),
+			.target_len = cpu_to_le32(modes[i] == S_IFLNK ? 6 : 0),
+		};
+		struct fuzz_record r = call(EBPFS_OP_CREATE, 0, i, 1, 0, 0);
+
+		memcpy(bytes, "fifo", 4);
+		memcpy(bytes + 4, &create, sizeof(create));
+		memcpy(bytes + 4 + sizeof(create), "target", 6);
+		r.name_len = 4;
+		r.len = 4 + sizeof(create) + (modes[i] == S_IFLNK ? 6 : 0);
+		add(r, bytes);
+	}
+	plain(FUZZ_JOBS, 0, 0);
+	save("create");
+}
+
+static struct fuzz_record data(u8 slot, u8 seq, u8 attempt, u64 arg, u32 total, u16 cell,
+			       u8 index)
+{
+	return (struct fuzz_record){
+		.kind = FUZZ_DATA, .op = EBPFS_OP_WRITE, .handle = index, .slot = slot,
+		.seq = seq, .attempt = attempt, .arg = arg, .data = total, .cell = cell / 8,
+	};
+}
+
+static struct fuzz_record write_call(u8 slot, u8 seq, u8 attempt, u64 arg, u32 total)
+{
+	struct fuzz_record r = call(EBPFS_OP_WRITE, 1, slot, seq, arg, 0);
+
+	r.flags = FUZZ_APART;
+	r.attempt = attempt;
+	r.data = total;
+	return r;
+}
+
+/* Data that come apart, in several orders. */
+static void writes(void)
+{
+	u8 i, bytes[64];
+
+	add(write_call(1, 1, 0, 4096, 20000), "");
+	for (i = 0; i < 3; i++)
+		add(data(1, 1, 0, 4096, 20000, 8192, i), "");
+	plain(FUZZ_JOBS, 0, 0);
+	add(write_call(1, 1, 1, 4096, 20000), "");
+	add(data(1, 1, 1, 4096, 20000, 8192, 1), "");
+	save("write-after");
+
+	plain(FUZZ_COLD, 2, 0);
+	for (i = 3; i; i--)
+		add(data(1, 1, 0, 0, 20000, 8192, i - 1), "");
+	add(write_call(1, 1, 0, 0, 20000), "");
+	plain(FUZZ_JOBS, 0, 0);
+	save("write-before");
+
+	add(data(1, 1, 0, 0, 65536, 1024, 63), "");
+	add(write_call(1, 1, 0, 0, 65536), "");
+	add(write_call(1, 1, 1, 0, 65536), "");
+	for (i = 0; i < 4; i++)
+		add(data(1, 1, 1, 0, 65536, 16384, i), "");
+	add(data(1, 1, 0, 0, 65536, 1024, 5), "");
+	plain(FUZZ_JOBS, 0, 0);
+	save("write-recut");
+
+	/* Lengths that contradict each other, before and after the call. */
+	add(data(1, 1, 0, 0, 30000, 8192, 0), "");
+	add(write_call(1, 1, 0, 0, 10000), "");
+	add(data(1, 1, 0, 0, 30000, 8192, 1), "");
+	add(data(1, 1, 0, 0, 10000, 8192, 1), "");
+	add(data(1, 1, 0, 0, 10000, 8192, 0), "");
+	plain(FUZZ_JOBS, 0, 0);
+	add(data(1, 2, 0, 0, 100, 8192, 0), "");
+	add(data(1, 3, 0, 0, 64000, 8192, 0), "");
+	plain(FUZZ_JOBS, 0, 0);
+	save("write-contradiction");
+
+	/* More than there is memory for; left behind; the session goes. */
+	for (i = 0; i < 8; i++) {
+		add(write_call(i, 1, 1, 0, 65536), "");
+		add(data(i, 1, 1, 0, 65536, 16384, 0), "");
+	}
+	plain(FUZZ_TIME, 0, 200000);
+	add(data(2, 1, 1, 0, 65536, 16384, 1), "");
+	add(write_call(2, 1, 2, 0, 65536), "");
+	plain(FUZZ_BYE, 0, 0);
+	save("write-memory");
+
+	/* Credentials that nobody told, that come apart, that are told again. */
+	add((struct fuzz_record){
+		.kind = FUZZ_CALL, .op = EBPFS_OP_ACCESS, .handle = 1, .slot = 1, .seq = 1,
+		.cell = 1024, .want = ~0ull, .count = 7, .flags = FUZZ_USER,
+	}, "");
+	for (i = 1; i < 4; i++) {
+		struct fuzz_record r = cred_call(i, bytes);
+
+		r.flags = i == 2 ? FUZZ_APART : 0;
+		add(r, bytes);
+		r.kind = FUZZ_DATA;
+		r.handle = 0;
+		if (i == 2)
+			add(r, bytes);
+		add((struct fuzz_record){
+			.kind = FUZZ_CALL, .op = EBPFS_OP_ACCESS, .handle = 1, .slot = 1,
+			.seq = 1 + i, .cell = 1024, .want = ~0ull, .count = 7,
+			.flags = FUZZ_USER,
+		}, "");
+		plain(FUZZ_JOBS, 0, 0);
+	}
+	save("cred");
+}
+
 static void directories(void)
 {
 	struct fuzz_record r;
@@ -141,10 +317,12 @@ static void directories(void)
 
 	r = call(EBPFS_OP_LOOKUP, 0, 0, 1, 0, 0);
 	r.len = 4;
+	r.name_len = 4;
 	add(r, "link");
 	add(call(EBPFS_OP_READLINK, 4, 1, 1, 0, 0), "");
 	r.seq = 2;
 	r.len = 5;
+	r.name_len = 5;
 	add(r, "where");
 	plain(FUZZ_JOBS, 0, 0);
 	save("lookup");
@@ -181,7 +359,7 @@ static void raws(void)
 	char name[32];
 	u8 type;
 
-	for (type = 1; type <= EBPFS_UNKNOWN; type++) {
+	for (type = 1; type <= EBPFS_NEED; type++) {
 		u32 len = ebpfs_type_min_len(type);
 
 		memset(bytes, 0, sizeof(bytes));
@@ -210,6 +388,8 @@ int main(int argc, char **argv)
 	}
 	each_op_on_each_file();
 	reads();
+	kinds_of_files();
+	writes();
 	directories();
 	sessions();
 	raws();

@@ -9,8 +9,8 @@
  * of calls that they see, of several executions of each call, in any order,
  * many times, some spoilt in head or payload, and do with them what a receiver
  * does: parse, claim, copy, check what was copied, report. A canceller, a
- * retransmitter and two who ask for data that lack get in the way. Whoever is told to let go of a destination
- * overwrites and frees it.
+ * retransmitter and two who ask for data that lack get in the way. Whoever is
+ * told to let go of a destination overwrites and frees it.
  *
  * A destination is plain memory that nothing but the session's locks protects,
  * so ThreadSanitizer sees a write to it that is not ordered after the claim or

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What stands between ebpfsd and the system calls by which it changes something,
+ * for fuzz_ebpfsd: nothing is changed, so that every input finds the same files.
+ *
+ * Demanded is that a name is one component, so that nothing outside the directory
+ * is reached; that data are written whole and are those that the client meant (the
+ * file's own pattern, unless the input said something else under the same id); and
+ * that whoever acted as a user is the daemon again before the next call.
+ */
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdarg.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fuzz/ebpfsd.h"
+#include "fuzz/must.h"
+
+bool fuzz_honest;
+bool fuzz_half;
+
+static u32 fsuid, fsgid;
+
+bool fuzz_acts_as_itself(void)
+{
+	return !fsuid && !fsgid;
+}
+
+/* Of one component; also not the directory itself. */
+static void check_name(const char *name)
+{
+	MUST(*name && strlen(name) <= EBPFS_NAME_MAX && !strchr(name, '/'));
+	MUST(strcmp(name, ".") && strcmp(name, ".."));
+}
+
+ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset)
+{
+	const u8 *p = buf;
+	struct stat st;
+	size_t i;
+
+	MUST(len && len <= EBPFS_MSG_MAX && offset >= 0);
+	MUST(!fstat(fd, &st) && S_ISREG(st.st_mode));
+	for (i = 0; fuzz_honest && i < len; i++)
+		MUST(p[i] == fuzz_pattern((u64)offset + i));
+	return (ssize_t)(fuzz_half && len > 1 ? len / 2 : len);
+}
+
+int __wrap_ftruncate(int fd, off_t size);
+int __wrap_ftruncate(int fd, off_t size)
+{
+	struct stat st;
+
+	MUST(size >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode));
+	return 0;
+}
+
+int __wrap_unlinkat(int dir, const char *name, int flags);
+int __wrap_unlinkat(int dir, const char *name, int flags)
+{
+	(void)dir;
+	check_name(name);
+	MUST(!(flags & ~AT_REMOVEDIR));
+	return 0;
+}
+
+int __wrap_renameat2(int dir, const char *name, int to, const char *new_name, unsigned int flags);
+int __wrap_renameat2(int dir, const char *name, int to, const char *new_name, unsigned int flags)
+{
+	(void)dir, (void)to;
+	check_name(name);
+	check_name(new_name);
+	MUST(!(flags & ~3u));
+	return 0;
+}
+
+int __wrap_linkat(int dir, const char *number, int to, const char *name, int flags);
+int __wrap_linkat(int dir, const char *number, int to, const char *name, int flags)
+{
+	(void)dir, (void)to, (void)flags;
+	MUST(strspn(number, "0123456789") == strlen(number));
+	check_name(name);
+	return 0;
+}
+
+int __wrap_mkdirat(int dir, const char *name, mode_t mode);
+int __wrap_mkdirat(int dir, const char *name, mode_t mode)
+{
+	(void)dir;
+	check_name(name);
+	MUST(!(mode & ~07777u));
+	errno = EEXIST;
+	return -1;
+}
+
+int __wrap_mknodat(int dir, const char *name, mode_t mode, dev_t dev);
+int __wrap_mknodat(int dir, const char *name, mode_t mode, dev_t dev)
+{
+	(void)dir;
+	check_name(name);
+	MUST(!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode));
+	MUST(!dev || S_ISCHR(mode) || S_ISBLK(mode));
+	/* As if it had been made: some of these names are there. */
+	return 0;
+}
+
+int __wrap_symlinkat(const char *target, int dir, const char *name);
+int __wrap_symlinkat(const char *target, int dir, const char *name)
+{
+	(void)dir;
+	check_name(name);
+	MUST(*target && strlen(target) <= EBPFS_LINK_MAX);
+	return 0;
+}
+
+int __wrap_fchownat(int fd, const char *path, uid_t uid, gid_t gid, int flags);
+int __wrap_fchownat(int fd, const char *path, uid_t uid, gid_t gid, int flags)
+{
+	(void)fd, (void)uid, (void)gid;
+	MUST(!*path && flags == AT_EMPTY_PATH);
+	return 0;
+}
+
+int __wrap_utimensat(int fd, const char *path, const struct timespec times[2], int flags);
+int __wrap_utimensat(int fd, const char *path, const struct timespec times[2], int flags)
+{
+	int i;
+
+	(void)fd;
+	MUST(!*path && flags == AT_EMPTY_PATH);
+	for (i = 0; i < 2; i++)
+		MUST((times[i].tv_nsec >= 0 && times[i].tv_nsec < 1000000000) ||
+		     times[i].tv_nsec == UTIME_NOW || times[i].tv_nsec == UTIME_OMIT);
+	return 0;
+}
+
+int __wrap_setfsuid(uid_t uid);
+int __wrap_setfsuid(uid_t uid)
+{
+	u32 before = fsuid;
+
+	if (uid != (uid_t)-1)
+		fsuid = uid;
+	return (int)before;
+}
+
+int __wrap_setfsgid(uid_t gid);
+int __wrap_setfsgid(uid_t gid)
+{
+	u32 before = fsgid;
+
+	if (gid != (gid_t)-1)
+		fsgid = gid;
+	return (int)before;
+}
+
+/* Opening what is there is done; what would be made is there already. */
+static long open_one(const char *name, const struct open_how *how)
+{
+	MUST(!strchr(name, '/') && how->resolve & RESOLVE_BENEATH);
+	if (!(how->flags & O_CREAT))
+		return 0;
+	check_name(name);
+	errno = EEXIST;
+	return -1;
+}
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+	long a[6];
+	va_list args;
+	int i;
+
+	va_start(args, number);
+	for (i = 0; i < 6; i++)
+		a[i] = va_arg(args, long);
+	va_end(args);
+	switch (number) {
+	case SYS_openat2:
+		if (open_one((const char *)a[1], (const struct open_how *)a[2]))
+			return -1;
+		break;
+	case SYS_fchmodat2:
+		MUST(!*(const char *)a[1] && !(a[2] & ~07777l));
+		return 0;
+	case SYS_setgroups:
+		MUST(a[0] >= 0 && a[0] <= EBPFS_GROUPS_MAX);
+		return 0;
+	}
+	return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
