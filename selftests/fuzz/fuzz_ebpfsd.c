@@ -572,7 +572,7 @@ static void call(const struct fuzz_record *r, const u8 *bytes)
 	c.fh_len = known[r->handle % NAMES].fh_len;
 	if (t && !(t->flags & EBPFS_TRAIT_FH))
 		c.fh_len = 0;
-	if (t && t->flags & EBPFS_TRAIT_NAME)
+	if (t && t->flags & (EBPFS_TRAIT_NAME | EBPFS_TRAIT_XATTR))
 		c.name_len = name_len;
 	else
 		name_len = 0;

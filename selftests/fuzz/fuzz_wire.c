@@ -58,7 +58,9 @@ static void check_op_data(u16 op, const u8 *data, u32 len)
 	struct ebpfs_setattr a;
 	struct ebpfs_create c;
 	struct ebpfs_cred cred;
-	const u8 *link;
+	struct ebpfs_range range;
+	struct ebpfs_copy copy;
+	const u8 *link, *fh;
 	u32 mode, valid;
 
 	switch (op) {
@@ -103,6 +105,25 @@ static void check_op_data(u16 op, const u8 *data, u32 len)
 		MUST(!(valid & EBPFS_SET_MTIME) || !(valid & EBPFS_SET_MTIME_NOW));
 		MUST(!memcmp(&a, data, sizeof(a)));
 		break;
+	case EBPFS_OP_FALLOCATE:
+		if (ebpfs_parse_range(data, &range))
+			break;
+		MUST(range.len && le64_to_cpu(range.len) <= INT64_MAX && !range.reserved);
+		MUST(le64_to_cpu(range.offset) <= INT64_MAX - le64_to_cpu(range.len));
+		MUST(!memcmp(&range, data, sizeof(range)));
+		break;
+	case EBPFS_OP_COPY:
+		if (ebpfs_parse_copy(data, len, &copy, &fh))
+			break;
+		MUST(le64_to_cpu(copy.len) <= INT64_MAX && !copy.reserved);
+		MUST(copy.len || le32_to_cpu(copy.flags) & EBPFS_COPY_CLONE);
+		MUST(le64_to_cpu(copy.from) <= INT64_MAX - le64_to_cpu(copy.len));
+		MUST(le64_to_cpu(copy.to) <= INT64_MAX - le64_to_cpu(copy.len));
+		MUST(!(le32_to_cpu(copy.flags) & ~EBPFS_COPY_CLONE));
+		MUST(copy.fh_len && le16_to_cpu(copy.fh_len) <= EBPFS_FH_MAX);
+		MUST(fh == data + sizeof(copy) && fh + le16_to_cpu(copy.fh_len) <= data + len);
+		MUST(len == sizeof(copy) + ((le16_to_cpu(copy.fh_len) + 7u) & ~7u));
+		break;
 	case EBPFS_OP_CRED:
 		if (ebpfs_parse_cred(data, len))
 			break;
@@ -135,6 +156,10 @@ static void check_call(const struct ebpfs_call_info *c, const u8 *p, u32 len)
 	if (t->flags & EBPFS_TRAIT_NAME) {
 		MUST(c->name >= p && c->name + c->name_len <= p + len);
 		check_name(c->name, c->name_len);
+	} else if (t->flags & EBPFS_TRAIT_XATTR) {
+		MUST(c->name >= p && c->name + c->name_len <= p + len);
+		MUST(c->name_len >= 1 && c->name_len <= EBPFS_NAME_MAX);
+		MUST(!memchr(c->name, 0, c->name_len));
 	} else {
 		MUST(!c->name_len);
 	}
@@ -149,6 +174,8 @@ static void check_call(const struct ebpfs_call_info *c, const u8 *p, u32 len)
 	}
 	if (t->flags & EBPFS_TRAIT_COUNT)
 		MUST(c->count >= 1 && c->count <= EBPFS_MSG_MAX);
+	if (c->op == EBPFS_OP_SEEK)
+		MUST(c->arg <= INT64_MAX);
 	if (c->op == EBPFS_OP_READ || c->op == EBPFS_OP_COMMIT)
 		MUST(c->arg <= INT64_MAX && c->arg + c->count <= INT64_MAX);
 	if (c->op == EBPFS_OP_WRITE) {

@@ -69,8 +69,20 @@ static u32 make_data(u16 op, u8 *p)
 		p[offsetof(struct ebpfs_setattr, valid)] = EBPFS_SET_MODE | EBPFS_SET_MTIME_NOW;
 		return sizeof(struct ebpfs_setattr);
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_APPEND:
+	case EBPFS_OP_SETXATTR:
 		memset(p, 'w', 77);
 		return 77;
+	case EBPFS_OP_FALLOCATE:
+		memset(p, 0, sizeof(struct ebpfs_range));
+		p[offsetof(struct ebpfs_range, len)] = 100;
+		return sizeof(struct ebpfs_range);
+	case EBPFS_OP_COPY:
+		memset(p, 0, sizeof(struct ebpfs_copy));
+		p[offsetof(struct ebpfs_copy, len)] = 100;
+		p[offsetof(struct ebpfs_copy, fh_len)] = 32;
+		memcpy(p + sizeof(struct ebpfs_copy), handle, 32);
+		return sizeof(struct ebpfs_copy) + 32;
 	default:
 		return 0;
 	}
@@ -97,7 +109,7 @@ static struct ebpfs_call_info make_call(u16 op, u8 *data)
 		c.op_id = 0x100000000ull + op;
 	if (op == EBPFS_OP_READ || op == EBPFS_OP_WRITE)
 		c.arg = 1 << 20;
-	if (t->flags & EBPFS_TRAIT_NAME) {
+	if (t->flags & (EBPFS_TRAIT_NAME | EBPFS_TRAIT_XATTR)) {
 		c.name = name;
 		c.name_len = 9;
 	}

@@ -332,8 +332,8 @@ static void forge_noise(struct world *w, struct addr src, struct addr dst)
 	u8 type = 1 + rnd(w, EBPFS_NEED);
 	u32 len = ebpfs_type_min_len(type);
 
-	if (type == EBPFS_CALL || type == EBPFS_REPLY || type == EBPFS_DATA || type == EBPFS_PROBE ||
-	    type == EBPFS_PROBE_ACK)
+	if (type == EBPFS_CALL || type == EBPFS_REPLY || type == EBPFS_DATA ||
+	    type == EBPFS_PROBE || type == EBPFS_PROBE_ACK)
 		len += rnd(w, 200);
 	rnd_bytes(w, msg.bytes, len);
 	ebpfs_put_hdr(&msg.hdr, type, chance(w, 2000) ? 0 : rnd64(w));

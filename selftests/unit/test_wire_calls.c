@@ -37,8 +37,16 @@ static const u8 *op_data(u16 op, u32 *len)
 		*len = sizeof(struct ebpfs_cred);
 		break;
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_APPEND:
+	case EBPFS_OP_SETXATTR:
 		memset(data, 'w', sizeof(data));
 		*len = 21;
+		break;
+	case EBPFS_OP_FALLOCATE:
+		*len = sizeof(struct ebpfs_range);
+		break;
+	case EBPFS_OP_COPY:
+		*len = sizeof(struct ebpfs_copy) + 16;
 		break;
 	default:
 		*len = 0;
@@ -61,7 +69,7 @@ static struct ebpfs_call_info make_call(u16 op)
 		c.fh = handle;
 		c.fh_len = 13;
 	}
-	if (t->flags & EBPFS_TRAIT_NAME) {
+	if (t->flags & (EBPFS_TRAIT_NAME | EBPFS_TRAIT_XATTR)) {
 		c.name = name;
 		c.name_len = 6;
 	}
@@ -386,7 +394,10 @@ static void parse_calls_checks_names(void)
 			EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
 		}
 		c = make_call(op);
-		if (t->flags & EBPFS_TRAIT_NAME) {
+		if (t->flags & (EBPFS_TRAIT_NAME | EBPFS_TRAIT_XATTR)) {
+			bool entry = t->flags & EBPFS_TRAIT_NAME;
+
+			EXPECT(!(t->flags & EBPFS_TRAIT_NAME) != !(t->flags & EBPFS_TRAIT_XATTR));
 			c.name = long_name;
 			c.name_len = EBPFS_NAME_MAX;
 			EXPECT_EQ(walk(p, one_call(p, &c)), 1);
@@ -394,9 +405,16 @@ static void parse_calls_checks_names(void)
 			EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
 			c.name_len = 0;
 			EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+			c.name = (const u8 *)"a\0b";
+			c.name_len = 3;
+			EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+			/* An attribute's is no directory's entry. */
 			c.name = (const u8 *)"..";
 			c.name_len = 2;
-			EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+			EXPECT_EQ(walk(p, one_call(p, &c)), entry ? -EBADMSG : 1);
+			c.name = (const u8 *)"user.a/b";
+			c.name_len = 8;
+			EXPECT_EQ(walk(p, one_call(p, &c)), entry ? -EBADMSG : 1);
 		} else {
 			c.name = name;
 			c.name_len = 6;
@@ -480,6 +498,8 @@ static void parse_calls_checks_args(void)
 	EXPECT_EQ(with_args(EBPFS_OP_COMMIT, INT64_MAX - 9, 10), -EBADMSG);
 	EXPECT_EQ(with_args(EBPFS_OP_COMMIT, INT64_MAX, 0), 1);
 	EXPECT_EQ(with_args(EBPFS_OP_COMMIT, 1ull << 63, 0), -EBADMSG);
+	EXPECT_EQ(with_args(EBPFS_OP_SEEK, INT64_MAX, 3), 1);
+	EXPECT_EQ(with_args(EBPFS_OP_SEEK, 1ull << 63, 3), -EBADMSG);
 	/* 21 bytes of data. */
 	EXPECT_EQ(with_args(EBPFS_OP_WRITE, INT64_MAX - 21, 0), 1);
 	EXPECT_EQ(with_args(EBPFS_OP_WRITE, INT64_MAX - 20, 0), -EBADMSG);
@@ -506,6 +526,7 @@ static void traits(void)
 	       sizeof(struct ebpfs_cred) + 4 * EBPFS_GROUPS_MAX);
 	EXPECT(!(ebpfs_op_traits(EBPFS_OP_WRITE)->flags & EBPFS_TRAIT_ONCE));
 	EXPECT(ebpfs_op_traits(EBPFS_OP_LINK)->flags & EBPFS_TRAIT_ONCE);
+	EXPECT(ebpfs_op_traits(EBPFS_OP_APPEND)->flags & EBPFS_TRAIT_ONCE);
 }
 
 static int lookup(const char *text, u16 len)

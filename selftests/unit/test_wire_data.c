@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * kmod/core/wire.c: data of calls. DATA and NEED datagrams, and what the data of
- * RENAME, LINK, CREATE, SETATTR and CRED say.
+ * RENAME, LINK, CREATE, SETATTR, FALLOCATE, COPY and CRED say.
  */
 #include <sys/stat.h>
 
@@ -441,6 +441,116 @@ static void setattr(void)
 	SETATTR(-EBADMSG, .mtime_ns = cpu_to_le32(1000000000));
 }
 
+static int range_of(u64 offset, u64 len, u32 mode, u32 reserved)
+{
+	struct ebpfs_range r = {
+		.offset = cpu_to_le64(offset), .len = cpu_to_le64(len),
+		.mode = cpu_to_le32(mode), .reserved = cpu_to_le32(reserved),
+	};
+	u8 *p = exact(&r, sizeof(r), true);
+	struct ebpfs_range out;
+	int ret = ebpfs_parse_range(p, &out);
+
+	if (!ret)
+		EXPECT_MEM(&out, &r, sizeof(r));
+	let_go(p, true);
+	return ret;
+}
+
+static void range(void)
+{
+	EXPECT_EQ(range_of(0, 1, 0, 0), 0);
+	EXPECT_EQ(range_of(0, INT64_MAX, ~0u, 0), 0);
+	EXPECT_EQ(range_of(INT64_MAX - 1, 1, 3, 0), 0);
+	EXPECT_EQ(range_of(0, 0, 0, 0), -EBADMSG);
+	EXPECT_EQ(range_of(INT64_MAX, 1, 0, 0), -EBADMSG);
+	EXPECT_EQ(range_of(1, INT64_MAX, 0, 0), -EBADMSG);
+	EXPECT_EQ(range_of(0, 1ull << 63, 0, 0), -EBADMSG);
+	EXPECT_EQ(range_of(~0ull, 2, 0, 0), -EBADMSG);
+	EXPECT_EQ(range_of(2, ~0ull, 0, 0), -EBADMSG);
+	EXPECT_EQ(range_of(0, 1, 0, 1), -EBADMSG);
+}
+
+union copy_bytes {
+	struct ebpfs_copy head;
+	u8 bytes[sizeof(struct ebpfs_copy) + EBPFS_FH_MAX + 16];
+};
+
+static int copy_in(const union copy_bytes *data, u32 len)
+{
+	int odd, r = 0;
+
+	for (odd = 0; odd < 2; odd++) {
+		u8 *p = exact(data, len, odd);
+		struct ebpfs_copy c;
+		const u8 *fh;
+
+		r = ebpfs_parse_copy(p, len, &c, &fh);
+		if (!r) {
+			EXPECT_MEM(&c, data, sizeof(c));
+			EXPECT(fh == p + sizeof(c));
+		}
+		let_go(p, odd);
+	}
+	return r;
+}
+
+static u32 make_copy(union copy_bytes *p, u16 fh_len)
+{
+	memset(p, 0, sizeof(*p));
+	p->head.from = cpu_to_le64(100);
+	p->head.to = cpu_to_le64(200);
+	p->head.len = cpu_to_le64(300);
+	p->head.fh_len = cpu_to_le16(fh_len);
+	memcpy(p->bytes + sizeof(p->head), handle, fh_len < EBPFS_FH_MAX ? fh_len : EBPFS_FH_MAX);
+	return sizeof(p->head) + ((fh_len + 7u) & ~7u);
+}
+
+#define COPY(result, spoil)							\
+	do {									\
+		len = make_copy(&p, 13);					\
+		EXPECT_EQ(copy_in(&p, len), 0);					\
+		spoil;								\
+		EXPECT_EQ(copy_in(&p, len), result);				\
+	} while (0)
+
+static void copy(void)
+{
+	union copy_bytes p;
+	u32 len, cut;
+
+	len = make_copy(&p, EBPFS_FH_MAX);
+	EXPECT_EQ(copy_in(&p, len), 0);
+	len = make_copy(&p, EBPFS_FH_MAX + 1);
+	EXPECT_EQ(copy_in(&p, len), -EBADMSG);
+	len = make_copy(&p, 1);
+	EXPECT_EQ(copy_in(&p, len), 0);
+	len = make_copy(&p, 13);
+	for (cut = 0; cut < len; cut++)
+		EXPECT_EQ(copy_in(&p, cut), -EBADMSG);
+	EXPECT_EQ(copy_in(&p, len + 8), -EBADMSG);
+
+	COPY(0, p.head.flags = cpu_to_le32(EBPFS_COPY_CLONE));
+	COPY(-EBADMSG, p.head.flags = cpu_to_le32(2));
+	COPY(-EBADMSG, p.head.reserved = cpu_to_le16(1));
+	COPY(-EBADMSG, p.head.fh_len = 0);
+	COPY(-EBADMSG, p.head.fh_len = cpu_to_le16(17));
+	COPY(-EBADMSG, p.head.fh_len = cpu_to_le16(0xffff));
+	COPY(-EBADMSG, p.bytes[sizeof(p.head) + 13] = 1);
+	COPY(-EBADMSG, p.bytes[len - 1] = 1);
+	/* Nothing to copy, but a clone goes to the end. */
+	COPY(-EBADMSG, p.head.len = 0);
+	COPY(0, (p.head.len = 0, p.head.flags = cpu_to_le32(EBPFS_COPY_CLONE)));
+	COPY(0, p.head.from = cpu_to_le64(INT64_MAX - 300));
+	COPY(-EBADMSG, p.head.from = cpu_to_le64(INT64_MAX - 299));
+	COPY(0, p.head.to = cpu_to_le64(INT64_MAX - 300));
+	COPY(-EBADMSG, p.head.to = cpu_to_le64(INT64_MAX - 299));
+	COPY(-EBADMSG, p.head.from = cpu_to_le64(~0ull));
+	COPY(-EBADMSG, p.head.to = cpu_to_le64(~0ull));
+	COPY(-EBADMSG, p.head.len = cpu_to_le64(1ull << 63));
+	COPY(-EBADMSG, p.head.len = cpu_to_le64(~0ull));
+}
+
 static int cred_of(u32 ngroups, u32 reserved, u32 len)
 {
 	struct ebpfs_cred c = {
@@ -488,6 +598,8 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(create_fields),
 	KTAP_TEST(create_links),
 	KTAP_TEST(setattr),
+	KTAP_TEST(range),
+	KTAP_TEST(copy),
 	KTAP_TEST(cred),
 };
 
