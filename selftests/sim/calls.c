@@ -93,7 +93,7 @@ static void batch_add(struct world *w, struct batch *b, const struct request *r,
 	c->fh_len = handle ? f->fh_len : 0;
 	c->name = name;
 	c->name_len = 0;
-	if (t && t->flags & EBPFS_TRAIT_NAME)
+	if (t && t->flags & (EBPFS_TRAIT_NAME | EBPFS_TRAIT_XATTR))
 		c->name_len = file_name(r->op == EBPFS_OP_LOOKUP ? r->arg : r->serial % 37, name);
 	reuse = handle && b->count && b->fh == f->fh;
 	size = ebpfs_call_size(c, reuse);

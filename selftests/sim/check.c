@@ -199,7 +199,9 @@ static bool data_parses(u16 op, const u8 *data, u32 len)
 {
 	struct ebpfs_target_info t;
 	struct ebpfs_setattr a;
+	struct ebpfs_range range;
 	struct ebpfs_create c;
+	struct ebpfs_copy copy;
 	const u8 *target;
 
 	switch (op) {
@@ -210,6 +212,10 @@ static bool data_parses(u16 op, const u8 *data, u32 len)
 		return !ebpfs_parse_target(data, len, &t);
 	case EBPFS_OP_SETATTR:
 		return !ebpfs_parse_setattr(data, &a);
+	case EBPFS_OP_FALLOCATE:
+		return !ebpfs_parse_range(data, &range);
+	case EBPFS_OP_COPY:
+		return !ebpfs_parse_copy(data, len, &copy, &target);
 	case EBPFS_OP_CRED:
 		return !ebpfs_parse_cred(data, len);
 	default:

@@ -307,7 +307,14 @@ static u32 data_size(struct world *w, u16 op)
 	case EBPFS_OP_CRED:
 		return sizeof(struct ebpfs_cred) +
 		       sizeof(__le32) * rnd(w, chance(w, 8000) ? 16 : EBPFS_GROUPS_MAX + 1);
+	case EBPFS_OP_FALLOCATE:
+		return sizeof(struct ebpfs_range);
+	case EBPFS_OP_COPY:
+		return sizeof(struct ebpfs_copy) + ((w->files[0].fh_len + 7) & ~7u);
+	case EBPFS_OP_SETXATTR:
+		return rnd(w, chance(w, 8000) ? 300 : EBPFS_MSG_MAX + 1);
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_APPEND:
 		if (w->cfg.edge)
 			return 1140 + rnd(w, 61);
 		switch (rnd(w, 16)) {
@@ -403,6 +410,8 @@ static void submit_change(struct world *w, struct client *c)
 	static const u16 ops[] = {
 		EBPFS_OP_CREATE, EBPFS_OP_REMOVE, EBPFS_OP_RENAME, EBPFS_OP_LINK,
 		EBPFS_OP_SETATTR, EBPFS_OP_COMMIT, EBPFS_OP_ACCESS, EBPFS_OP_CRED,
+		EBPFS_OP_SETXATTR, EBPFS_OP_REMOVEXATTR, EBPFS_OP_FALLOCATE, EBPFS_OP_SEEK,
+		EBPFS_OP_COPY, EBPFS_OP_APPEND, EBPFS_OP_APPEND, EBPFS_OP_APPEND,
 	};
 	u32 file = rnd(w, w->nfiles - 1);
 	u16 op = EBPFS_OP_WRITE;

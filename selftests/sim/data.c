@@ -80,6 +80,29 @@ static void fill_target(const struct world *w, const struct request *r, u8 *to)
 	ebpfs_put_target(to, &t);
 }
 
+static void fill_range(const struct request *r, u8 *to)
+{
+	struct ebpfs_range range = {
+		.offset = cpu_to_le64(mix(r->serial) >> 2), .len = cpu_to_le64(r->serial),
+		.mode = cpu_to_le32(~r->serial),
+	};
+
+	memcpy(to, &range, sizeof(range));
+}
+
+static void fill_copy(const struct world *w, const struct request *r, u8 *to)
+{
+	struct ebpfs_copy c = {
+		.from = cpu_to_le64(mix(r->serial) >> 2), .to = cpu_to_le64(r->serial),
+		.len = cpu_to_le64(r->serial), .flags = cpu_to_le32(r->serial & 1),
+		.fh_len = cpu_to_le16(w->files[0].fh_len),
+	};
+
+	memset(to, 0, r->data_len);
+	memcpy(to, &c, sizeof(c));
+	memcpy(to + sizeof(c), w->files[0].fh, w->files[0].fh_len);
+}
+
 static void fill_setattr(const struct request *r, u8 *to)
 {
 	struct ebpfs_setattr a = {
@@ -128,7 +151,15 @@ const u8 *request_data(struct world *w, const struct request *r)
 
 	switch (r->op) {
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_APPEND:
+	case EBPFS_OP_SETXATTR:
 		fill_write(w, r, data);
+		break;
+	case EBPFS_OP_FALLOCATE:
+		fill_range(r, data);
+		break;
+	case EBPFS_OP_COPY:
+		fill_copy(w, r, data);
 		break;
 	case EBPFS_OP_CREATE:
 		fill_create(r, data);

@@ -204,16 +204,24 @@ static u32 fill_other(const struct world *w, const struct exec *x, u8 *to, bool 
 		fill_attr(w, x, x->file, &e.attr);
 		return ebpfs_put_entry(to, EBPFS_MSG_MAX, &e);
 	case EBPFS_OP_LINK:
-	case EBPFS_OP_SETATTR:
 		fill_attr(w, x, x->file, (struct ebpfs_attr *)to);
 		return sizeof(struct ebpfs_attr);
+	case EBPFS_OP_SETATTR:
 	case EBPFS_OP_WRITE:
 	case EBPFS_OP_COMMIT:
+	case EBPFS_OP_SETXATTR:
+	case EBPFS_OP_REMOVEXATTR:
+	case EBPFS_OP_FALLOCATE:
+	case EBPFS_OP_COPY:
+	case EBPFS_OP_APPEND:
 		memset(to, 0, sizeof(struct ebpfs_written));
 		((struct ebpfs_written *)to)->verifier = cpu_to_le64(x->verifier);
 		((struct ebpfs_written *)to)->count = cpu_to_le32(x->serial);
 		fill_attr(w, x, x->file, &((struct ebpfs_written *)to)->attr);
 		return sizeof(struct ebpfs_written);
+	case EBPFS_OP_SEEK:
+		((struct ebpfs_offset *)to)->offset = cpu_to_le64(key >> 1);
+		return sizeof(struct ebpfs_offset);
 	case EBPFS_OP_ACCESS:
 		memset(to, 0, sizeof(struct ebpfs_access));
 		((struct ebpfs_access *)to)->allowed = cpu_to_le32(key & 7);
@@ -240,11 +248,18 @@ u32 request_limit(u16 op, u32 count)
 	case EBPFS_OP_CREATE:
 		return sizeof(struct ebpfs_entry) + EBPFS_FH_MAX;
 	case EBPFS_OP_LINK:
-	case EBPFS_OP_SETATTR:
 		return sizeof(struct ebpfs_attr);
+	case EBPFS_OP_SETATTR:
 	case EBPFS_OP_WRITE:
 	case EBPFS_OP_COMMIT:
+	case EBPFS_OP_SETXATTR:
+	case EBPFS_OP_REMOVEXATTR:
+	case EBPFS_OP_FALLOCATE:
+	case EBPFS_OP_COPY:
+	case EBPFS_OP_APPEND:
 		return sizeof(struct ebpfs_written);
+	case EBPFS_OP_SEEK:
+		return sizeof(struct ebpfs_offset);
 	case EBPFS_OP_ACCESS:
 		return sizeof(struct ebpfs_access);
 	default:
