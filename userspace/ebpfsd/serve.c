@@ -105,7 +105,8 @@ static void finish(struct session *s, const struct ebpfs_call_info *c, const str
 	if (!ebpfs_served_done(&s->served, c->id, res->status, res->flags, res->total, &cells))
 		return;
 	b->used = (u32)now;
-	b->once = only_once(c->op);
+	/* Nor may a WRITE be executed late again, over what was written since. */
+	b->once = only_once(c->op) || c->op == EBPFS_OP_WRITE;
 	send_reply(s, EBPFS_ID_SLOT(c->id), cells, b->data, r);
 }
 
