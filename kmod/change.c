@@ -284,7 +284,6 @@ static int ebpfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct 
 	struct ebpfs_written done;
 	struct ebpfs_setattr a;
 	struct ebpfs_req req;
-	u64 asked;
 	int err;
 
 	/* Clearing setuid bits for somebody else's change is the server's. */
@@ -309,21 +308,12 @@ static int ebpfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct 
 	req.data_len = sizeof(a);
 	req.buf = &done;
 	req.limit = sizeof(done);
-	asked = ebpfs_now();
-	err = ebpfs_call_req(inode, &req);
-	if (!err && req.res.total != sizeof(done))
-		err = -EIO;
-	if (err) {
-		ebpfs_expire(inode);
-		return err;
-	}
-	if (attr->ia_valid & ATTR_SIZE) {
-		if (attr->ia_size > i_size_read(inode))
-			ebpfs_zero_tail(inode);
+	if (attr->ia_valid & ATTR_SIZE && attr->ia_size > i_size_read(inode))
+		ebpfs_zero_tail(inode);
+	err = ebpfs_call_change(inode, &req, &done);
+	if (!err && attr->ia_valid & ATTR_SIZE)
 		truncate_setsize(inode, attr->ia_size);
-	}
-	ebpfs_written(inode, &done, asked);
-	return 0;
+	return err;
 }
 
 const struct inode_operations ebpfs_dir_iops = {
@@ -337,16 +327,19 @@ const struct inode_operations ebpfs_dir_iops = {
 	.rmdir = ebpfs_rmdir,
 	.rename = ebpfs_rename,
 	.setattr = ebpfs_setattr,
+	.listxattr = ebpfs_listxattr,
 	.getattr = ebpfs_getattr,
 };
 
 const struct inode_operations ebpfs_symlink_iops = {
 	.get_link = ebpfs_get_link,
 	.setattr = ebpfs_setattr,
+	.listxattr = ebpfs_listxattr,
 	.getattr = ebpfs_getattr,
 };
 
 const struct inode_operations ebpfs_other_iops = {
 	.setattr = ebpfs_setattr,
+	.listxattr = ebpfs_listxattr,
 	.getattr = ebpfs_getattr,
 };

@@ -46,13 +46,17 @@ static int ebpfs_flush(struct file *file, fl_owner_t id)
 	if (!(file->f_mode & FMODE_WRITE))
 		return 0;
 	filemap_write_and_wait(mapping);
+	ebpfs_append_sync(file_inode(file));
 	return filemap_check_wb_err(mapping, since);
 }
 
 /* The end of write-back is stable storage: see writeback.c. */
 static int ebpfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
-	return file_write_and_wait_range(file, start, end);
+	int err = file_write_and_wait_range(file, start, end);
+
+	ebpfs_append_sync(file_inode(file));
+	return err ?: file_check_and_advance_wb_err(file);
 }
 
 static ssize_t ebpfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
@@ -60,6 +64,16 @@ static ssize_t ebpfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	int err = ebpfs_revalidate_data(file_inode(iocb->ki_filp));
 
 	return err ?: generic_file_read_iter(iocb, to);
+}
+
+/* Into the page cache; inode locked. */
+static ssize_t ebpfs_write_cached(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+
+	if (iocb->ki_pos > i_size_read(inode))
+		ebpfs_zero_tail(inode);
+	return generic_perform_write(iocb, from);
 }
 
 static ssize_t ebpfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
@@ -71,16 +85,15 @@ static ssize_t ebpfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
 	inode_lock(inode);
-	/* Appending begins where the file ends at the server. */
+	/* Limits are judged by where the file ends at the server. */
 	if (iocb->ki_flags & IOCB_APPEND)
 		n = ebpfs_revalidate(inode, true);
 	if (!n)
 		n = generic_write_checks(iocb, from);
 	if (n > 0) {
 		ebpfs_set_writer(inode, file);
-		if (iocb->ki_pos > i_size_read(inode))
-			ebpfs_zero_tail(inode);
-		n = generic_perform_write(iocb, from);
+		n = iocb->ki_flags & IOCB_APPEND ? ebpfs_append(iocb, from) :
+						   ebpfs_write_cached(iocb, from);
 	}
 	inode_unlock(inode);
 	return n > 0 ? generic_write_sync(iocb, n) : n;
@@ -107,6 +120,8 @@ static int ebpfs_mmap(struct file *file, struct vm_area_struct *vma)
 
 static loff_t ebpfs_llseek(struct file *file, loff_t offset, int whence)
 {
+	if (whence == SEEK_DATA || whence == SEEK_HOLE)
+		return ebpfs_seek(file, offset, whence);
 	if (whence != SEEK_SET && whence != SEEK_CUR) {
 		int err = ebpfs_revalidate(file_inode(file), true);
 
@@ -127,4 +142,7 @@ const struct file_operations ebpfs_file_fops = {
 	.mmap = ebpfs_mmap,
 	.splice_read = ebpfs_splice_read,
 	.splice_write = iter_file_splice_write,
+	.fallocate = ebpfs_fallocate,
+	.copy_file_range = ebpfs_copy_file_range,
+	.remap_file_range = ebpfs_remap_file_range,
 };

@@ -6,11 +6,14 @@
  *	inode.c   inodes, attributes and how long they are believed
  *	namei.c   lookup and revalidation of names
  *	change.c  names made, removed and renamed; attributes set
+ *	xattr.c   extended attributes
+ *	space.c   fallocate, holes, copies at the server
  *	dir.c     reading directories
  *	file.c    open, read, write, mmap, fsync
  *	read.c    the page cache's misses become READs
  *	write.c   changes in the page cache
  *	writeback.c  they become WRITEs
+ *	append.c  O_APPEND
  *
  * Consistency today: attributes and names are believed for actimeo=; opening a
  * file asks the server and closing it writes back what was changed
@@ -45,10 +48,13 @@ struct ebpfs_sb {
  * @attr_at: when the request left whose answer gave the attributes, ns
  * @expired: attributes were changed by an operation of ours since
  * @stale_data: cached pages are older than the attributes
+ * @remote_size: of the file at the server, when attributes were last taken over
  * @own: changes of ours whose answers came out of order: @change grows along them
- * @nown: how many
+ * @own_count: how many
  * @attr_lock: protects all of these, @writer, and the VFS's attributes against each
  *	other; taken with bottom halves off, since replies to WRITEs bring attributes
+ * @appended: not yet committed, see append.c; under the inode's lock
+ * @appended_bytes: in them
  * @writer: who wrote last, and so writes back, with a reference
  * @timed_out: when a read of the file last passed its deadline, jiffies, 0 never
  * @btime: time of creation, 0 if not known
@@ -62,12 +68,15 @@ struct ebpfs_inode {
 	u64 attr_at;
 	bool expired;
 	bool stale_data;
-	u8 nown;
+	u8 own_count;
+	loff_t remote_size;
 	struct {
 		u64 before;
 		u64 after;
 	} own[EBPFS_OWN_MAX];
 	spinlock_t attr_lock;
+	struct list_head appended;
+	u32 appended_bytes;
 	struct ebpfs_user *writer;
 	unsigned long timed_out;
 	struct timespec64 btime;
@@ -111,6 +120,8 @@ void ebpfs_written(struct inode *inode, const struct ebpfs_written *w, u64 asked
 void ebpfs_set_writer(struct inode *inode, const struct file *file);
 struct ebpfs_user *ebpfs_writer(struct inode *inode);
 int ebpfs_call_req(struct inode *inode, struct ebpfs_req *req);
+int ebpfs_call_change(struct inode *inode, struct ebpfs_req *req,
+		      const struct ebpfs_written *done);
 int ebpfs_call_inode(struct inode *inode, u16 op, u64 arg, u32 count, const struct qstr *name,
 		     void *buf, u32 limit, struct ebpfs_result *res);
 struct inode *ebpfs_root(struct super_block *sb);
@@ -155,6 +166,23 @@ void ebpfs_write_exit(void);
 int ebpfs_writepages(struct address_space *mapping, struct writeback_control *wbc);
 int ebpfs_writeback_init(void);
 void ebpfs_writeback_exit(void);
+
+/* append.c APIs */
+ssize_t ebpfs_append(struct kiocb *iocb, struct iov_iter *from);
+void ebpfs_append_sync(struct inode *inode);
+void ebpfs_append_forget(struct ebpfs_inode *ei);
+
+/* xattr.c APIs */
+extern const struct xattr_handler * const ebpfs_xattr_handlers[];
+ssize_t ebpfs_listxattr(struct dentry *dentry, char *list, size_t size);
+
+/* space.c APIs */
+long ebpfs_fallocate(struct file *file, int mode, loff_t offset, loff_t len);
+loff_t ebpfs_seek(struct file *file, loff_t offset, int whence);
+ssize_t ebpfs_copy_file_range(struct file *in, loff_t pos_in, struct file *out, loff_t pos_out,
+			      size_t len, unsigned int flags);
+loff_t ebpfs_remap_file_range(struct file *in, loff_t pos_in, struct file *out, loff_t pos_out,
+			      loff_t len, unsigned int flags);
 
 /* super.c APIs */
 extern struct file_system_type ebpfs_fs_type;

@@ -44,8 +44,10 @@ struct inode *ebpfs_inode_alloc(struct super_block *sb)
 	ei->attr_at = 0;
 	ei->expired = false;
 	ei->stale_data = false;
-	ei->nown = 0;
+	ei->own_count = 0;
 	ei->writer = NULL;
+	INIT_LIST_HEAD(&ei->appended);
+	ei->appended_bytes = 0;
 	ei->timed_out = 0;
 	ei->fh_len = 0;
 	return &ei->vfs;
@@ -56,6 +58,7 @@ void ebpfs_evict_inode(struct inode *inode)
 {
 	truncate_inode_pages_final(&inode->i_data);
 	clear_inode(inode);
+	ebpfs_append_forget(EBPFS_I(inode));
 	ebpfs_user_put(ebpfs_mnt(inode), EBPFS_I(inode)->writer);
 	EBPFS_I(inode)->writer = NULL;
 }
@@ -109,6 +112,7 @@ static void ebpfs_set_attr(struct inode *inode, const struct ebpfs_attr *attr)
 	u32 nlink = le32_to_cpu(attr->nlink);
 	loff_t size = le64_to_cpu(attr->size);
 
+	ei->remote_size = size;
 	/* What was appended here and is not there yet. */
 	if (S_ISREG(inode->i_mode) && size < i_size_read(inode) && ebpfs_has_changes(inode))
 		size = i_size_read(inode);
@@ -147,7 +151,7 @@ static void ebpfs_take_attr(struct inode *inode, const struct ebpfs_attr *attr,
 		if (!fresh && change != ei->change)
 			ei->stale_data = true;
 		ei->change = change;
-		ei->nown = 0;
+		ei->own_count = 0;
 	}
 	ei->attr_at = asked;
 	ei->expired = false;
@@ -162,17 +166,17 @@ static void ebpfs_own_change(struct ebpfs_inode *ei, u64 before, u64 after)
 
 	if (before != ei->change) {
 		/* The answer to an earlier change may still come. */
-		if (before != after && ei->nown < EBPFS_OWN_MAX) {
-			ei->own[ei->nown].before = before;
-			ei->own[ei->nown++].after = after;
+		if (before != after && ei->own_count < EBPFS_OWN_MAX) {
+			ei->own[ei->own_count].before = before;
+			ei->own[ei->own_count++].after = after;
 		}
 		return;
 	}
 	ei->change = after;
-	for (i = 0; i < ei->nown; i++) {
+	for (i = 0; i < ei->own_count; i++) {
 		if (ei->own[i].before == ei->change) {
 			ei->change = ei->own[i].after;
-			ei->own[i] = ei->own[--ei->nown];
+			ei->own[i] = ei->own[--ei->own_count];
 			i = -1;	/* from the start again */
 		}
 	}
@@ -378,6 +382,29 @@ int ebpfs_call_req(struct inode *inode, struct ebpfs_req *req)
 		return PTR_ERR(req->user);
 	err = ebpfs_call(req);
 	ebpfs_user_put(req->mnt, req->user);
+	return err;
+}
+
+/**
+ * ebpfs_call_change() - the same for a change that is answered by struct ebpfs_written
+ * @inode: file
+ * @req: prepared, its buf is @done
+ * @done: the answer
+ *
+ * Takes the attributes over.
+ */
+int ebpfs_call_change(struct inode *inode, struct ebpfs_req *req,
+		      const struct ebpfs_written *done)
+{
+	u64 asked = ebpfs_now();
+	int err = ebpfs_call_req(inode, req);
+
+	if (!err && req->res.total != sizeof(*done))
+		err = -EIO;
+	if (err)
+		ebpfs_expire(inode);
+	else
+		ebpfs_written(inode, done, asked);
 	return err;
 }
 

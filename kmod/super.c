@@ -391,6 +391,7 @@ static int ebpfs_fill_super(struct super_block *sb, struct fs_context *fc)
 
 	sb->s_magic = EBPFS_SUPER_MAGIC;
 	sb->s_op = &ebpfs_sops;
+	sb->s_xattr = ebpfs_xattr_handlers;
 	sb->s_d_op = &ebpfs_dops;
 	sb->s_maxbytes = MAX_LFS_FILESIZE;
 	sb->s_blocksize = PAGE_SIZE;

@@ -215,24 +215,26 @@ static vm_fault_t ebpfs_page_mkwrite(struct vm_fault *vmf)
 	struct inode *inode = file_inode(file);
 	vm_fault_t ret = VM_FAULT_LOCKED;
 	struct ebpfs_dirt *dirt;
-	loff_t left;
+	size_t size;
 
 	sb_start_pagefault(inode->i_sb);
 	ebpfs_set_writer(inode, file);
 again:
 	folio_lock(folio);
-	left = i_size_read(inode) - folio_pos(folio);
-	if (folio->mapping != inode->i_mapping || left <= 0) {
+	if (folio->mapping != inode->i_mapping || folio_pos(folio) >= i_size_read(inode)) {
 		folio_unlock(folio);
 		ret = VM_FAULT_NOPAGE;
 		goto out;
 	}
-	left = min_t(loff_t, left, folio_size(folio));
-	if (!ebpfs_dirt_fits(folio, 0, left)) {
+	/* All of it, also behind the end of the file: should that grow, what is stored
+	 * there then makes no fault. Write-back cuts off what is behind it still.
+	 */
+	size = folio_size(folio);
+	if (!ebpfs_dirt_fits(folio, 0, size)) {
 		loff_t pos = folio_pos(folio);
 
 		folio_unlock(folio);
-		if (filemap_write_and_wait_range(inode->i_mapping, pos, pos + left - 1)) {
+		if (filemap_write_and_wait_range(inode->i_mapping, pos, pos + size - 1)) {
 			ret = VM_FAULT_SIGBUS;
 			goto out;
 		}
@@ -245,7 +247,7 @@ again:
 		goto out;
 	}
 	folio_wait_stable(folio);
-	ebpfs_dirt_add(dirt, 0, left);
+	ebpfs_dirt_add(dirt, 0, size);
 	folio_mark_dirty(folio);
 out:
 	sb_end_pagefault(inode->i_sb);
@@ -266,17 +268,12 @@ bool ebpfs_release_folio(struct folio *folio, gfp_t gfp)
 	return true;
 }
 
+/* A part of a folio that goes has become zeroes, which may be sent; what lies behind
+ * the end of the file is cut off by write-back.
+ */
 void ebpfs_invalidate_folio(struct folio *folio, size_t offset, size_t len)
 {
-	struct ebpfs_dirt *dirt = folio_get_private(folio);
-
 	folio_wait_writeback(folio);
-	if (!offset && len == folio_size(folio)) {
+	if (!offset && len == folio_size(folio))
 		kmem_cache_free(ebpfs_dirt_cache, folio_detach_private(folio));
-	} else if (dirt) {
-		/* A hole inside what was changed stays: it has become zeroes. */
-		if (offset + len >= dirt->to)
-			dirt->to = min_t(u32, dirt->to, offset);
-		dirt->from = min(dirt->from, dirt->to);
-	}
 }

@@ -23,54 +23,7 @@
 #include <unistd.h>
 
 #include "ktap.h"
-
-#define SRC	"/srv/ebpfs"
-#define MNT	"/mnt/ebpfs"
-
-static bool is_up;
-static char there[64], here[64];	/* the test's directory by server and client */
-
-/* What @call gave: 0, or the error. */
-#define ERRNO_OF(call)	((call) < 0 ? errno : 0)
-
-static int lab(const char *args)
-{
-	char exe[PATH_MAX], command[PATH_MAX + 300];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	char *slash;
-
-	if (n < 0)
-		return -1;
-	exe[n] = 0;
-	slash = strrchr(exe, '/');
-	*slash = 0;
-	snprintf(command, sizeof(command), "%s/../../../scripts/lab %s", exe, args);
-	return system(command);
-}
-
-/* The path of @name in @dir; valid until four calls later. */
-static const char *join(const char *dir, const char *name)
-{
-	static char paths[4][PATH_MAX];
-	static unsigned int next;
-	char *path = paths[next++ % 4];
-
-	snprintf(path, PATH_MAX, "%s/%s", dir, name);
-	return path;
-}
-
-#define C(name)	join(here, name)
-#define S(name)	join(there, name)
-
-static void begin(const char *name)
-{
-	snprintf(there, sizeof(there), SRC "/%s", name);
-	snprintf(here, sizeof(here), MNT "/%s", name);
-	if (mkdir(there, 0777) || chmod(there, 0777)) {
-		printf("Bail out! cannot make %s: %s\n", there, strerror(errno));
-		exit(1);
-	}
-}
+#include "lab.h"
 
 /* What opening gives: 0, or the error. Nothing stays open. */
 static int opening(const char *path, int flags, mode_t mode)
@@ -81,38 +34,6 @@ static int opening(const char *path, int flags, mode_t mode)
 		return errno;
 	close(fd);
 	return 0;
-}
-
-static int put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	ssize_t len = (ssize_t)strlen(text);
-
-	if (fd < 0)
-		return errno;
-	if (write(fd, text, (size_t)len) != len)
-		return errno;
-	return close(fd) ? errno : 0;
-}
-
-static bool holds(const char *path, const char *text)
-{
-	char buf[256];
-	int fd = open(path, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
-
-	if (fd >= 0)
-		close(fd);
-	return n == (ssize_t)strlen(text) && !memcmp(buf, text, (size_t)n);
-}
-
-static struct stat look(const char *path)
-{
-	struct stat st;
-
-	if (lstat(path, &st))
-		memset(&st, 0xff, sizeof(st));
-	return st;
 }
 
 /* Runs @act in a child as user @uid with group @gid and @groups; its result, or 255. */
@@ -214,7 +135,7 @@ static void directories(void)
 	EXPECT_EQ(mkdir(C("d"), 0750), 0);
 	EXPECT_EQ(look(S("d")).st_mode, S_IFDIR | 0750u);
 	EXPECT_EQ(ERRNO_OF(mkdir(C("d"), 0750)), EEXIST);
-	EXPECT_EQ(look(here).st_nlink, 3);
+	EXPECT_EQ(look(lab_here).st_nlink, 3);
 	EXPECT_EQ(put(C("d/f"), "x"), 0);
 	EXPECT_EQ(ERRNO_OF(rmdir(C("d"))), ENOTEMPTY);
 	EXPECT_EQ(ERRNO_OF(unlink(C("d"))), EISDIR);
@@ -224,7 +145,7 @@ static void directories(void)
 	EXPECT_EQ(ERRNO_OF(access(S("d"), F_OK)), ENOENT);
 	EXPECT_EQ(ERRNO_OF(access(C("d"), F_OK)), ENOENT);
 	EXPECT_EQ(ERRNO_OF(rmdir(C("d"))), ENOENT);
-	EXPECT_EQ(look(here).st_nlink, 2);
+	EXPECT_EQ(look(lab_here).st_nlink, 2);
 }
 
 static void links(void)
@@ -243,7 +164,7 @@ static void links(void)
 	EXPECT_EQ(unlink(C("f")), 0);
 	EXPECT_EQ(look(C("g")).st_nlink, 1);
 	EXPECT(holds(S("g"), "x"));
-	EXPECT_EQ(ERRNO_OF(link(here, C("h"))), EPERM);
+	EXPECT_EQ(ERRNO_OF(link(lab_here, C("h"))), EPERM);
 	EXPECT_EQ(symlink("some/where else", C("s")), 0);
 	EXPECT_EQ(readlink(S("s"), target, sizeof(target)), 15);
 	EXPECT_MEM(target, "some/where else", 15);
@@ -493,15 +414,7 @@ static void setid_bits(void)
 
 static void lab_goes_down(void)
 {
-	EXPECT_EQ(lab("down"), 0);
-	is_up = false;
-}
-
-static void clean_up(void)
-{
-	if (is_up)
-		lab("down");
-	(void)!system("rm -rf " SRC);
+	EXPECT_EQ(lab_end(), 0);
 }
 
 static const struct ktap_test tests[] = {
@@ -522,17 +435,5 @@ static const struct ktap_test tests[] = {
 
 int main(int argc, char **argv)
 {
-	(void)!system("rm -rf " SRC);
-	if (mkdir(SRC, 0755)) {
-		printf("Bail out! cannot make " SRC ": %s\n", strerror(errno));
-		return 1;
-	}
-	umask(022);
-	atexit(clean_up);
-	if (lab("up --steer tc --export " SRC)) {
-		printf("Bail out! the lab does not come up\n");
-		return 1;
-	}
-	is_up = true;
-	return KTAP_MAIN(tests, argc, argv);
+	return lab_begin("--steer tc") ?: KTAP_MAIN(tests, argc, argv);
 }

@@ -19,6 +19,7 @@
 
 #include "cred.h"
 #include "export.h"
+#include "forget.h"
 #include "handle.h"
 #include "lib/secret.h"
 #include "log.h"
@@ -254,6 +255,8 @@ unsigned int exports_open(struct exports *e, const struct config *c, bool check_
 		}
 	}
 	explicit_bzero(key, sizeof(key));
+	if (!mistakes && !check_only && forget_begin(e, c->state_dir))
+		mistakes++;
 	return mistakes;
 }
 

@@ -14,6 +14,7 @@
 
 #include "cred.h"
 #include "export.h"
+#include "forget.h"
 #include "log.h"
 #include "ops.h"
 #include "server.h"
@@ -120,6 +121,8 @@ int op_write(struct op *op, struct file *any)
 	}
 	ret = op_attr(op->e, file->fd, &before);
 	if (!ret)
+		ret = forget_note(c->fh, c->fh_len, file->fd, c->arg, c->data_len);
+	if (!ret)
 		ret = cred_become(op->user);
 	if (!ret) {
 		if (!op->e->in_memory)
@@ -134,6 +137,8 @@ int op_write(struct op *op, struct file *any)
 		ret = -errno;
 		op_write_back_failed(op->srv, op->e, -ret);
 	}
+	if (ret > 0 && c->count == EBPFS_WRITE_STABLE)
+		forget_committed(c->fh, c->fh_len);
 	if (ret > 0)
 		stats_add(write_bytes, c->data_len);
 	files_put(file);
@@ -187,6 +192,8 @@ int op_commit(struct op *op, struct file *any)
 		ret = -errno;
 		op_write_back_failed(op->srv, op->e, -ret);
 	}
+	if (!ret)
+		forget_committed(op->c->fh, op->c->fh_len);
 	if (!ret)
 		ret = put_written(op, verifier, 0, &before, file);
 	files_put(file);

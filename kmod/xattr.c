@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Extended attributes: asked for and set at the server, nothing is cached. Which
+ * of them there are, and who may see and set them, is for the server's kernel to
+ * say.
+ *
+ * Context: process, sleeps, killable.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/xattr.h>
+
+#include "fs.h"
+
+/* Ask for @op with the name of an attribute, or none; the answer goes to @buf, or if
+ * only its size is wanted (@size 0), nowhere. Return: its bytes, or an error.
+ */
+static ssize_t ebpfs_xattr_ask(struct inode *inode, u16 op, const char *name, void *buf,
+			       size_t size)
+{
+	u32 room = size ? min_t(size_t, size, EBPFS_MSG_MAX) : EBPFS_MSG_MAX;
+	void *to = size ? buf : kvmalloc(room, GFP_KERNEL);
+	struct ebpfs_req req = {
+		.op = op,
+		.count = room,
+		.limit = room,
+		.buf = to,
+		.name = name,
+		.name_len = name ? strlen(name) : 0,
+	};
+	int err;
+
+	if (!to)
+		return -ENOMEM;
+	ebpfs_req_prepare(&req, ebpfs_mnt(inode));
+	err = ebpfs_call_req(inode, &req);
+	if (!size)
+		kvfree(to);
+	return err ?: req.res.total;
+}
+
+static int ebpfs_xattr_get(const struct xattr_handler *handler, struct dentry *dentry,
+			   struct inode *inode, const char *name, void *buf, size_t size)
+{
+	return ebpfs_xattr_ask(inode, EBPFS_OP_GETXATTR, xattr_full_name(handler, name), buf, size);
+}
+
+static int ebpfs_xattr_set(const struct xattr_handler *handler, struct mnt_idmap *idmap,
+			   struct dentry *dentry, struct inode *inode, const char *name,
+			   const void *value, size_t size, int flags)
+{
+	const char *full = xattr_full_name(handler, name);
+	struct ebpfs_written done;
+	struct ebpfs_req req = {
+		.limit = sizeof(done),
+		.buf = &done,
+		.name = full,
+		.name_len = strlen(full),
+	};
+
+	if (size > EBPFS_MSG_MAX)
+		return -E2BIG;
+	ebpfs_req_prepare_once(&req, ebpfs_mnt(inode));
+	req.op = value ? EBPFS_OP_SETXATTR : EBPFS_OP_REMOVEXATTR;
+	if (value) {
+		req.arg = flags;
+		req.data = value;
+		req.data_len = size;
+	}
+	return ebpfs_call_change(inode, &req, &done);
+}
+
+ssize_t ebpfs_listxattr(struct dentry *dentry, char *list, size_t size)
+{
+	return ebpfs_xattr_ask(d_inode(dentry), EBPFS_OP_LISTXATTR, NULL, list, size);
+}
+
+static const struct xattr_handler ebpfs_xattr_user = {
+	.prefix = XATTR_USER_PREFIX,
+	.get = ebpfs_xattr_get,
+	.set = ebpfs_xattr_set,
+};
+
+static const struct xattr_handler ebpfs_xattr_trusted = {
+	.prefix = XATTR_TRUSTED_PREFIX,
+	.get = ebpfs_xattr_get,
+	.set = ebpfs_xattr_set,
+};
+
+static const struct xattr_handler ebpfs_xattr_security = {
+	.prefix = XATTR_SECURITY_PREFIX,
+	.get = ebpfs_xattr_get,
+	.set = ebpfs_xattr_set,
+};
+
+const struct xattr_handler * const ebpfs_xattr_handlers[] = {
+	&ebpfs_xattr_user,
+	&ebpfs_xattr_trusted,
+	&ebpfs_xattr_security,
+	NULL
+};

@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# crash: the server dies while clients write and sync; whatever fsync acknowledged
+# is there afterwards, and nothing is garbage
+#
+# modes: off tc
+# timeout: 300
+#
+# The server is a forgetful one (see userspace/ebpfsd/forget.h): with it goes what
+# it was sent and had not been asked to commit, as with the machine under it.
+
+. "${0%/*}/../lib/lib.sh"
+
+plan 13
+
+kills=8
+[ -z "${EBPFS_LONG-}" ] || kills=20
+
+export EBPFSD_FORGETFUL=1
+mkdir -p "$srv"
+lab_up --export "$srv"
+
+# Kills the server again and again while process $1 lives.
+kill_again() {
+	local i
+	for ((i = 0; i < kills; i++)); do
+		nap 0.$((RANDOM % 10))
+		zombie "$1" && return
+		lab kill 1 && nap 0.3 && lab start 1 || return
+	done
+}
+
+spawn ackwrite write "$mnt/a" "$tmp/a" $((kills * 2)) > "$tmp/out-a" 2>&1
+writer=$!
+check "the server dies $kills times" kill_again $writer
+check "the writer ends" await 120 $writer
+holds "without an error" "ended == 0" || show "$tmp/out-a"
+check "all that was acknowledged is there, at the client" ackwrite check "$mnt/a" "$tmp/a"
+check "and at the server" ackwrite check "$srv/a" "$tmp/a"
+read_stats
+note "passes written again: ${S[write_again]}; sessions ${S[sessions]}"
+holds "some of it was written again" "S[write_again] > 0"
+
+# Large passes: a file written whole, with the server dying in between.
+spawn mkdata file "$mnt/large" 48M > "$tmp/out-b" 2>&1
+writer=$!
+check "the server dies during a large write" kill_again $writer
+check "the writer ends" await 120 $writer
+check "the file is right" mkdata check "$srv/large" 1 0 48M || show "$tmp/out-b"
+
+# The link is cut for a while.
+spawn ackwrite write "$mnt/c" "$tmp/c" 12 > "$tmp/out-c" 2>&1
+writer=$!
+nap 1
+lab netem all both loss 100%
+nap 6
+lab netem all both off
+check "the link is cut for a while, and the writer ends" await 60 $writer || show "$tmp/out-c"
+check "all that was acknowledged is there" ackwrite check "$srv/c" "$tmp/c"
+
+# The mount is ended by force: the writer gets an error, what was acknowledged stays.
+spawn ackwrite write "$mnt/d" "$tmp/d" 60 > "$tmp/out-d" 2>&1
+writer=$!
+nap 2
+lab kill 1
+nap 0.5
+umount -f "$mnt" 2> /dev/null
+check "umount -f ends a writer" await 10 $writer
+lab start 1
+check "and what was acknowledged is there" ackwrite check "$srv/d" "$tmp/d"
