@@ -49,22 +49,6 @@ void ebpfs_append_forget(struct ebpfs_inode *ei)
 	ei->appended_bytes = 0;
 }
 
-static int ebpfs_append_commit(struct inode *inode, __le64 *verifier)
-{
-	struct ebpfs_written done;
-	struct ebpfs_req req = {
-		.op = EBPFS_OP_COMMIT,
-		.limit = sizeof(done),
-		.buf = &done,
-	};
-	int err;
-
-	ebpfs_req_prepare(&req, ebpfs_mnt(inode));
-	err = ebpfs_call_change(inode, &req, &done);
-	*verifier = done.verifier;
-	return err;
-}
-
 /* The server has forgotten it. */
 static int ebpfs_append_again(struct inode *inode, const struct ebpfs_appended *a)
 {
@@ -96,7 +80,7 @@ static int ebpfs_append_sync_locked(struct inode *inode)
 
 	if (list_empty(&ei->appended))
 		return 0;
-	err = ebpfs_append_commit(inode, &verifier);
+	err = ebpfs_commit(inode, &verifier);
 	if (!err)
 		list_for_each_entry(a, &ei->appended, link)
 			if (!err && a->verifier != verifier)

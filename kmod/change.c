@@ -75,6 +75,7 @@ static int ebpfs_make(struct inode *dir, struct dentry *dentry, umode_t mode, de
 	inode = ebpfs_iget(dir->i_sb, e.fh, e.fh_len, &e.attr, asked);
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
+	WRITE_ONCE(EBPFS_I(inode)->uncommitted, true);
 	dentry->d_time = asked;
 	d_instantiate(dentry, inode);
 	return 0;

@@ -130,11 +130,17 @@ static loff_t ebpfs_dir_llseek(struct file *file, loff_t offset, int whence)
 	return offset;
 }
 
+/* Names that were made, removed and renamed here are on stable storage. */
+static int ebpfs_dir_fsync(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	return ebpfs_commit(file_inode(file), NULL);
+}
+
 const struct file_operations ebpfs_dir_fops = {
 	.open = ebpfs_dir_open,
 	.release = ebpfs_dir_release,
 	.iterate_shared = ebpfs_iterate,
 	.llseek = ebpfs_dir_llseek,
-	.fsync = noop_fsync,
+	.fsync = ebpfs_dir_fsync,
 	.read = generic_read_dir,
 };

@@ -50,13 +50,20 @@ static int ebpfs_flush(struct file *file, fl_owner_t id)
 	return filemap_check_wb_err(mapping, since);
 }
 
-/* The end of write-back is stable storage: see writeback.c. */
+/* The end of write-back is stable storage (see writeback.c), but for what was never
+ * written: a new file's name, attributes.
+ */
 static int ebpfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
+	struct inode *inode = file_inode(file);
 	int err = file_write_and_wait_range(file, start, end);
 
-	ebpfs_append_sync(file_inode(file));
-	return err ?: file_check_and_advance_wb_err(file);
+	ebpfs_append_sync(inode);
+	if (!err)
+		err = file_check_and_advance_wb_err(file);
+	if (!err && READ_ONCE(EBPFS_I(inode)->uncommitted))
+		err = ebpfs_commit(inode, NULL);
+	return err;
 }
 
 static ssize_t ebpfs_read_iter(struct kiocb *iocb, struct iov_iter *to)

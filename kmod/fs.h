@@ -55,6 +55,8 @@ struct ebpfs_sb {
  *	other; taken with bottom halves off, since replies to WRITEs bring attributes
  * @appended: not yet committed, see append.c; under the inode's lock
  * @appended_bytes: in them
+ * @uncommitted: attributes were changed, or the file was made, since the server was
+ *	last asked to put it on stable storage; READ_ONCE/WRITE_ONCE
  * @writer: who wrote last, and so writes back, with a reference
  * @timed_out: when a read of the file last passed its deadline, jiffies, 0 never
  * @btime: time of creation, 0 if not known
@@ -77,6 +79,7 @@ struct ebpfs_inode {
 	spinlock_t attr_lock;
 	struct list_head appended;
 	u32 appended_bytes;
+	bool uncommitted;
 	struct ebpfs_user *writer;
 	unsigned long timed_out;
 	struct timespec64 btime;
@@ -120,6 +123,7 @@ void ebpfs_written(struct inode *inode, const struct ebpfs_written *w, u64 asked
 void ebpfs_set_writer(struct inode *inode, const struct file *file);
 struct ebpfs_user *ebpfs_writer(struct inode *inode);
 int ebpfs_call_req(struct inode *inode, struct ebpfs_req *req);
+int ebpfs_commit(struct inode *inode, __le64 *verifier);
 int ebpfs_call_change(struct inode *inode, struct ebpfs_req *req,
 		      const struct ebpfs_written *done);
 int ebpfs_call_inode(struct inode *inode, u16 op, u64 arg, u32 count, const struct qstr *name,

@@ -48,6 +48,7 @@ struct inode *ebpfs_inode_alloc(struct super_block *sb)
 	ei->writer = NULL;
 	INIT_LIST_HEAD(&ei->appended);
 	ei->appended_bytes = 0;
+	ei->uncommitted = false;
 	ei->timed_out = 0;
 	ei->fh_len = 0;
 	return &ei->vfs;
@@ -397,14 +398,40 @@ int ebpfs_call_change(struct inode *inode, struct ebpfs_req *req,
 		      const struct ebpfs_written *done)
 {
 	u64 asked = ebpfs_now();
-	int err = ebpfs_call_req(inode, req);
+	int err;
 
+	WRITE_ONCE(EBPFS_I(inode)->uncommitted, req->op != EBPFS_OP_COMMIT);
+	err = ebpfs_call_req(inode, req);
 	if (!err && req->res.total != sizeof(*done))
 		err = -EIO;
 	if (err)
 		ebpfs_expire(inode);
 	else
 		ebpfs_written(inode, done, asked);
+	return err;
+}
+
+/**
+ * ebpfs_commit() - have a file or directory put on the server's stable storage
+ * @inode: file
+ * @verifier: out, of the server; may be NULL
+ */
+int ebpfs_commit(struct inode *inode, __le64 *verifier)
+{
+	struct ebpfs_written done;
+	struct ebpfs_req req = {
+		.op = EBPFS_OP_COMMIT,
+		.limit = sizeof(done),
+		.buf = &done,
+	};
+	int err;
+
+	ebpfs_req_prepare(&req, ebpfs_mnt(inode));
+	err = ebpfs_call_change(inode, &req, &done);
+	if (err)
+		WRITE_ONCE(EBPFS_I(inode)->uncommitted, true);
+	else if (verifier)
+		*verifier = done.verifier;
 	return err;
 }
 

@@ -289,8 +289,16 @@ static void ebpfs_walk_unit(struct ebpfs_walk *walk, struct inode *inode, loff_t
 		ebpfs_write_submit(pass, &pass->ready, EBPFS_WRITE_UNSTABLE);
 		pass->nready = 0;
 	}
+	walk->w = mempool_alloc(ebpfs_write_pool, GFP_NOWAIT | __GFP_NOWARN);
+	if (unlikely(!walk->w)) {
+		/* Memory is short, and a pass gives its units back when it is over: so
+		 * this one has to end before more are waited for.
+		 */
+		ebpfs_pass_close(pass);
+		pass = ebpfs_pass_begin(inode);
+		walk->w = mempool_alloc(ebpfs_write_pool, GFP_NOFS);
+	}
 	walk->pass = pass;
-	walk->w = mempool_alloc(ebpfs_write_pool, GFP_NOFS);
 	walk->w->pass = pass;
 	walk->w->pos = pos;
 	walk->w->len = 0;
