@@ -9,11 +9,14 @@
  * that whoever acted as a user is the daemon again before the next call.
  */
 #include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdarg.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "fuzz/ebpfsd.h"
@@ -56,6 +59,85 @@ int __wrap_ftruncate(int fd, off_t size)
 	struct stat st;
 
 	MUST(size >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode));
+	return 0;
+}
+
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t len);
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t len)
+{
+	struct stat st;
+
+	MUST(offset >= 0 && len > 0 && offset <= INT64_MAX - len);
+	MUST(!(mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE |
+			FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)));
+	MUST(!fstat(fd, &st) && S_ISREG(st.st_mode));
+	return 0;
+}
+
+/* From where there is something, to where it may go. */
+ssize_t __wrap_copy_file_range(int from, loff_t *in, int to, loff_t *out, size_t len,
+			       unsigned int flags);
+ssize_t __wrap_copy_file_range(int from, loff_t *in, int to, loff_t *out, size_t len,
+			       unsigned int flags)
+{
+	struct stat st;
+
+	MUST(len && !flags && *in >= 0 && *out >= 0 && *out <= INT64_MAX - (loff_t)len);
+	MUST(!fstat(to, &st) && S_ISREG(st.st_mode));
+	MUST(!fstat(from, &st) && S_ISREG(st.st_mode) && *in + (loff_t)len <= st.st_size);
+	return (ssize_t)(fuzz_half && len > 1 ? len / 2 : len);
+}
+
+/* APPEND: at the end, where the position is left. */
+ssize_t __wrap_pwritev2(int fd, const struct iovec *iov, int n, off_t offset, int flags);
+ssize_t __wrap_pwritev2(int fd, const struct iovec *iov, int n, off_t offset, int flags)
+{
+	struct stat st;
+	size_t len;
+
+	MUST(n == 1 && offset == -1 && flags == RWF_APPEND);
+	MUST(iov->iov_len && iov->iov_len <= EBPFS_MSG_MAX);
+	MUST(!fstat(fd, &st) && S_ISREG(st.st_mode));
+	len = fuzz_half && iov->iov_len > 1 ? iov->iov_len / 2 : iov->iov_len;
+	MUST(lseek(fd, (off_t)len, SEEK_END) == st.st_size + (off_t)len);
+	return (ssize_t)len;
+}
+
+int __real_ioctl(int fd, unsigned long request, void *arg);
+int __wrap_ioctl(int fd, unsigned long request, void *arg);
+int __wrap_ioctl(int fd, unsigned long request, void *arg)
+{
+	const struct file_clone_range *range = arg;
+	struct stat st;
+
+	if (request != FICLONERANGE)
+		return __real_ioctl(fd, request, arg);
+	MUST(!fstat(fd, &st) && S_ISREG(st.st_mode));
+	MUST(!fstat((int)range->src_fd, &st) && S_ISREG(st.st_mode));
+	return 0;
+}
+
+static void check_attribute(const char *path, const char *name)
+{
+	static const char fds[] = "/proc/self/fd/";
+
+	MUST(!strncmp(path, fds, sizeof(fds) - 1));
+	MUST(strspn(path + sizeof(fds) - 1, "0123456789") == strlen(path + sizeof(fds) - 1));
+	MUST(*name && strlen(name) <= EBPFS_NAME_MAX);
+}
+
+int __wrap_setxattr(const char *path, const char *name, const void *value, size_t len, int flags);
+int __wrap_setxattr(const char *path, const char *name, const void *value, size_t len, int flags)
+{
+	check_attribute(path, name);
+	MUST(len <= EBPFS_MSG_MAX && (value || !len) && !(flags & ~3));
+	return 0;
+}
+
+int __wrap_removexattr(const char *path, const char *name);
+int __wrap_removexattr(const char *path, const char *name)
+{
+	check_attribute(path, name);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The operations, all but READDIR (readdir.c) and the quick way of READ
- * (serve.c). See ops.h.
+ * What an operation needs and where it is; and those that look, but for READDIR
+ * (readdir.c) and the quick way of READ (serve.c). See ops.h.
  *
  * Files are opened with O_PATH but to be read, and only regular files are
  * read, so that no FIFO, device or socket is ever opened.
@@ -26,6 +26,8 @@ u32 op_room(const struct ebpfs_call_info *c)
 		return sizeof(struct ebpfs_entry) + EBPFS_FH_MAX;
 	case EBPFS_OP_READDIR:
 	case EBPFS_OP_READ:
+	case EBPFS_OP_GETXATTR:
+	case EBPFS_OP_LISTXATTR:
 		return c->count < EBPFS_MSG_MAX ? c->count : EBPFS_MSG_MAX;
 	case EBPFS_OP_READLINK:
 		return EBPFS_LINK_MAX;
@@ -40,7 +42,14 @@ u32 op_room(const struct ebpfs_call_info *c)
 	case EBPFS_OP_SETATTR:
 	case EBPFS_OP_WRITE:
 	case EBPFS_OP_COMMIT:
+	case EBPFS_OP_SETXATTR:
+	case EBPFS_OP_REMOVEXATTR:
+	case EBPFS_OP_FALLOCATE:
+	case EBPFS_OP_COPY:
+	case EBPFS_OP_APPEND:
 		return sizeof(struct ebpfs_written);
+	case EBPFS_OP_SEEK:
+		return sizeof(struct ebpfs_offset);
 	default:
 		return 0;
 	}
@@ -262,10 +271,21 @@ static bool changes(u16 op)
 	case EBPFS_OP_LINK:
 	case EBPFS_OP_SETATTR:
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_SETXATTR:
+	case EBPFS_OP_REMOVEXATTR:
+	case EBPFS_OP_FALLOCATE:
+	case EBPFS_OP_COPY:
+	case EBPFS_OP_APPEND:
 		return true;
 	default:
 		return false;
 	}
+}
+
+/* Does @op look into the file? */
+static bool reads(u16 op)
+{
+	return op == EBPFS_OP_READ || op == EBPFS_OP_SEEK;
 }
 
 /* May @op be tried by a thread that must not wait? */
@@ -278,10 +298,18 @@ static bool quick(const struct export *e, u16 op)
 	case EBPFS_OP_RENAME:
 	case EBPFS_OP_LINK:
 	case EBPFS_OP_SETATTR:
+	case EBPFS_OP_SETXATTR:
+	case EBPFS_OP_REMOVEXATTR:
+	case EBPFS_OP_FALLOCATE:
+	case EBPFS_OP_COPY:
+	case EBPFS_OP_APPEND:
 		return false;
 	case EBPFS_OP_ACCESS:
 	case EBPFS_OP_WRITE:
 	case EBPFS_OP_COMMIT:
+	case EBPFS_OP_GETXATTR:		/* in blocks of their own */
+	case EBPFS_OP_LISTXATTR:
+	case EBPFS_OP_SEEK:		/* maps of extents */
 		return e->in_memory;
 	default:
 		/* A remote filesystem may wait anywhere. */
@@ -321,6 +349,22 @@ static int dispatch(struct op *op, struct file *file)
 		return op_write(op, file);
 	case EBPFS_OP_COMMIT:
 		return op_commit(op, file);
+	case EBPFS_OP_GETXATTR:
+		return op_getxattr(op, file);
+	case EBPFS_OP_LISTXATTR:
+		return op_listxattr(op, file);
+	case EBPFS_OP_SETXATTR:
+		return op_setxattr(op, file);
+	case EBPFS_OP_REMOVEXATTR:
+		return op_removexattr(op, file);
+	case EBPFS_OP_FALLOCATE:
+		return op_fallocate(op, file);
+	case EBPFS_OP_SEEK:
+		return op_seek(op, file);
+	case EBPFS_OP_COPY:
+		return op_copy(op, file);
+	case EBPFS_OP_APPEND:
+		return op_append(op, file);
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -341,7 +385,7 @@ int op_run(struct op *op, struct op_result *res)
 	}
 	if (!op->may_wait && !quick(op->e, op->c->op))
 		return -EAGAIN;
-	ret = get_file(op, op->c->op == EBPFS_OP_READ ? FILE_READ : FILE_ANY, &file);
+	ret = get_file(op, reads(op->c->op) ? FILE_READ : FILE_ANY, &file);
 	if (!ret) {
 		ret = dispatch(op, file);
 		files_put(file);

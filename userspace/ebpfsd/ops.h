@@ -8,6 +8,8 @@
  *	ops_access.c	ACCESS, and who may look
  *	ops_change.c	CREATE, REMOVE, RENAME, LINK, SETATTR
  *	ops_write.c	WRITE, COMMIT
+ *	ops_space.c	FALLOCATE, SEEK, COPY, APPEND
+ *	ops_xattr.c	GETXATTR, LISTXATTR, SETXATTR, REMOVEXATTR
  *
  * The daemon itself may open and read everything. What only looks is done as the
  * daemon once the kernel said that the user may (op_allowed()); what changes
@@ -84,6 +86,33 @@ int op_link(struct op *op, struct file *file);
 int op_setattr(struct op *op, struct file *file);
 int op_write(struct op *op, struct file *file);
 int op_commit(struct op *op, struct file *file);
+int op_getxattr(struct op *op, struct file *file);
+int op_listxattr(struct op *op, struct file *file);
+int op_setxattr(struct op *op, struct file *file);
+int op_removexattr(struct op *op, struct file *file);
+int op_fallocate(struct op *op, struct file *file);
+int op_seek(struct op *op, struct file *file);	/* open for reading */
+int op_copy(struct op *op, struct file *file);
+int op_append(struct op *op, struct file *file);
+
+/* The call's file, @any, open for writing, if the user may write. 0 or -errno. */
+int op_open_to_write(struct op *op, struct file *any, struct file **file);
+
+/* A reply of struct ebpfs_written, after the change. Bytes of it, or -errno. */
+int op_put_written(struct op *op, u64 verifier, u32 count, const struct ebpfs_attr *before,
+		   struct file *file);
+
+/* -errno of a call that changed nothing; what may pass is for the client to repeat. */
+static inline int op_failed(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOMEM || err == EINTR ? -EAGAIN : -err;
+}
+
+/* -errno after the change happened: not to be taken for "ask again". */
+static inline int op_certain(int err)
+{
+	return err == -EAGAIN ? -EIO : err;
+}
 
 /* Bring what was written through @file to stable storage; nobody asked for it. */
 void op_flush(struct server *srv, struct file *file);

@@ -9,7 +9,7 @@
  * about, and what happens to setuid bits is the kernel's to say.
  *
  * After a change has happened the client must hear so: nothing may be turned into
- * "ask again" any more, see certain().
+ * "ask again" any more, see op_certain().
  */
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -27,18 +27,6 @@
 
 #define TIGHT_TRIES	100
 #define TIGHT_PAUSE	10	/* ms */
-
-/* -errno of a call that changed nothing; what may pass is for the client to repeat. */
-static int failed(int err)
-{
-	return err == EMFILE || err == ENFILE || err == ENOMEM || err == EINTR ? -EAGAIN : -err;
-}
-
-/* -errno after the change happened. */
-static int certain(int err)
-{
-	return err == -EAGAIN ? -EIO : err;
-}
 
 static void pause_a_little(void)
 {
@@ -155,13 +143,13 @@ int op_create(struct op *op, struct file *dir)
 	}
 	cred_return(op->user);
 	if (fd < 0)
-		return failed(err);
+		return op_failed(err);
 	if (!S_ISREG(le32_to_cpu(create.mode))) {
 		fd = open_made(dir->fd, name);
 		if (fd < 0)
-			return certain(fd);
+			return op_certain(fd);
 	}
-	return certain(op_put_entry(op, fd, access));
+	return op_certain(op_put_entry(op, fd, access));
 }
 
 int op_remove(struct op *op, struct file *dir)
@@ -178,7 +166,7 @@ int op_remove(struct op *op, struct file *dir)
 	if (err)
 		return err;
 	if (unlinkat(dir->fd, name, op->c->arg == EBPFS_REMOVE_DIR ? AT_REMOVEDIR : 0))
-		err = failed(errno);
+		err = op_failed(errno);
 	cred_return(op->user);
 	return err;
 }
@@ -218,7 +206,7 @@ int op_rename(struct op *op, struct file *dir)
 	err = cred_become(op->user);
 	if (!err) {
 		if (renameat2(dir->fd, from, to_dir->fd, to, (unsigned int)op->c->arg))
-			err = failed(errno);
+			err = op_failed(errno);
 		cred_return(op->user);
 	}
 	files_put(to_dir);
@@ -240,14 +228,14 @@ int op_link(struct op *op, struct file *file)
 	err = cred_become(op->user);
 	if (!err) {
 		if (linkat(op->srv->proc_fds, number, dir->fd, name, AT_SYMLINK_FOLLOW))
-			err = failed(errno);
+			err = op_failed(errno);
 		cred_return(op->user);
 	}
 	files_put(dir);
 	if (err)
 		return err;
 	err = op_attr(op->e, file->fd, (struct ebpfs_attr *)op->buf);
-	return err ? certain(err) : (int)sizeof(struct ebpfs_attr);
+	return err ? op_certain(err) : (int)sizeof(struct ebpfs_attr);
 }
 
 static struct timespec time_of(u32 valid, u32 set, u32 now, __le64 s, __le32 ns)
@@ -337,11 +325,11 @@ int op_setattr(struct op *op, struct file *any)
 		err = cred_become(op->user);
 	if (!err) {
 		if (file && ftruncate(file->fd, (off_t)le64_to_cpu(a.size)))
-			err = failed(errno);
+			err = op_failed(errno);
 		else
 			changed = file;
 		if (!err && set_attributes(any->fd, valid, &a, &changed))
-			err = failed(errno);
+			err = op_failed(errno);
 		cred_return(op->user);
 	}
 	if (!err) {
@@ -364,6 +352,6 @@ int op_setattr(struct op *op, struct file *any)
 		files_put(file);
 	}
 	if (err)
-		return changed ? certain(err) : err;
+		return changed ? op_certain(err) : err;
 	return sizeof(*out);
 }

@@ -41,8 +41,8 @@ void op_flush(struct server *srv, struct file *file)
 		op_write_back_failed(srv, file->export, errno);
 }
 
-static int put_written(struct op *op, u64 verifier, u32 count, const struct ebpfs_attr *before,
-		       struct file *file)
+int op_put_written(struct op *op, u64 verifier, u32 count, const struct ebpfs_attr *before,
+		   struct file *file)
 {
 	struct ebpfs_written *out = (struct ebpfs_written *)op->buf;
 	int err = op_attr(op->e, file->fd, &out->attr);
@@ -77,8 +77,7 @@ static int write_all(const struct ebpfs_call_info *c, int fd)
 	return 0;
 }
 
-/* The call's file, open for writing, if the user may write. */
-static int open_for_writing(struct op *op, struct file *any, struct file **file)
+int op_open_to_write(struct op *op, struct file *any, struct file **file)
 {
 	const struct ebpfs_call_info *c = op->c;
 	struct files *files = &op->srv->files;
@@ -109,7 +108,7 @@ int op_write(struct op *op, struct file *any)
 
 	if (!op->may_wait && (!op->e->in_memory || c->count == EBPFS_WRITE_STABLE))
 		return -EAGAIN;
-	ret = open_for_writing(op, any, &file);
+	ret = op_open_to_write(op, any, &file);
 	if (ret)
 		return ret;
 	lock = files_lock(&op->srv->files, c->fh, c->fh_len);
@@ -130,7 +129,7 @@ int op_write(struct op *op, struct file *any)
 		ret = write_all(c, file->fd);
 		cred_return(op->user);
 		if (!ret)
-			ret = put_written(op, verifier, c->data_len, &before, file);
+			ret = op_put_written(op, verifier, c->data_len, &before, file);
 	}
 	pthread_mutex_unlock(lock);
 	if (ret > 0 && c->count == EBPFS_WRITE_STABLE && fdatasync(file->fd)) {
@@ -170,7 +169,7 @@ int op_commit(struct op *op, struct file *any)
 	/* Nothing was written here. */
 	if (!op->e->writable) {
 		ret = op_attr(op->e, any->fd, &before);
-		return ret ? ret : put_written(op, verifier, 0, &before, any);
+		return ret ? ret : op_put_written(op, verifier, 0, &before, any);
 	}
 	if (!op->may_wait && !op->e->in_memory)
 		return -EAGAIN;
@@ -178,11 +177,11 @@ int op_commit(struct op *op, struct file *any)
 		ret = op_attr(op->e, any->fd, &before);
 		if (!ret && !op->e->in_memory)
 			ret = sync_directory(any);
-		return ret ? ret : put_written(op, verifier, 0, &before, any);
+		return ret ? ret : op_put_written(op, verifier, 0, &before, any);
 	}
 	/* A descriptor that was written through knows of errors since then. Who may
 	 * write may have it flushed; whoever else asks has written nothing. */
-	ret = open_for_writing(op, any, &file);
+	ret = op_open_to_write(op, any, &file);
 	if (ret)
 		return ret;
 	ret = op_attr(op->e, file->fd, &before);
@@ -195,7 +194,7 @@ int op_commit(struct op *op, struct file *any)
 	if (!ret)
 		forget_committed(op->c->fh, op->c->fh_len);
 	if (!ret)
-		ret = put_written(op, verifier, 0, &before, file);
+		ret = op_put_written(op, verifier, 0, &before, file);
 	files_put(file);
 	return ret;
 }

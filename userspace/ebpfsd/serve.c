@@ -81,6 +81,30 @@ static void count_call(const struct ebpfs_call_info *c, const struct op_result *
 	case EBPFS_OP_COMMIT:
 		stats_inc(calls_commit);
 		break;
+	case EBPFS_OP_GETXATTR:
+		stats_inc(calls_getxattr);
+		break;
+	case EBPFS_OP_LISTXATTR:
+		stats_inc(calls_listxattr);
+		break;
+	case EBPFS_OP_SETXATTR:
+		stats_inc(calls_setxattr);
+		break;
+	case EBPFS_OP_REMOVEXATTR:
+		stats_inc(calls_removexattr);
+		break;
+	case EBPFS_OP_FALLOCATE:
+		stats_inc(calls_fallocate);
+		break;
+	case EBPFS_OP_SEEK:
+		stats_inc(calls_seek);
+		break;
+	case EBPFS_OP_COPY:
+		stats_inc(calls_copy);
+		break;
+	case EBPFS_OP_APPEND:
+		stats_inc(calls_append);
+		break;
 	}
 	if (res->status)
 		stats_inc(calls_failed);

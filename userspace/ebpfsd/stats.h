@@ -33,11 +33,20 @@
 	X(calls_setattr)						\
 	X(calls_write)							\
 	X(calls_commit)							\
+	X(calls_getxattr)						\
+	X(calls_listxattr)						\
+	X(calls_setxattr)						\
+	X(calls_removexattr)						\
+	X(calls_fallocate)						\
+	X(calls_seek)							\
+	X(calls_copy)							\
+	X(calls_append)							\
 	X(calls_failed)		/* answered with an error number */	\
 	X(read_bytes)		/* bytes of file data in replies, each once */ \
 	X(read_cached)		/* READs answered from the page cache at once */ \
 	X(read_waited)		/* READs that waited for the disk in the ring */ \
 	X(write_bytes)		/* bytes of file data written */	\
+	X(copy_bytes)		/* bytes copied from file to file here */ \
 	X(flushes)		/* files flushed because nobody committed */ \
 	X(data_in)		/* fragments of calls' data taken */	\
 	X(data_duplicate)	/* that were there already, or too late */ \

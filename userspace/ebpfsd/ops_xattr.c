@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Extended attributes: GETXATTR, LISTXATTR, SETXATTR, REMOVEXATTR. See ops.h.
+ *
+ * Each is one system call made as the user, also where it only looks: what may be
+ * read depends on the attribute's name as much as on the file. ACLs are attributes
+ * like others (system.posix_acl_access and _default); the kernel knows them.
+ *
+ * Files of every type have attributes, but the calls that take a descriptor take
+ * none that is O_PATH, and FIFOs and devices must not be opened. So they are
+ * reached through /proc, whose link leads to the very file, be it a symbolic link.
+ *
+ * trusted.* is for CAP_SYS_ADMIN, which the daemon does not keep: the kernel
+ * neither shows nor sets it, and not every filesystem leaves it out of its list.
+ * What needs CAP_SYS_ADMIN or CAP_SETFCAP in security.* can be read, not set.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/xattr.h>
+
+#include "cred.h"
+#include "export.h"
+#include "ops.h"
+#include "server.h"
+
+#define LIST_MAX	65536	/* the kernel's limit, XATTR_LIST_MAX */
+#define TRUSTED		"trusted."
+
+/**
+ * struct target - what the system calls ask for
+ * @path: that leads to the file
+ * @name: of the attribute
+ */
+struct target {
+	char path[32];
+	char name[EBPFS_NAME_MAX + 1];
+};
+
+static void find(struct target *t, const struct op *op, const struct file *file)
+{
+	snprintf(t->path, sizeof(t->path), "/proc/self/fd/%d", file->fd);
+	op_name(t->name, op->c->name, op->c->name_len);
+}
+
+/* -errno of a call that changed nothing. */
+static int refused(int err)
+{
+	/* The file is open: what does not exist is /proc. */
+	return err == ENOENT ? -EOPNOTSUPP : op_failed(err);
+}
+
+int op_getxattr(struct op *op, struct file *file)
+{
+	struct target t;
+	ssize_t n;
+	int err;
+
+	find(&t, op, file);
+	err = cred_become(op->user);
+	if (err)
+		return err;
+	n = getxattr(t.path, t.name, op->buf, op->c->count);
+	err = errno;
+	cred_return(op->user);
+	return n < 0 ? refused(err) : (int)n;
+}
+
+/* Names from @list, @len bytes, into @to, but for those that nobody gets here.
+ * Return: bytes, or -ERANGE if there are more than @most. */
+static int put_names(u8 *to, u32 most, const char *list, size_t len)
+{
+	const char *name, *end = list + len;
+	u32 done = 0, size;
+
+	for (name = list; name < end; name += size) {
+		size = (u32)strlen(name) + 1;
+		if (!strncmp(name, TRUSTED, sizeof(TRUSTED) - 1))
+			continue;
+		if (size > most - done)
+			return -ERANGE;
+		memcpy(to + done, name, size);
+		done += size;
+	}
+	return (int)done;
+}
+
+int op_listxattr(struct op *op, struct file *file)
+{
+	char *list = malloc(LIST_MAX + 1);
+	struct target t;
+	ssize_t n = -1;
+	int ret;
+
+	if (!list)
+		return -EAGAIN;
+	find(&t, op, file);
+	ret = cred_become(op->user);
+	if (!ret) {
+		n = listxattr(t.path, list, LIST_MAX);
+		ret = n < 0 ? refused(errno) : 0;
+		cred_return(op->user);
+	}
+	if (!ret) {
+		list[n] = '\0';
+		ret = put_names(op->buf, op->c->count, list, (size_t)n);
+	}
+	free(list);
+	return ret;
+}
+
+/* Permissions may have changed. Where @any is no longer in the cache of files,
+ * another has taken its place. */
+static void revoke(struct op *op, struct file *any)
+{
+	struct file *file = files_get(&op->srv->files, op->e, op->c->fh, op->c->fh_len, FILE_ANY,
+				      op->now);
+
+	file_revoke(any);
+	if (!file)
+		return;
+	file_revoke(file);
+	files_put(file);
+}
+
+/* As the user: what SETXATTR and REMOVEXATTR are about. 0 or -1 and errno. */
+static int change(const struct ebpfs_call_info *c, const struct target *t)
+{
+	if (c->op == EBPFS_OP_REMOVEXATTR)
+		return removexattr(t->path, t->name);
+	return setxattr(t->path, t->name, c->data, c->data_len, (int)c->arg);
+}
+
+static int change_and_tell(struct op *op, struct file *file)
+{
+	u64 verifier = __atomic_load_n(&op->srv->verifier, __ATOMIC_SEQ_CST);
+	struct ebpfs_attr before;
+	pthread_mutex_t *lock;
+	struct target t;
+	int ret;
+
+	find(&t, op, file);
+	lock = files_lock(&op->srv->files, op->c->fh, op->c->fh_len);
+	pthread_mutex_lock(lock);
+	ret = op_attr(op->e, file->fd, &before);
+	if (!ret)
+		ret = cred_become(op->user);
+	if (!ret) {
+		if (change(op->c, &t))
+			ret = refused(errno);
+		cred_return(op->user);
+		if (!ret) {
+			revoke(op, file);
+			ret = op_certain(op_put_written(op, verifier, 0, &before, file));
+		}
+	}
+	pthread_mutex_unlock(lock);
+	return ret;
+}
+
+int op_setxattr(struct op *op, struct file *file)
+{
+	if (op->c->arg & ~(u64)(XATTR_CREATE | XATTR_REPLACE))
+		return -EINVAL;
+	return change_and_tell(op, file);
+}
+
+int op_removexattr(struct op *op, struct file *file)
+{
+	return change_and_tell(op, file);
+}
