@@ -5,8 +5,8 @@
  * When only the daemon is killed, the kernel's page cache keeps what was written,
  * and no client has ever to send it again. With EBPFSD_FORGETFUL=1 in its
  * environment the daemon writes down what each WRITE that is not stable, and each
- * APPEND, overwrites, and forgets that when the file is committed; at its start it undoes what is still
- * written down, as a crash of the machine would have.
+ * APPEND, overwrites, and forgets that when the file is committed; at its start it
+ * undoes what is still written down, as a crash of the machine would have.
  *
  * One file per file that was written, in the directory "undo" beside handle.key.
  * Writing is guarded by files_lock() of the file written to.
