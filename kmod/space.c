@@ -121,7 +121,10 @@ static ssize_t ebpfs_copy_once(struct inode *from, loff_t pos_in, struct inode *
 	req.data = &data;
 	req.data_len = sizeof(data.head) + round_up(src->fh_len, 8);
 	err = ebpfs_call_change(to, &req, &done);
-	return err ?: le32_to_cpu(done.count);
+	/* Not "?:", whose value would be unsigned. */
+	if (err)
+		return err;
+	return le32_to_cpu(done.count);
 }
 
 /* Copies and forgets what was cached of the target. */
