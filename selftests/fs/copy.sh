@@ -4,7 +4,7 @@
 # copy: trees are copied in, changed and removed; the server's directory and a
 # second client have the same
 #
-# modes: off tc xdp xdp-generic
+# modes: off tc xdp
 # timeout: 240
 
 . "${0%/*}/../lib/lib.sh"

@@ -4,7 +4,7 @@
 # random: random operations on a file, by one and by two clients, also over a
 # network that loses, repeats and reorders, are what a model says
 #
-# modes: off tc xdp xdp-generic
+# modes: off tc xdp
 # timeout: 300
 
 . "${0%/*}/../lib/lib.sh"

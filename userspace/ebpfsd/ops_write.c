@@ -180,8 +180,14 @@ int op_commit(struct op *op, struct file *any)
 		return ret ? ret : op_put_written(op, verifier, 0, &before, any);
 	}
 	/* A descriptor that was written through knows of errors since then. Who may
-	 * write may have it flushed; whoever else asks has written nothing. */
+	 * only read may have it flushed all the same, as by fsync(2). */
 	ret = op_open_to_write(op, any, &file);
+	if (ret == -EACCES) {
+		ret = op_allowed(op, any, EBPFS_MAY_READ, true);
+		if (!ret)
+			ret = files_open(&op->srv->files, op->e, op->c->fh, op->c->fh_len,
+					 FILE_READ, op->now, &file);
+	}
 	if (ret)
 		return ret;
 	ret = op_attr(op->e, file->fd, &before);
