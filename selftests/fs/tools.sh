@@ -7,7 +7,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 23
+plan 24
 
 mkdir -p "$srv"
 mkdata tree "$srv/tree" 60
@@ -31,7 +31,7 @@ mountinfo=$(grep " $mnt " /proc/self/mountinfo)
 options=" ${mountinfo##* } "
 options=${options//,/ }
 wrong=''
-for option in ro name=lab-c1 sec=crc timeo=33 retrans=7 hard actimeo=9 slots=17 rsize=32768; do
+for option in rw name=lab-c1 sec=crc timeo=33 retrans=7 hard actimeo=9 slots=17 rsize=32768; do
 	[[ $options == *" $option "* ]] || wrong+=" $option"
 done
 check "mountinfo shows the options in force" test -z "$wrong" || note "not there:$wrong: $options"
@@ -58,7 +58,10 @@ check "a program runs from it" bash -c "cp /bin/true $srv/program && $mnt/progra
 
 check "remount with another option" mount -o remount,timeo=44 "$mnt"
 check "mountinfo shows it" grep -q timeo=44 <(grep " $mnt " /proc/self/mountinfo)
-refuse "remount for writing is refused" 'read-only' mount -o remount,rw "$mnt"
+mount -o remount,ro "$mnt"
+refuse "after remount,ro nothing is written" 'Read-only file system' touch "$mnt/new"
+mount -o remount,rw "$mnt"
+check "and after remount,rw it is" touch "$mnt/new"
 cd "$mnt/tree" || exit
 check "the working directory has a name" test "$(pwd -P)" = "$mnt/tree"
 cd / || exit
