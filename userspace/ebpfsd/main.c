@@ -295,6 +295,7 @@ static bool start(struct daemon *d)
 				  "to be mounted)");
 			return false;
 		}
+		srv->intents = intent_log_open(&d->config, &srv->exports);
 	}
 	files = files > 2 * FILES_RESERVE ? files - FILES_RESERVE : files / 2;
 	if (files_init(&srv->files, files < FILES_MAX ? files : FILES_MAX) ||
@@ -405,6 +406,7 @@ static void free_all(struct daemon *d)
 	sessions_fini(&d->server.sessions);
 	files_fini(&d->server.files);
 	clients_fini(&d->server.clients);
+	intent_log_close(d->server.intents);
 	exports_close(&d->server.exports);
 	if (d->server.proc_fds >= 0)
 		close(d->server.proc_fds);

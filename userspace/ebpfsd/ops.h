@@ -24,6 +24,7 @@
 
 struct export;
 struct file;
+struct intent;
 struct server;
 struct user;
 
@@ -37,6 +38,7 @@ struct user;
  * @may_wait: the thread may wait for a disk
  * @now: ms
  * @flags: EBPFS_REPLY_* of the reply
+ * @intent: the call's record in the log (intent.h), NULL: it has none
  */
 struct op {
 	struct server *srv;
@@ -47,6 +49,7 @@ struct op {
 	bool may_wait;
 	u64 now;
 	u16 flags;
+	struct intent *intent;
 };
 
 /**

@@ -8,6 +8,11 @@
  * is reached, and what the user may, how a new file's owner, group and mode come
  * about, and what happens to setuid bits is the kernel's to say.
  *
+ * Changes are recognised by whoever comes after a crash of the daemon (intent.h). What
+ * is made gets its name only when its handle is in the log: a regular file is unnamed
+ * until then, anything else has a name that the next start removes. What a name meant
+ * before is in the log when it is removed or changed.
+ *
  * After a change has happened the client must hear so: nothing may be turned into
  * "ask again" any more, see op_certain().
  */
@@ -22,6 +27,8 @@
 
 #include "cred.h"
 #include "export.h"
+#include "handle.h"
+#include "intent.h"
 #include "ops.h"
 #include "server.h"
 
@@ -81,26 +88,138 @@ static int make_node(int dir, const char *name, const struct ebpfs_create *c, co
 	}
 }
 
-/* As the user: a regular file of that name, made or, unless EXCL, there already. */
-static int make_file(int dir, const char *name, const struct ebpfs_create *c, u8 *access)
+/* When a file is made without a way to recognise it for sure: not before this. */
+static void mark_now(u8 mark[EBPFS_INTENT_MARK])
 {
+	struct timespec t;
+	u64 ns;
+
+	/* The clock of birth times. */
+	clock_gettime(CLOCK_REALTIME_COARSE, &t);
+	ns = (u64)t.tv_sec * EBPFS_NSEC_PER_SEC + (u64)t.tv_nsec;
+	memset(mark, 0, EBPFS_INTENT_MARK);
+	memcpy(mark, &ns, sizeof(ns));
+}
+
+/* The intent to make a file under its name at once: a filesystem without unnamed files
+ * or without RENAME_NOREPLACE, or a directory in which names can only be added. */
+static void write_direct(struct op *op)
+{
+	u8 mark[EBPFS_INTENT_MARK];
+
+	mark_now(mark);
+	intent_write(op, INTENT_DIRECT, mark, NULL, NULL, 0);
+	intent_point(op, INTENT_POINT_INTENT);
+}
+
+/* Is what the name means now the file that an earlier life began to make at once? It is
+ * if it is new, and just that. */
+static int made_directly(struct op *op, int dir, const char *name,
+			 const struct ebpfs_create *c)
+{
+	const struct ebpfs_intent *f = intent_former(op->intent);
+	const struct statx_timestamp *t;
+	struct statx sx;
+	u64 since, born;
+	int fd;
+
+	fd = open_name(dir, name, O_PATH, 0);
+	if (fd < 0)
+		return -ENOENT;
+	memcpy(&since, f->a, sizeof(since));
+	if (!statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &sx)) {
+		t = sx.stx_mask & STATX_BTIME ? &sx.stx_btime : &sx.stx_ctime;
+		born = (u64)t->tv_sec * EBPFS_NSEC_PER_SEC + t->tv_nsec;
+		if (born >= since && !((sx.stx_mode ^ le32_to_cpu(c->mode)) & S_IFMT) &&
+		    sx.stx_uid == (op->user ? op->user->uid : 0))
+			return fd;
+	}
+	close(fd);
+	return -ENOENT;
+}
+
+/* What an earlier life made for this call, if it has got its name: O_PATH. -ENOENT:
+ * nothing. */
+static int made_before(struct op *op, int dir, const char *name, const struct ebpfs_create *c)
+{
+	const struct ebpfs_intent *f = intent_former(op->intent);
+	struct intent_temp temp;
+	struct stat st;
+	int fd;
+
+	if (!f)
+		return -ENOENT;
+	if (f->flags & INTENT_DIRECT)
+		return made_directly(op, dir, name, c);
+	if (!ebpfs_intent_has_effect(f))
+		return -ENOENT;
+	if (f->flags & INTENT_TEMP && ebpfs_intent_has_note(f)) {
+		/* The start has removed it, if it could. */
+		memcpy(&temp, f->reply, sizeof(temp));
+		if (!unlinkat(dir, temp.name, temp.is_dir ? AT_REMOVEDIR : 0))
+			return -ENOENT;
+	}
+	fd = handle_open(op->e, f->fh, O_PATH | O_NOFOLLOW);
+	if (fd < 0)
+		return op_failed(-fd) == -EAGAIN ? -EAGAIN : -ENOENT;
+	if (!fstat(fd, &st) && st.st_nlink)
+		return fd;
+	close(fd);
+	return -ENOENT;
+}
+
+/* As the user: a new regular file, made without a name and then given it. */
+static int make_unnamed(struct op *op, int dir, const char *name, u32 mode)
+{
+	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
+	int fd, len = -EOPNOTSUPP, err;
+	char number[16];
+
+	fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+	if (fd >= 0)
+		len = handle_make(op->e, fd, S_IFREG, fh);
+	if (len < 0) {
+		/* Not on this filesystem; or an error, and that of the plain way is
+		 * what the user shall see. */
+		if (fd >= 0)
+			close(fd);
+		write_direct(op);
+		return open_name(dir, name, O_RDWR | O_CREAT | O_EXCL, mode);
+	}
+	intent_write(op, 0, NULL, NULL, NULL, 0);
+	intent_effect(op, fh, (u16)len);
+	intent_point(op, INTENT_POINT_INTENT);
+	snprintf(number, sizeof(number), "%d", fd);
+	if (!linkat(op->srv->proc_fds, number, dir, name, AT_SYMLINK_FOLLOW))
+		return fd;
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+/* As the user: a regular file of that name, made or, unless EXCL, there already. */
+static int make_file(struct op *op, int dir, const char *name, const struct ebpfs_create *c,
+		     u8 *access)
+{
+	u32 mode = le32_to_cpu(c->mode) & 07777;
+	bool excl = le32_to_cpu(c->flags) & EBPFS_CREATE_EXCL;
 	unsigned int i;
 	struct stat st;
 	int fd;
 
 	for (i = 0; i < TIGHT_TRIES; i++) {
-		fd = open_name(dir, name, O_RDWR | O_CREAT | O_EXCL,
-			       le32_to_cpu(c->mode) & 07777);
-		if (fd >= 0) {
-			*access = FILE_WRITE;
+		*access = FILE_WRITE;
+		if (!op->intent) {
+			fd = open_name(dir, name, O_RDWR | O_CREAT | O_EXCL, mode);
+			if (fd >= 0 || errno != EEXIST || excl)
+				return fd;
+		}
+		fd = open_name(dir, name, O_PATH, 0);
+		if (fd >= 0 && !excl && !fstat(fd, &st) && S_ISREG(st.st_mode)) {
+			*access = FILE_ANY;
 			return fd;
 		}
-		if (errno != EEXIST || le32_to_cpu(c->flags) & EBPFS_CREATE_EXCL)
-			return -1;
-		*access = FILE_ANY;
-		fd = open_name(dir, name, O_PATH, 0);
-		if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode))
-			return fd;
 		if (fd >= 0) {
 			close(fd);
 			errno = EEXIST;
@@ -110,10 +229,84 @@ static int make_file(int dir, const char *name, const struct ebpfs_create *c, u8
 			errno = EEXIST;
 		if (errno != ENOENT)
 			return -1;
-		/* Gone between the two: again. */
+		/* Not there; or gone between the two, then again. */
+		if (op->intent) {
+			fd = make_unnamed(op, dir, name, mode);
+			if (fd >= 0 || errno != EEXIST || excl)
+				return fd;
+		}
 	}
 	errno = EINTR;
 	return -1;
+}
+
+/* Can names be added to @dir, and not changed? */
+static bool append_only(int dir)
+{
+	struct statx sx;
+
+	return !statx(dir, "", AT_EMPTY_PATH, STATX_TYPE, &sx) &&
+	       sx.stx_attributes & STATX_ATTR_APPEND;
+}
+
+/* As the user: what is no regular file, under a name that is not to stay, which is
+ * then changed. -1 and errno; EINVAL: not on this filesystem. */
+static int make_renamed(struct op *op, int dir, const char *name, const struct ebpfs_create *c,
+			const u8 *target)
+{
+	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
+	struct intent_temp temp = { .fh_len = op->c->fh_len };
+	int fd, len, err;
+
+	memcpy(temp.fh, op->c->fh, op->c->fh_len);
+	temp.is_dir = S_ISDIR(le32_to_cpu(c->mode));
+	intent_temp_name(&temp);
+	intent_write(op, INTENT_TEMP, NULL, NULL, &temp, sizeof(temp));
+	intent_point(op, INTENT_POINT_INTENT);
+	if (make_node(dir, temp.name, c, target))
+		return -1;
+	fd = open_made(dir, temp.name);
+	len = fd < 0 ? fd : handle_make(op->e, fd, le32_to_cpu(c->mode), fh);
+	if (len >= 0) {
+		intent_effect(op, fh, (u16)len);
+		intent_point(op, INTENT_POINT_MADE);
+		if (!renameat2(dir, temp.name, dir, name, RENAME_NOREPLACE))
+			return fd;
+		len = -errno;
+	}
+	err = -len;
+	unlinkat(dir, temp.name, temp.is_dir ? AT_REMOVEDIR : 0);
+	if (fd >= 0)
+		close(fd);
+	errno = err;
+	return -1;
+}
+
+/* As the user: what is no regular file. An O_PATH descriptor, or -1 and errno; or
+ * -errno below -1: it was made, and cannot be opened. */
+static int make_other(struct op *op, int dir, const char *name, const struct ebpfs_create *c,
+		      const u8 *target)
+{
+	struct stat st;
+	int fd;
+
+	if (op->intent) {
+		if (!fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
+			errno = EEXIST;
+		if (errno != ENOENT)
+			return -1;
+		if (!append_only(dir)) {
+			fd = make_renamed(op, dir, name, c, target);
+			if (fd >= 0 || errno != EINVAL)
+				return fd;
+		}
+		write_direct(op);
+	}
+	if (make_node(dir, name, c, target))
+		return -1;
+	fd = open_made(dir, name);
+	/* -EPERM is -1. */
+	return fd == -1 ? -EACCES : fd;
 }
 
 int op_create(struct op *op, struct file *dir)
@@ -130,31 +323,63 @@ int op_create(struct op *op, struct file *dir)
 	if (dir->mode != S_IFDIR)
 		return -ENOTDIR;
 	op_name(name, c->name, c->name_len);
+	fd = made_before(op, dir->fd, name, &create);
+	if (fd != -ENOENT)
+		return fd < 0 ? fd : op_certain(op_put_entry(op, fd, access));
 	err = cred_become(op->user);
 	if (err)
 		return err;
 	umask(le32_to_cpu(create.umask));
-	if (S_ISREG(le32_to_cpu(create.mode))) {
-		fd = make_file(dir->fd, name, &create, &access);
-		err = errno;
-	} else {
-		fd = make_node(dir->fd, name, &create, target);
-		err = errno;
-	}
+	if (S_ISREG(le32_to_cpu(create.mode)))
+		fd = make_file(op, dir->fd, name, &create, &access);
+	else
+		fd = make_other(op, dir->fd, name, &create, target);
+	err = errno;
 	cred_return(op->user);
-	if (fd < 0)
-		return op_failed(err);
-	if (!S_ISREG(le32_to_cpu(create.mode))) {
-		fd = open_made(dir->fd, name);
-		if (fd < 0)
-			return op_certain(fd);
+	if (fd < -1)
+		return op_certain(fd);
+	return fd < 0 ? op_failed(err) : op_certain(op_put_entry(op, fd, access));
+}
+
+/**
+ * struct meaning - what a name means
+ * @known: @mark is there
+ * @none: nothing
+ * @mark: its file
+ */
+struct meaning {
+	bool known;
+	bool none;
+	u8 mark[EBPFS_INTENT_MARK];
+};
+
+static struct meaning meaning_of(const struct op *op, int dir, const char *name)
+{
+	struct meaning m = { 0 };
+
+	if (op->intent) {
+		m.known = intent_mark(op->e, dir, name, m.mark);
+		m.none = !m.known && errno == ENOENT;
 	}
-	return op_certain(op_put_entry(op, fd, access));
+	return m;
+}
+
+static bool means(const struct meaning *m, const u8 mark[EBPFS_INTENT_MARK])
+{
+	return m->known && !memcmp(m->mark, mark, EBPFS_INTENT_MARK);
+}
+
+/* It is known, and it is not that. */
+static bool means_other(const struct meaning *m, const u8 mark[EBPFS_INTENT_MARK])
+{
+	return m->none || (m->known && memcmp(m->mark, mark, EBPFS_INTENT_MARK));
 }
 
 int op_remove(struct op *op, struct file *dir)
 {
+	const struct ebpfs_intent *former = intent_former(op->intent);
 	char name[EBPFS_NAME_MAX + 1];
+	struct meaning m;
 	int err;
 
 	if (op->c->arg != EBPFS_REMOVE_FILE && op->c->arg != EBPFS_REMOVE_DIR)
@@ -162,9 +387,15 @@ int op_remove(struct op *op, struct file *dir)
 	if (dir->mode != S_IFDIR)
 		return -ENOTDIR;
 	op_name(name, op->c->name, op->c->name_len);
+	m = meaning_of(op, dir->fd, name);
+	if (former && means_other(&m, former->a))
+		return 0;
 	err = cred_become(op->user);
 	if (err)
 		return err;
+	if (m.known)
+		intent_write(op, INTENT_A, m.mark, NULL, NULL, 0);
+	intent_point(op, INTENT_POINT_INTENT);
 	if (unlinkat(dir->fd, name, op->c->arg == EBPFS_REMOVE_DIR ? AT_REMOVEDIR : 0))
 		err = op_failed(errno);
 	cred_return(op->user);
@@ -189,8 +420,29 @@ static int get_target(struct op *op, struct file **dir, char name[EBPFS_NAME_MAX
 	return -ENOTDIR;
 }
 
+/* Has an earlier life changed the names, which now mean @a and @b? */
+static bool renamed_before(const struct op *op, const struct meaning *a, const struct meaning *b)
+{
+	const struct ebpfs_intent *f = intent_former(op->intent);
+	bool had_b;
+
+	if (!f)
+		return false;
+	had_b = f->flags & INTENT_B;
+	/* Two names of one file: nothing happens, however often. */
+	if (had_b && !memcmp(f->a, f->b, sizeof(f->a)))
+		return false;
+	if (means(b, f->a) && means_other(a, f->a))
+		return true;
+	if (op->c->arg & RENAME_EXCHANGE)
+		return had_b && means(a, f->b) && means_other(b, f->b);
+	/* Neither is as it was: ours was done, and another has changed the new name since. */
+	return means_other(a, f->a) && (had_b ? means_other(b, f->b) : b->known);
+}
+
 int op_rename(struct op *op, struct file *dir)
 {
+	struct meaning a, b;
 	char from[EBPFS_NAME_MAX + 1], to[EBPFS_NAME_MAX + 1];
 	struct file *to_dir;
 	int err;
@@ -203,8 +455,18 @@ int op_rename(struct op *op, struct file *dir)
 	err = get_target(op, &to_dir, to);
 	if (err)
 		return err;
+	a = meaning_of(op, dir->fd, from);
+	b = meaning_of(op, to_dir->fd, to);
+	if (renamed_before(op, &a, &b)) {
+		files_put(to_dir);
+		return 0;
+	}
 	err = cred_become(op->user);
 	if (!err) {
+		if (a.known && (b.known || b.none))
+			intent_write(op, b.known ? INTENT_A | INTENT_B : INTENT_A, a.mark, b.mark,
+				     NULL, 0);
+		intent_point(op, INTENT_POINT_INTENT);
 		if (renameat2(dir->fd, from, to_dir->fd, to, (unsigned int)op->c->arg))
 			err = op_failed(errno);
 		cred_return(op->user);
@@ -215,7 +477,10 @@ int op_rename(struct op *op, struct file *dir)
 
 int op_link(struct op *op, struct file *file)
 {
+	const struct ebpfs_intent *former = intent_former(op->intent);
 	char name[EBPFS_NAME_MAX + 1], number[16];
+	u8 mark[EBPFS_INTENT_MARK];
+	struct meaning m;
 	struct file *dir;
 	int err;
 
@@ -225,8 +490,19 @@ int op_link(struct op *op, struct file *file)
 	/* AT_EMPTY_PATH would take a capability that a user does not have; the way
 	 * through /proc leads to the very file, be it a symbolic link. */
 	snprintf(number, sizeof(number), "%d", file->fd);
+	intent_mark_fh(op->e, op->c->fh, mark);
+	m = meaning_of(op, dir->fd, name);
+	if (former && means(&m, mark)) {
+		files_put(dir);
+		err = op_attr(op->e, file->fd, (struct ebpfs_attr *)op->buf);
+		return err ? op_certain(err) : (int)sizeof(struct ebpfs_attr);
+	}
 	err = cred_become(op->user);
 	if (!err) {
+		/* A name that exists is not made: there is nothing to recognise. */
+		if (m.none)
+			intent_write(op, INTENT_A, mark, NULL, NULL, 0);
+		intent_point(op, INTENT_POINT_INTENT);
 		if (linkat(op->srv->proc_fds, number, dir->fd, name, AT_SYMLINK_FOLLOW))
 			err = op_failed(errno);
 		cred_return(op->user);
@@ -292,6 +568,27 @@ static int open_to_size(struct op *op, struct file *any, struct file **file)
 			  file);
 }
 
+/*
+ * The intent to set attributes. They can be set again, but not the size if an earlier
+ * life may have set it: that would cut off what others have written since. Return:
+ * true if the size is to be set.
+ */
+static bool intend_setattr(struct op *op, const struct ebpfs_attr *before)
+{
+	const struct ebpfs_intent *former = intent_former(op->intent);
+	u8 mark[EBPFS_INTENT_MARK] = { 0 };
+	bool was_set;
+
+	memcpy(mark, &before->change, sizeof(before->change));
+	was_set = former && (ebpfs_intent_has_effect(former) ||
+			     memcmp(former->a, mark, sizeof(mark)));
+	intent_write(op, INTENT_A, mark, NULL, NULL, 0);
+	if (was_set)
+		intent_effect(op, op->c->fh, op->c->fh_len);
+	intent_point(op, INTENT_POINT_INTENT);
+	return !was_set;
+}
+
 int op_setattr(struct op *op, struct file *any)
 {
 	struct ebpfs_written *out = (struct ebpfs_written *)op->buf;
@@ -324,10 +621,14 @@ int op_setattr(struct op *op, struct file *any)
 	if (!err)
 		err = cred_become(op->user);
 	if (!err) {
-		if (file && ftruncate(file->fd, (off_t)le64_to_cpu(a.size)))
-			err = op_failed(errno);
-		else
-			changed = file;
+		if (intend_setattr(op, &before) && file) {
+			if (ftruncate(file->fd, (off_t)le64_to_cpu(a.size)))
+				err = op_failed(errno);
+			else
+				changed = true;
+			if (!err)
+				intent_effect(op, op->c->fh, op->c->fh_len);
+		}
 		if (!err && set_attributes(any->fd, valid, &a, &changed))
 			err = op_failed(errno);
 		cred_return(op->user);

@@ -282,7 +282,7 @@ void job_run(struct server *srv, struct job *job)
 	done = ensure_buf(&srv->sessions, &job->buf, op_room(&job->call));
 	if (done) {
 		op.buf = job->buf.data;
-		done = !op_run(&op, &res);
+		done = !intent_run(srv->intents, job->session->client, &op, &res);
 	}
 	job_end(srv, job, done ? &res : NULL, now);
 }

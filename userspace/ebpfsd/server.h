@@ -14,6 +14,7 @@
 #include "export.h"
 #include "files.h"
 #include "helper.h"
+#include "intent.h"
 #include "session.h"
 
 /**
@@ -27,6 +28,7 @@
  * @instance: random, of this start
  * @verifier: of writes: @instance at first, another after each error of write-back;
  *	atomic
+ * @intents: log of calls, NULL without one
  * @proc_fds: /proc/self/fd, -1 if nothing is writable
  */
 struct server {
@@ -38,6 +40,7 @@ struct server {
 	struct ebpfs_hs_server handshake;
 	u64 instance;
 	u64 verifier;
+	struct intent_log *intents;
 	int proc_fds;
 };
 
