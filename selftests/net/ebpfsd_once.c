@@ -316,6 +316,25 @@ static void killed_before_it_has_its_name(void)
 		one_case(kind, MADE);
 }
 
+/* What is left half made goes with the next start, be the call repeated or not. */
+static void nothing_is_left_over(void)
+{
+	struct change ch;
+	struct fh dir;
+	int kind;
+
+	mkdir(at("data/left"), 0755);
+	for (kind = MAKE_DIR; kind <= MAKE_DEVICE; kind++) {
+		live(MADE, 1);
+		ASSERT_EQ(do_lookup(&c, &root, "left", &dir, NULL), 0);
+		prepare_make(&ch, &dir, "never", modes[kind]);
+		EXPECT_EQ(try_call(&ch, buf, sizeof(buf)), -EPIPE);
+		live(-1, 0);
+		EXPECT_EQ(count_dir(at("data/left")), 0);
+		end_life();
+	}
+}
+
 /* Killed again and again over one call, before and after it is done. */
 static void several_lives(void)
 {
@@ -481,6 +500,17 @@ static void others_were_here(void)
 	live(EXECUTED, 1);
 	EXPECT_EQ(try_call(&ch, buf, sizeof(buf)), 0);
 	EXPECT_EQ(ino_of(at("data/others/here")), ino);
+
+	/* Made, with the result on record, and removed by others: not made again. */
+	end_life();
+	live(RESULT, 1);
+	prepare_make(&ch, &dir, "short", S_IFREG | 0644);
+	ASSERT_EQ(try_call(&ch, buf, sizeof(buf)), -EPIPE);
+	ino = ino_of(at("data/others/short"));
+	ASSERT_EQ(unlink(at("data/others/short")), 0);
+	live(EXECUTED, 1);
+	EXPECT_EQ(entry_ino(try_call(&ch, buf, sizeof(buf)), NULL), ino);
+	EXPECT(!exists(at("data/others/short")));
 
 	/* Cut, and written to since. */
 	ASSERT_EQ(do_lookup(&c, &dir, "here", &file, NULL), 0);
@@ -763,6 +793,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(killed_before_it_has_its_name),
 	KTAP_TEST(killed_before_the_result_is_noted),
 	KTAP_TEST(killed_before_the_reply),
+	KTAP_TEST(nothing_is_left_over),
 	KTAP_TEST(several_lives),
 	KTAP_TEST(another_session),
 	KTAP_TEST(others_were_here),
