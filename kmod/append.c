@@ -108,10 +108,10 @@ void ebpfs_append_sync(struct inode *inode)
 	inode_unlock(inode);
 }
 
-/* Bytes of @a to the end of the file, wherever that is by now; then @a is kept, and
- * *@taken set, whatever comes after. Inode locked.
+/* Bytes of @a to the end of the file, wherever that is by now; then @a is kept, *@taken
+ * set, and *@len how many they were, whatever comes after. Inode locked.
  */
-static int ebpfs_append_one(struct kiocb *iocb, struct ebpfs_appended *a, bool *taken)
+static int ebpfs_append_one(struct kiocb *iocb, struct ebpfs_appended *a, bool *taken, u32 *len)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	struct ebpfs_inode *ei = EBPFS_I(inode);
@@ -134,15 +134,19 @@ static int ebpfs_append_one(struct kiocb *iocb, struct ebpfs_appended *a, bool *
 		return err;
 	ebpfs_req_prepare_once(&req, ebpfs_mnt(inode));
 	err = ebpfs_call_change(inode, &req, &done);
-	if (!err && (le32_to_cpu(done.count) != a->len || (s64)le64_to_cpu(done.offset) < 0))
+	if (!err && (!done.count || le32_to_cpu(done.count) > a->len ||
+		     (s64)le64_to_cpu(done.offset) < 0))
 		err = -EIO;
 	if (err)
 		return err;
+	/* Fewer, if the disk is full: a short write, and the next one tells why. */
+	a->len = le32_to_cpu(done.count);
 	a->verifier = done.verifier;
 	a->offset = le64_to_cpu(done.offset);
 	list_add_tail(&a->link, &ei->appended);
 	ei->appended_bytes += a->len;
 	*taken = true;
+	*len = a->len;
 	iocb->ki_pos = a->offset + a->len;
 	/* What is cached of the file's end, and of what others appended, is old. */
 	end = min_t(loff_t, end, a->offset);
@@ -166,7 +170,7 @@ ssize_t ebpfs_append(struct kiocb *iocb, struct iov_iter *from)
 	int err = 0;
 
 	while (!err && iov_iter_count(from)) {
-		u32 len = min_t(size_t, iov_iter_count(from), EBPFS_MSG_MAX);
+		u32 asked = min_t(size_t, iov_iter_count(from), EBPFS_MSG_MAX), len = asked;
 		struct ebpfs_appended *a = kvmalloc(struct_size(a, data, len), GFP_KERNEL);
 		bool taken = false;
 
@@ -176,11 +180,14 @@ ssize_t ebpfs_append(struct kiocb *iocb, struct iov_iter *from)
 		}
 		a->len = copy_from_iter(a->data, len, from);
 		len = a->len;
-		err = len ? ebpfs_append_one(iocb, a, &taken) : -EFAULT;
-		if (taken)
-			done += len;
-		else
+		err = len ? ebpfs_append_one(iocb, a, &taken, &len) : -EFAULT;
+		if (!taken) {
 			kvfree(a);
+			break;
+		}
+		done += len;
+		if (len < asked)
+			break;
 	}
 	return done ?: err;
 }

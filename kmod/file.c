@@ -80,6 +80,13 @@ static ssize_t ebpfs_write_cached(struct kiocb *iocb, struct iov_iter *from)
 
 	if (iocb->ki_pos > i_size_read(inode))
 		ebpfs_zero_tail(inode);
+	if (iocb->ki_flags & IOCB_DIRECT) {
+		ssize_t n = generic_file_direct_write(iocb, from);
+
+		/* 0: some page could not be thrown away; then through the cache. */
+		if (n || !iov_iter_count(from))
+			return n;
+	}
 	return generic_perform_write(iocb, from);
 }
 

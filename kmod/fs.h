@@ -13,6 +13,7 @@
  *	read.c    the page cache's misses become READs
  *	write.c   changes in the page cache
  *	writeback.c  they become WRITEs
+ *	direct.c  O_DIRECT
  *	append.c  O_APPEND
  *
  * Consistency today: attributes and names are believed for actimeo=; opening a
@@ -170,6 +171,9 @@ void ebpfs_write_exit(void);
 int ebpfs_writepages(struct address_space *mapping, struct writeback_control *wbc);
 int ebpfs_writeback_init(void);
 void ebpfs_writeback_exit(void);
+
+/* direct.c APIs */
+ssize_t ebpfs_direct_io(struct kiocb *iocb, struct iov_iter *iter);
 
 /* append.c APIs */
 ssize_t ebpfs_append(struct kiocb *iocb, struct iov_iter *from);

@@ -259,6 +259,7 @@ const struct address_space_operations ebpfs_aops = {
 	.write_begin = ebpfs_write_begin,
 	.write_end = ebpfs_write_end,
 	.writepages = ebpfs_writepages,
+	.direct_IO = ebpfs_direct_io,
 	.dirty_folio = filemap_dirty_folio,
 	.release_folio = ebpfs_release_folio,
 	.invalidate_folio = ebpfs_invalidate_folio,

@@ -113,6 +113,7 @@ static ssize_t ebpfs_copy_once(struct inode *from, loff_t pos_in, struct inode *
 		.limit = sizeof(done),
 		.buf = &done,
 	};
+	__le64 verifier;
 	int err;
 
 	memcpy(data.fh, src->fh, src->fh_len);
@@ -121,6 +122,11 @@ static ssize_t ebpfs_copy_once(struct inode *from, loff_t pos_in, struct inode *
 	req.data = &data;
 	req.data_len = sizeof(data.head) + round_up(src->fh_len, 8);
 	err = ebpfs_call_change(to, &req, &done);
+	/* The bytes are not here to be sent again: they must be on stable storage now. */
+	if (!err)
+		err = ebpfs_commit(to, &verifier);
+	if (!err && verifier != done.verifier)
+		err = -EIO;
 	/* Not "?:", whose value would be unsigned. */
 	if (err)
 		return err;

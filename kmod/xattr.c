@@ -36,7 +36,10 @@ static ssize_t ebpfs_xattr_ask(struct inode *inode, u16 op, const char *name, vo
 	err = ebpfs_call_req(inode, &req);
 	if (!size)
 		kvfree(to);
-	return err ?: req.res.total;
+	/* Not "?:", whose value would be unsigned. */
+	if (err)
+		return err;
+	return req.res.total;
 }
 
 static int ebpfs_xattr_get(const struct xattr_handler *handler, struct dentry *dentry,

@@ -4,7 +4,8 @@
  *
  * usage: fsrandom [-n OPERATIONS] [-s SEED] [-l BYTES] [-b] [-q] PATH [PATH...]
  *
- * Reads, writes, appends, mapped reads and writes, truncates both ways, syncs,
+ * Reads, writes, appends, direct reads and writes (O_DIRECT, if the filesystem can),
+ * mapped ones, truncates both ways, syncs,
  * and closes and opens the file, the next time by the next PATH: several PATHs
  * are the same file by several mounts, which close-to-open promises to show
  * alike. -l is the largest size (default 256 KiB). Mappings also write behind the
@@ -29,10 +30,13 @@
 
 #define LOG	40
 
-enum op { READ, WRITE, APPEND, MAP_READ, MAP_WRITE, CUT, GROW, SYNC, REOPEN, OPS };
+enum op {
+	READ, WRITE, APPEND, DIRECT_READ, DIRECT_WRITE, MAP_READ, MAP_WRITE, CUT, GROW, SYNC,
+	REOPEN, OPS
+};
 
 static const char *const op_names[OPS] = {
-	"read", "write", "append", "mapped read", "mapped write", "truncate", "extend", "sync",
+	"read", "write", "append", "direct read", "direct write", "mapped read", "mapped write", "truncate", "extend", "sync",
 	"reopen",
 };
 
@@ -48,7 +52,7 @@ static u64 size, limit = 256 << 10, state = 1, number;
 static struct done done[LOG];
 static const char **paths;
 static unsigned int npaths, path;
-static int fd = -1;
+static int fd = -1, direct = -1;	/* the second with O_DIRECT, or the first */
 static bool beyond = true;
 
 static u64 below(u64 n)
@@ -112,13 +116,13 @@ static void check_size(void)
 	give_up(1);
 }
 
-static void read_at(u64 at, u64 len)
+static void read_by(int by, u64 at, u64 len)
 {
 	u64 there = at >= size ? 0 : size - at < len ? size - at : len;
 	u64 got = 0;
 
 	while (got < len) {
-		ssize_t n = pread(fd, buf + got, len - got, (off_t)(at + got));
+		ssize_t n = pread(by, buf + got, len - got, (off_t)(at + got));
 
 		if (n < 0)
 			die("read");
@@ -133,6 +137,11 @@ static void read_at(u64 at, u64 len)
 		give_up(1);
 	}
 	compare(buf, at, got);
+}
+
+static void read_at(u64 at, u64 len)
+{
+	read_by(fd, at, len);
 }
 
 static void fill(u64 at, u64 len)
@@ -151,7 +160,7 @@ static void grow_to(u64 end)
 	}
 }
 
-static void write_at(u64 at, u64 len)
+static void write_by(int by, u64 at, u64 len)
 {
 	u64 put = 0;
 
@@ -160,7 +169,7 @@ static void write_at(u64 at, u64 len)
 		size = at + len;
 	fill(at, len);
 	while (put < len) {
-		ssize_t n = pwrite(fd, model + at + put, len - put, (off_t)(at + put));
+		ssize_t n = pwrite(by, model + at + put, len - put, (off_t)(at + put));
 
 		if (n <= 0)
 			die("write");
@@ -219,12 +228,17 @@ static void mapped(enum op op, u64 at, u64 len)
 
 static void reopen(void)
 {
+	if (direct >= 0 && direct != fd)
+		close(direct);
 	if (fd >= 0 && close(fd))
 		die("close");
 	path = (path + 1) % npaths;
 	fd = open(paths[path], O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		die("open");
+	direct = open(paths[path], O_RDWR | O_CLOEXEC | O_DIRECT);
+	if (direct < 0)
+		direct = fd;
 	check_size();
 	read_at(0, limit);
 }
@@ -265,6 +279,12 @@ static void one(void)
 		at = size;
 		len = len < limit - size ? len : limit - size;
 	}
+	if (op == DIRECT_READ || op == DIRECT_WRITE) {
+		at &= ~4095ull;
+		len = (len + 4095) & ~4095ull;
+		if (at + len > limit)
+			len = limit - at;
+	}
 	if (op == CUT)
 		at = below(size + 1);
 	if (op == GROW)
@@ -276,7 +296,14 @@ static void one(void)
 		break;
 	case WRITE:
 		if (len)
-			write_at(at, len);
+			write_by(fd, at, len);
+		break;
+	case DIRECT_READ:
+		read_by(direct, at, len);
+		break;
+	case DIRECT_WRITE:
+		if (len)
+			write_by(direct, at, len);
 		break;
 	case APPEND:
 		if (len)
@@ -336,13 +363,16 @@ int main(int argc, char **argv)
 	paths = (const char **)argv + optind;
 	npaths = (unsigned int)(argc - optind);
 	state = data_mix(seed);
-	model = calloc(1, limit + 4096);
-	buf = malloc(limit + 4096);
+	limit &= ~4095ull;
+	model = aligned_alloc(4096, limit + 4096);
+	buf = aligned_alloc(4096, limit + 4096);
 	if (!model || !buf)
 		die("get memory for");
+	memset(model, 0, limit + 4096);
 	fd = open(paths[0], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		die("make");
+	direct = fd;
 	for (number = 1; number <= operations; number++)
 		one();
 	number = operations;
