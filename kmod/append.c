@@ -127,9 +127,11 @@ static int ebpfs_append_one(struct kiocb *iocb, struct ebpfs_appended *a, bool *
 	};
 	int err = 0;
 
-	/* What was written here behind the end at the server comes before. */
+	/* What was written here comes before, above all behind the end at the server. */
 	if (end > READ_ONCE(ei->remote_size))
 		err = filemap_write_and_wait(mapping);
+	else
+		err = filemap_write_and_wait_range(mapping, round_down(end, PAGE_SIZE), LLONG_MAX);
 	if (err)
 		return err;
 	ebpfs_req_prepare_once(&req, ebpfs_mnt(inode));

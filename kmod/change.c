@@ -285,6 +285,7 @@ static int ebpfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct 
 	struct ebpfs_written done;
 	struct ebpfs_setattr a;
 	struct ebpfs_req req;
+	loff_t old;
 	int err;
 
 	/* Clearing setuid bits for somebody else's change is the server's. */
@@ -309,11 +310,14 @@ static int ebpfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct 
 	req.data_len = sizeof(a);
 	req.buf = &done;
 	req.limit = sizeof(done);
-	if (attr->ia_valid & ATTR_SIZE && attr->ia_size > i_size_read(inode))
+	old = i_size_read(inode);
+	if (attr->ia_valid & ATTR_SIZE && attr->ia_size > old)
 		ebpfs_zero_tail(inode);
 	err = ebpfs_call_change(inode, &req, &done);
-	if (!err && attr->ia_valid & ATTR_SIZE)
+	if (!err && attr->ia_valid & ATTR_SIZE) {
 		truncate_setsize(inode, attr->ia_size);
+		ebpfs_protect_tail(inode, old);
+	}
 	return err;
 }
 

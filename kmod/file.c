@@ -77,17 +77,18 @@ static ssize_t ebpfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 static ssize_t ebpfs_write_cached(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
+	loff_t old = i_size_read(inode);
+	ssize_t n = 0;
 
-	if (iocb->ki_pos > i_size_read(inode))
+	if (iocb->ki_pos > old)
 		ebpfs_zero_tail(inode);
-	if (iocb->ki_flags & IOCB_DIRECT) {
-		ssize_t n = generic_file_direct_write(iocb, from);
-
-		/* 0: some page could not be thrown away; then through the cache. */
-		if (n || !iov_iter_count(from))
-			return n;
-	}
-	return generic_perform_write(iocb, from);
+	if (iocb->ki_flags & IOCB_DIRECT)
+		n = generic_file_direct_write(iocb, from);
+	/* 0: some page could not be thrown away; then through the cache. */
+	if (!n)
+		n = generic_perform_write(iocb, from);
+	ebpfs_protect_tail(inode, old);
+	return n;
 }
 
 static ssize_t ebpfs_write_iter(struct kiocb *iocb, struct iov_iter *from)

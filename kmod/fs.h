@@ -162,6 +162,7 @@ int ebpfs_write_begin(struct file *file, struct address_space *mapping, loff_t p
 int ebpfs_write_end(struct file *file, struct address_space *mapping, loff_t pos,
 		    unsigned int len, unsigned int copied, struct folio *folio, void *fsdata);
 void ebpfs_zero_tail(struct inode *inode);
+void ebpfs_protect_tail(struct inode *inode, loff_t old);
 bool ebpfs_release_folio(struct folio *folio, gfp_t gfp);
 void ebpfs_invalidate_folio(struct folio *folio, size_t offset, size_t len);
 int ebpfs_write_init(void);

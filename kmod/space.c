@@ -42,9 +42,11 @@ long ebpfs_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 		.limit = sizeof(done),
 		.buf = &done,
 	};
+	loff_t old;
 	int err;
 
 	inode_lock(inode);
+	old = i_size_read(inode);
 	err = 0;
 	if (!(mode & (FALLOC_FL_KEEP_SIZE | FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)))
 		err = inode_newsize_ok(inode, offset + len);
@@ -61,8 +63,10 @@ long ebpfs_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 	req.data = &range;
 	req.data_len = sizeof(range);
 	err = ebpfs_call_change(inode, &req, &done);
-	/* A failure may have done a part. */
-	ebpfs_forget(inode, offset, moves ? -1 : offset + len);
+	/* A failure may have done a part. Allocation changes no byte. */
+	if (mode & ~FALLOC_FL_KEEP_SIZE)
+		ebpfs_forget(inode, offset, moves ? -1 : offset + len);
+	ebpfs_protect_tail(inode, old);
 unlock_mapping:
 	filemap_invalidate_unlock(inode->i_mapping);
 unlock:
@@ -137,6 +141,7 @@ static ssize_t ebpfs_copy_once(struct inode *from, loff_t pos_in, struct inode *
 static ssize_t ebpfs_copy(struct inode *from, loff_t pos_in, struct inode *to, loff_t pos_out,
 			  u64 len, u32 flags)
 {
+	loff_t old = i_size_read(to);
 	ssize_t n;
 
 	filemap_invalidate_lock(to->i_mapping);
@@ -148,6 +153,7 @@ static ssize_t ebpfs_copy(struct inode *from, loff_t pos_in, struct inode *to, l
 			ebpfs_zero_tail(to);
 		n = ebpfs_copy_once(from, pos_in, to, pos_out, len, flags);
 		ebpfs_forget(to, pos_out, len ? pos_out + (loff_t)len : -1);
+		ebpfs_protect_tail(to, old);
 	}
 	filemap_invalidate_unlock(to->i_mapping);
 	return n;

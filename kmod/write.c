@@ -14,6 +14,7 @@
 #include <linux/filelock.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/rmap.h>
 #include <linux/slab.h>
 #include <linux/writeback.h>
 
@@ -207,6 +208,29 @@ int ebpfs_write_end(struct file *file, struct address_space *mapping, loff_t pos
 	return copied;
 }
 
+/**
+ * ebpfs_protect_tail() - the file has grown
+ * @inode: locked
+ * @old: its size before
+ *
+ * Mappings that could write to its last folio make a fault again when they do: what
+ * they store behind the old end has to be noted, too.
+ */
+void ebpfs_protect_tail(struct inode *inode, loff_t old)
+{
+	struct folio *folio;
+
+	if (old >= i_size_read(inode) || !mapping_writably_mapped(inode->i_mapping))
+		return;
+	folio = filemap_lock_folio(inode->i_mapping, old >> PAGE_SHIFT);
+	if (IS_ERR(folio))
+		return;
+	if (folio_mkclean(folio))
+		folio_mark_dirty(folio);
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
 /* A mapping is about to write. */
 static vm_fault_t ebpfs_page_mkwrite(struct vm_fault *vmf)
 {
@@ -226,10 +250,10 @@ again:
 		ret = VM_FAULT_NOPAGE;
 		goto out;
 	}
-	/* All of it, also behind the end of the file: should that grow, what is stored
-	 * there then makes no fault. Write-back cuts off what is behind it still.
+	/* Not what is behind the end of the file: should others make it grow, theirs is
+	 * there. When it grows here, ebpfs_protect_tail() sees to another fault.
 	 */
-	size = folio_size(folio);
+	size = min_t(loff_t, folio_size(folio), i_size_read(inode) - folio_pos(folio));
 	if (!ebpfs_dirt_fits(folio, 0, size)) {
 		loff_t pos = folio_pos(folio);
 
