@@ -13,12 +13,6 @@
 #include <linux/slab.h>
 
 #include "fs.h"
-#include "write.h"
-
-/* An entry of LOOKUP or CREATE: with the longest handle. */
-struct ebpfs_entry_buf {
-	u8 bytes[sizeof(struct ebpfs_entry) + EBPFS_FH_MAX];
-};
 
 static void ebpfs_once(struct ebpfs_req *req, struct inode *inode, u16 op)
 {

@@ -64,14 +64,11 @@ static void ebpfs_direct_done(struct ebpfs_req *req, int err)
 static void ebpfs_direct_unit_init(struct ebpfs_direct_unit *u, struct inode *inode,
 				   struct ebpfs_user *user, loff_t pos, bool write)
 {
-	struct ebpfs_inode *ei = EBPFS_I(inode);
 	struct ebpfs_req *req = &u->req;
 
 	memset(req, 0, sizeof(*req));
 	ebpfs_req_prepare(req, ebpfs_mnt(inode));
-	req->hash = ei->hash;
-	req->fh = ei->fh;
-	req->fh_len = ei->fh_len;
+	ebpfs_req_file(req, inode);
 	req->user = user;
 	req->arg = pos;
 	req->done = ebpfs_direct_done;

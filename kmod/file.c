@@ -100,9 +100,11 @@ static ssize_t ebpfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
 	inode_lock(inode);
-	/* Limits are judged by where the file ends at the server. */
+	/* Limits are judged by where the file is believed to end; where it does, the
+	 * server says with each append.
+	 */
 	if (iocb->ki_flags & IOCB_APPEND)
-		n = ebpfs_revalidate(inode, true);
+		n = ebpfs_revalidate(inode, false);
 	if (!n)
 		n = generic_write_checks(iocb, from);
 	if (n > 0) {

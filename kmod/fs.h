@@ -103,6 +103,24 @@ static inline struct ebpfs_mount *ebpfs_mnt(const struct inode *inode)
 	return &EBPFS_SB(inode->i_sb)->mnt;
 }
 
+/* Whose handle a call carries, and which node it goes to. */
+static inline void ebpfs_req_file(struct ebpfs_req *req, const struct inode *inode)
+{
+	const struct ebpfs_inode *ei = EBPFS_I(inode);
+
+	req->hash = ei->hash;
+	req->fh = ei->fh;
+	req->fh_len = ei->fh_len;
+}
+
+/**
+ * struct ebpfs_entry_buf - room for the answer of LOOKUP and CREATE
+ * @bytes: an entry with the longest handle
+ */
+struct ebpfs_entry_buf {
+	u8 bytes[sizeof(struct ebpfs_entry) + EBPFS_FH_MAX];
+};
+
 /* inode.c APIs */
 int ebpfs_inode_init(void);
 void ebpfs_inode_exit(void);

@@ -372,12 +372,9 @@ struct inode *ebpfs_iget(struct super_block *sb, const u8 *fh, u16 fh_len,
  */
 int ebpfs_call_req(struct inode *inode, struct ebpfs_req *req)
 {
-	struct ebpfs_inode *ei = EBPFS_I(inode);
 	int err;
 
-	req->hash = ei->hash;
-	req->fh = ei->fh;
-	req->fh_len = ei->fh_len;
+	ebpfs_req_file(req, inode);
 	req->user = ebpfs_user_get(req->mnt, current_cred());
 	if (IS_ERR(req->user))
 		return PTR_ERR(req->user);

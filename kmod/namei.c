@@ -10,14 +10,9 @@
 
 #include "fs.h"
 
-/* LOOKUP's reply: an entry with the longest handle. */
-struct ebpfs_lookup_buf {
-	u8 bytes[sizeof(struct ebpfs_entry) + EBPFS_FH_MAX];
-};
-
 /* Ask @dir for @name. Return: 0 and @e (pointing into @buf), or an error. */
 static int ebpfs_lookup_call(struct inode *dir, const struct qstr *name,
-			     struct ebpfs_lookup_buf *buf, struct ebpfs_entry_info *e)
+			     struct ebpfs_entry_buf *buf, struct ebpfs_entry_info *e)
 {
 	struct ebpfs_result res;
 	int err;
@@ -35,7 +30,7 @@ static int ebpfs_lookup_call(struct inode *dir, const struct qstr *name,
 struct dentry *ebpfs_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
 {
 	u64 asked = ebpfs_now();
-	struct ebpfs_lookup_buf buf;
+	struct ebpfs_entry_buf buf;
 	struct ebpfs_entry_info e;
 	struct inode *inode = NULL;
 	struct dentry *alias;
@@ -101,7 +96,7 @@ void ebpfs_prime_dentry(struct dentry *parent, const struct ebpfs_entry_info *e,
 
 static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
 {
-	struct ebpfs_lookup_buf buf;
+	struct ebpfs_entry_buf buf;
 	struct ebpfs_entry_info e;
 	struct dentry *parent;
 	struct inode *inode, *dir;

@@ -102,16 +102,12 @@ static void ebpfs_read_done(struct ebpfs_req *req, int err)
 
 static void ebpfs_unit_init(struct ebpfs_req *req, struct ebpfs_read *rd, u32 at, u32 len)
 {
-	struct ebpfs_inode *ei = EBPFS_I(rd->inode);
-
-	ebpfs_req_prepare(req, ebpfs_mnt(rd->inode));
-	req->hash = ei->hash;
+	ebpfs_req_prepare(req, rd->mnt);
+	ebpfs_req_file(req, rd->inode);
 	req->op = EBPFS_OP_READ;
 	req->arg = rd->pos + at;
 	req->count = len;
 	req->limit = len;
-	req->fh = ei->fh;
-	req->fh_len = ei->fh_len;
 	req->user = rd->user;
 	req->read = rd;
 	req->done = ebpfs_read_done;

@@ -145,18 +145,15 @@ static void ebpfs_write_done(struct ebpfs_req *req, int err)
 static void ebpfs_write_prepare(struct ebpfs_write *w, u32 stable)
 {
 	struct ebpfs_pass *pass = w->pass;
-	struct ebpfs_inode *ei = EBPFS_I(pass->inode);
 	struct ebpfs_req *req = &w->req;
 
 	memset(req, 0, sizeof(*req));
 	ebpfs_req_prepare(req, pass->mnt);
-	req->hash = ei->hash;
+	ebpfs_req_file(req, pass->inode);
 	req->op = EBPFS_OP_WRITE;
 	req->arg = w->pos;
 	req->count = stable;
 	req->limit = sizeof(w->reply);
-	req->fh = ei->fh;
-	req->fh_len = ei->fh_len;
 	req->user = pass->user;
 	req->data_len = w->len;
 	req->write = w;
@@ -215,7 +212,6 @@ static void ebpfs_commit_done(struct ebpfs_req *req, int err)
 /* All units of the pass are answered. */
 static void ebpfs_pass_answered(struct ebpfs_pass *pass)
 {
-	struct ebpfs_inode *ei = EBPFS_I(pass->inode);
 	struct ebpfs_req *req = &pass->commit;
 
 	if (list_empty(&pass->written)) {
@@ -225,11 +221,9 @@ static void ebpfs_pass_answered(struct ebpfs_pass *pass)
 	pass->asked = ebpfs_now();
 	memset(req, 0, sizeof(*req));
 	ebpfs_req_prepare(req, pass->mnt);
-	req->hash = ei->hash;
+	ebpfs_req_file(req, pass->inode);
 	req->op = EBPFS_OP_COMMIT;
 	req->limit = sizeof(pass->reply);
-	req->fh = ei->fh;
-	req->fh_len = ei->fh_len;
 	req->user = pass->user;
 	req->buf = &pass->reply;
 	req->done = ebpfs_commit_done;
