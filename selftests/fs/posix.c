@@ -34,16 +34,11 @@
 
 #include "data.h"
 #include "ktap.h"
+#include "lab.h"
 
-#define SRC	"/srv/ebpfs"
-#define MNT	"/mnt/ebpfs"
 #define SIZE	(300 * 1024 + 5)	/* of the file "data": no multiple of anything */
 
 static char contents[SIZE];
-static bool is_up;
-
-/* What @call gave: 0, or the error. */
-#define ERRNO_OF(call)	((call) < 0 ? errno : 0)
 
 /* What opening gives: 0, or the error. Nothing stays open. */
 static int opening(const char *path, int flags)
@@ -54,21 +49,6 @@ static int opening(const char *path, int flags)
 		return errno;
 	close(fd);
 	return 0;
-}
-
-static int lab(const char *args)
-{
-	char exe[PATH_MAX], command[PATH_MAX + 300];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	char *slash;
-
-	if (n < 0)
-		return -1;
-	exe[n] = 0;
-	slash = strrchr(exe, '/');
-	*slash = 0;
-	snprintf(command, sizeof(command), "%s/../../../scripts/lab %s", exe, args);
-	return system(command);
 }
 
 static void make(const char *name, mode_t mode, uid_t uid, gid_t gid)
@@ -543,15 +523,7 @@ static void many_open_files(void)
 
 static void lab_goes_down(void)
 {
-	EXPECT_EQ(lab("down"), 0);
-	is_up = false;
-}
-
-static void clean_up(void)
-{
-	if (is_up)
-		lab("down");
-	(void)!system("rm -rf " SRC);
+	EXPECT_EQ(lab_end(), 0);
 }
 
 static const struct ktap_test tests[] = {
@@ -578,11 +550,5 @@ static const struct ktap_test tests[] = {
 int main(int argc, char **argv)
 {
 	prepare();
-	atexit(clean_up);
-	if (lab("up --steer tc --opts ro --export " SRC)) {
-		printf("Bail out! the lab does not come up\n");
-		return 1;
-	}
-	is_up = true;
-	return KTAP_MAIN(tests, argc, argv);
+	return lab_up("--steer tc --opts ro") ?: KTAP_MAIN(tests, argc, argv);
 }

@@ -21,7 +21,8 @@
 #define MNT	"/mnt/ebpfs"
 
 static bool lab_is_up;
-static char lab_there[64], lab_here[64];	/* the test's directory by server and client */
+/* The test's directory by server and client. */
+static char lab_there[64] __attribute__((unused)), lab_here[64] __attribute__((unused));
 
 /* scripts/lab with these arguments; its exit status. */
 static int lab(const char *args)
@@ -46,17 +47,13 @@ static void lab_clean_up(void)
 	(void)!system("rm -rf " SRC);
 }
 
-/* An empty SRC, and a lab with these options. Return: 0, or the test cannot run. */
-static int lab_begin(const char *options)
+/* A lab with these options that serves SRC, until the process ends. Return: 0, or the
+ * test cannot run.
+ */
+static int lab_up(const char *options)
 {
 	char args[300];
 
-	(void)!system("rm -rf " SRC);
-	if (mkdir(SRC, 0755)) {
-		printf("Bail out! cannot make " SRC ": %s\n", strerror(errno));
-		return 1;
-	}
-	umask(022);
 	atexit(lab_clean_up);
 	snprintf(args, sizeof(args), "up --export " SRC " %s", options);
 	if (lab(args)) {
@@ -67,6 +64,18 @@ static int lab_begin(const char *options)
 	return 0;
 }
 
+/* The same with an empty SRC. */
+static inline int lab_begin(const char *options)
+{
+	(void)!system("rm -rf " SRC);
+	if (mkdir(SRC, 0755)) {
+		printf("Bail out! cannot make " SRC ": %s\n", strerror(errno));
+		return 1;
+	}
+	umask(022);
+	return lab_up(options);
+}
+
 /* The last test of each: nothing may be left behind. */
 static int lab_end(void)
 {
@@ -75,7 +84,7 @@ static int lab_end(void)
 }
 
 /* The path of @name in @dir; valid until four calls later. */
-static const char *lab_join(const char *dir, const char *name)
+static inline const char *lab_join(const char *dir, const char *name)
 {
 	static char paths[4][PATH_MAX];
 	static unsigned int next;
@@ -89,7 +98,7 @@ static const char *lab_join(const char *dir, const char *name)
 #define S(name)	lab_join(lab_there, name)
 
 /* A new directory for the test that calls, where all may do all. */
-static void begin(const char *name)
+static inline void begin(const char *name)
 {
 	snprintf(lab_there, sizeof(lab_there), SRC "/%s", name);
 	snprintf(lab_here, sizeof(lab_here), MNT "/%s", name);
