@@ -128,7 +128,7 @@ static int undo_notes(int fd, const u8 *p, size_t len)
 
 static int undo_file(const struct exports *exports, const char *name)
 {
-	int notes = openat(undo_dir, name, O_RDONLY | O_CLOEXEC), fd = -1, err = -ESTALE;
+	int notes = openat(undo_dir, name, O_RDONLY | O_CLOEXEC), fd = -ESTALE, err;
 	struct about about;
 	struct stat st;
 	unsigned int i;
@@ -148,8 +148,8 @@ static int undo_file(const struct exports *exports, const char *name)
 			    handle_check(&exports->list[i], about.fh, (u16)about.fh_len))
 				fd = handle_open(&exports->list[i], about.fh, O_RDWR);
 		/* A file that is gone needs nothing undone. */
-		err = fd < 0 ? 0 : undo_notes(fd, p + sizeof(about),
-					      (size_t)st.st_size - sizeof(about));
+		err = fd == -ESTALE ? 0 : fd < 0 ? fd :
+		      undo_notes(fd, p + sizeof(about), (size_t)st.st_size - sizeof(about));
 		if (fd >= 0)
 			close(fd);
 	}
