@@ -183,6 +183,7 @@ struct ebpfs_node {
  * @aborted: every call fails with EIO, now and later
  * @calls: not finished
  * @op_id: the last one given out; begins at random
+ * @owner: identity of this mount at its servers, see struct ebpfs_auth
  * @users: who acts here, see cred.c; under @users_lock
  * @users_lock: taken with bottom halves off
  * @next_user: number of the next one
@@ -220,6 +221,7 @@ struct ebpfs_mount {
 	bool aborted;
 	atomic_t calls;
 	atomic64_t op_id;
+	u64 owner;
 	DECLARE_HASHTABLE(users, 6);
 	spinlock_t users_lock;
 	u32 next_user;

@@ -28,6 +28,7 @@ void ebpfs_mount_init(struct ebpfs_mount *mnt, struct net *net)
 	init_waitqueue_head(&mnt->wait);
 	ebpfs_users_init(mnt);
 	atomic64_set(&mnt->op_id, get_random_u64());
+	mnt->owner = get_random_u64() | 1;
 	mnt->net = get_net(net);
 	mnt->next_node = 1;
 }

@@ -325,6 +325,7 @@ static void ebpfs_node_hello(struct ebpfs_node *node)
 	memcpy(hs->export, mnt->export, sizeof(hs->export));
 	hs->sec = mnt->sec;
 	hs->slots = mnt->slots;
+	hs->owner = mnt->owner;
 	do {
 		hs->session = get_random_u64();
 	} while (!hs->session);

@@ -10,7 +10,7 @@
 #include "core/handshake.h"
 
 _Static_assert(sizeof(struct ebpfs_hello) == 96 && sizeof(struct ebpfs_challenge) == 80 &&
-	       sizeof(struct ebpfs_auth) == 344 && sizeof(struct ebpfs_accept) == 216 &&
+	       sizeof(struct ebpfs_auth) == 352 && sizeof(struct ebpfs_accept) == 224 &&
 	       sizeof(struct ebpfs_reject) == 24 && sizeof(struct ebpfs_bye) == 48,
 	       "wire structs have no padding");
 _Static_assert(sizeof(struct ebpfs_challenge) <= sizeof(struct ebpfs_hello) &&
@@ -142,6 +142,7 @@ int ebpfs_hs_challenge(struct ebpfs_hs_client *hs, const void *msg, u32 len,
 	auth->sec = hs->sec;
 	auth->slots = cpu_to_le16(hs->slots);
 	auth->features = cpu_to_le32(EBPFS_FEAT_ALL);
+	auth->owner = cpu_to_le64(hs->owner);
 	memcpy(auth->client, hs->client, sizeof(auth->client));
 	memcpy(auth->export, hs->export, sizeof(auth->export));
 	auth_mac(auth, hs->secret, auth->mac);
@@ -159,7 +160,7 @@ static bool valid_accept(const struct ebpfs_hs_client *hs, const struct ebpfs_ac
 	u16 fh_len = le16_to_cpu(a->root_fh_len);
 	u16 slots = le16_to_cpu(a->slots);
 
-	return a->server_session && slots && slots <= EBPFS_SLOTS_MAX &&
+	return a->server_session && a->owner_instance && a->lease && slots && slots <= EBPFS_SLOTS_MAX &&
 	       a->version == EBPFS_VERSION && a->sec == hs->sec &&
 	       !(le32_to_cpu(a->features) & ~EBPFS_FEAT_ALL) &&
 	       unit_max >= 4096 && unit_max <= EBPFS_MSG_MAX &&
@@ -188,6 +189,9 @@ int ebpfs_hs_accept(struct ebpfs_hs_client *hs, const void *msg, u32 len,
 	s->client_session = hs->session;
 	s->server_session = le64_to_cpu(a.server_session);
 	s->server_instance = le64_to_cpu(a.server_instance);
+	s->owner = hs->owner;
+	s->owner_instance = le64_to_cpu(a.owner_instance);
+	s->lease = le16_to_cpu(a.lease);
 	s->features = le32_to_cpu(a.features);
 	s->unit_max = le32_to_cpu(a.unit_max);
 	s->cell_max = le32_to_cpu(a.cell_max);
@@ -307,7 +311,7 @@ int ebpfs_hs_check_cookie(const struct ebpfs_hs_server *hs, const void *msg, u32
 	/* A client that speaks more would have been answered so, had its HELLO come unchanged. */
 	if (auth.hdr.version != choose_version(auth.version_max))
 		return -EBADMSG;
-	if (!auth.client_session || !auth.slots ||
+	if (!auth.client_session || !auth.owner || !auth.slots ||
 	    !valid_padded_name(auth.client, sizeof(auth.client)) ||
 	    !valid_padded_name(auth.export, sizeof(auth.export)))
 		return -EBADMSG;
@@ -328,6 +332,7 @@ u32 ebpfs_hs_make_accept(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SE
 	if (s->slots > le16_to_cpu(auth->slots))
 		s->slots = le16_to_cpu(auth->slots);
 	s->client_session = le64_to_cpu(auth->client_session);
+	s->owner = le64_to_cpu(auth->owner);
 	s->features = le32_to_cpu(auth->features) & EBPFS_FEAT_ALL;
 	s->sec = auth->sec;
 	s->version = choose_version(auth->version_max);
@@ -342,6 +347,8 @@ u32 ebpfs_hs_make_accept(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SE
 	out->features = cpu_to_le32(s->features);
 	out->unit_max = cpu_to_le32(s->unit_max);
 	out->cell_max = cpu_to_le32(s->cell_max);
+	out->owner_instance = cpu_to_le64(s->owner_instance);
+	out->lease = cpu_to_le16(s->lease);
 	out->root_fh_len = cpu_to_le16(s->root_fh_len);
 	memcpy(out->root_fh, s->root_fh, s->root_fh_len);
 	accept_mac(out, auth, secret, out->mac);

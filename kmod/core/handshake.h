@@ -19,12 +19,13 @@
  * @export: name, likewise
  * @sec: EBPFS_SEC_*
  * @slots: wanted, at least 1
+ * @owner: the mount, random, not 0
  * @session: own identity, random, not 0
  * @nonce: own, random
  * @auth: the AUTH message that was sent last, for repetition and for ACCEPT
  * @state: 0 nothing, 1 HELLO sent, 2 AUTH sent, 3 done
  *
- * Set the first five (and random @session and @nonce) by hand, zero the rest.
+ * Set the first six (and random @session and @nonce) by hand, zero the rest.
  * Each attempt after a failure wants a new @session and @nonce.
  */
 struct ebpfs_hs_client {
@@ -33,6 +34,7 @@ struct ebpfs_hs_client {
 	u8 export[EBPFS_EXPORT_MAX];
 	u8 sec;
 	u16 slots;
+	u64 owner;
 	u64 session;
 	u8 nonce[EBPFS_NONCE_LEN];
 	struct ebpfs_auth auth;
@@ -44,6 +46,9 @@ struct ebpfs_hs_client {
  * @client_session: the client's identity
  * @server_session: the server's identity
  * @server_instance: of the server's start
+ * @owner: the client's mount
+ * @owner_instance: of what it holds at the server, not 0
+ * @lease: seconds, at least 1
  * @features: common
  * @unit_max: most bytes of a READ
  * @cell_max: most bytes of a fragment
@@ -58,6 +63,9 @@ struct ebpfs_hs_session {
 	u64 client_session;
 	u64 server_session;
 	u64 server_instance;
+	u64 owner;
+	u64 owner_instance;
+	u16 lease;
 	u32 features;
 	u32 unit_max;
 	u32 cell_max;
@@ -127,7 +135,7 @@ int ebpfs_hs_make_challenge(const struct ebpfs_hs_server *hs, const void *msg, u
 /**
  * ebpfs_hs_check_cookie() - AUTH arrived: was the challenge ours, recent, for @addr?
  * After 0 everything in AUTH has its form: names are not empty and end in NUL,
- * the version is the right one, slots and client_session are not 0. Who sent it
+ * the version is the right one, slots, owner and client_session are not 0. Who sent it
  * is not yet known.
  * Return: 0; -EBADMSG; -ETIMEDOUT if it is too old (answer REJECT_COOKIE).
  */
@@ -141,8 +149,8 @@ bool ebpfs_hs_check_auth(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SE
  * ebpfs_hs_make_accept() - admit the client
  * @auth: its proof, checked
  * @secret: of the client
- * @s: all but client_session, features, sec, version and key are set by the
- *	caller; those are set here
+ * @s: all but client_session, owner, features, sec, version and key are set by
+ *	the caller; those are set here
  * @out: the message
  *
  * s->slots is lowered to what the client wants. The same input gives the same

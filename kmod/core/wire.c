@@ -17,7 +17,9 @@ _Static_assert(sizeof(struct ebpfs_hdr) == 16 && sizeof(struct ebpfs_calls) == 2
 	       sizeof(struct ebpfs_range) == 24 && sizeof(struct ebpfs_copy) == 32 &&
 	       sizeof(struct ebpfs_reply) == 48 && sizeof(struct ebpfs_probe) == 24 &&
 	       sizeof(struct ebpfs_attr) == 112 && sizeof(struct ebpfs_entry) == 128 &&
-	       sizeof(struct ebpfs_statfs) == 56, "wire structs have no padding");
+	       sizeof(struct ebpfs_statfs) == 56 && sizeof(struct ebpfs_release) == 16 &&
+	       sizeof(struct ebpfs_recall) == 168 && sizeof(struct ebpfs_recalled) == 24 &&
+	       sizeof(struct ebpfs_lock) == 32, "wire structs have no padding");
 _Static_assert(EBPFS_CELL_MIN * EBPFS_CELLS_MAX >= EBPFS_MSG_MAX,
 	       "every reply fits the smallest grid");
 _Static_assert(EBPFS_CELL_MIN + sizeof(struct ebpfs_reply) <= EBPFS_UDP_PAYLOAD_BASE,
@@ -82,6 +84,10 @@ u32 ebpfs_type_min_len(u8 type)
 		return sizeof(struct ebpfs_data) + 1;
 	case EBPFS_NEED:
 		return sizeof(struct ebpfs_need);
+	case EBPFS_RECALL:
+		return sizeof(struct ebpfs_recall);
+	case EBPFS_RECALLED:
+		return sizeof(struct ebpfs_recalled);
 	default:
 		return 0;
 	}
@@ -162,7 +168,7 @@ int ebpfs_parse_reply(const void *p, u32 len, struct ebpfs_frag *f)
 
 	if (!EBPFS_ID_SEQ(f->id) || !f->instance || !valid_cell(f->cell))
 		return -EBADMSG;
-	if (r.reserved || r.reserved2 || f->flags & ~EBPFS_REPLY_EOF)
+	if (r.reserved || r.reserved2 || f->flags & ~EBPFS_REPLY_ALL)
 		return -EBADMSG;
 	if (f->status >= 4096 || (f->status && f->total))
 		return -EBADMSG;
@@ -240,6 +246,9 @@ static const struct ebpfs_op_traits traits[OPS] = {
 				    sizeof(struct ebpfs_copy) + 8,
 				    sizeof(struct ebpfs_copy) + EBPFS_FH_MAX },
 	[EBPFS_OP_APPEND]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_ONCE, 1, ANY },
+	[EBPFS_OP_RELEASE]	= { 0, sizeof(struct ebpfs_release) + 8, ANY },
+	[EBPFS_OP_LOCK]		= { EBPFS_TRAIT_FH, sizeof(struct ebpfs_lock),
+				    sizeof(struct ebpfs_lock) },
 };
 
 const struct ebpfs_op_traits *ebpfs_op_traits(u16 op)
@@ -280,6 +289,12 @@ static bool valid_args(const struct ebpfs_call_info *c)
 		return false;
 
 	switch (c->op) {
+	case EBPFS_OP_GETATTR:
+	case EBPFS_OP_LOOKUP:
+	case EBPFS_OP_CREATE:
+		return !(c->count & ~EBPFS_HOLD_ALL) && !c->arg == !c->count;
+	case EBPFS_OP_LOCK:
+		return c->arg;
 	case EBPFS_OP_READ:
 	case EBPFS_OP_COMMIT:
 		bytes = c->count;
@@ -541,6 +556,69 @@ int ebpfs_parse_copy(const void *p, u32 len, struct ebpfs_copy *c, const u8 **fh
 	return all_zero(*fh + fh_len, pad8(fh_len) - fh_len) ? 0 : -EBADMSG;
 }
 
+int ebpfs_parse_recall(const void *p, struct ebpfs_recall_info *r)
+{
+	struct ebpfs_recall w;
+
+	memcpy(&w, p, sizeof(w));
+	r->id = le64_to_cpu(w.id);
+	r->hold = le64_to_cpu(w.hold);
+	r->kind = w.kind;
+	r->fh_len = le16_to_cpu(w.fh_len);
+	r->fh = (const u8 *)p + offsetof(struct ebpfs_recall, fh);
+	if (w.kind != EBPFS_RECALL_LEASE && w.kind != EBPFS_RECALL_LOCK)
+		return -EBADMSG;
+	if (!r->fh_len || r->fh_len > EBPFS_FH_MAX || w.reserved || w.reserved2 ||
+	    !all_zero(w.fh + r->fh_len, EBPFS_FH_MAX - r->fh_len))
+		return -EBADMSG;
+	return 0;
+}
+
+int ebpfs_parse_release(const void *p, u32 len, struct ebpfs_release_info *r)
+{
+	struct ebpfs_release w;
+	u32 size;
+
+	if (len < sizeof(w))
+		return -EBADMSG;
+	memcpy(&w, p, sizeof(w));
+	r->hold = le64_to_cpu(w.hold);
+	r->fh_len = le16_to_cpu(w.fh_len);
+	r->fh = (const u8 *)p + sizeof(w);
+	size = sizeof(w) + pad8(r->fh_len);
+	if (!r->fh_len || r->fh_len > EBPFS_FH_MAX || size > len ||
+	    w.reserved[0] || w.reserved[1] || w.reserved[2] ||
+	    !all_zero(r->fh + r->fh_len, pad8(r->fh_len) - r->fh_len))
+		return -EBADMSG;
+	return size;
+}
+
+int ebpfs_parse_lock(const void *p, struct ebpfs_lock *l)
+{
+	u64 start, end;
+
+	memcpy(l, p, sizeof(*l));
+	start = le64_to_cpu(l->start);
+	end = le64_to_cpu(l->end);
+	if (end >> 63 || start > end || l->reserved || l->type > EBPFS_LOCK_NONE ||
+	    l->flags & ~(EBPFS_LOCK_WAIT | EBPFS_LOCK_RECLAIM | EBPFS_LOCK_TEST))
+		return -EBADMSG;
+	if (l->flags & EBPFS_LOCK_TEST ? l->flags != EBPFS_LOCK_TEST || l->type == EBPFS_LOCK_NONE :
+	    l->type == EBPFS_LOCK_NONE && l->flags)
+		return -EBADMSG;
+	switch (l->kind) {
+	case EBPFS_LOCK_POSIX:
+		break;
+	case EBPFS_LOCK_FLOCK:
+		if (start || end != ~0ull >> 1)
+			return -EBADMSG;
+		break;
+	default:
+		return -EBADMSG;
+	}
+	return 0;
+}
+
 int ebpfs_parse_cred(const void *p, u32 len)
 {
 	struct ebpfs_cred c;
@@ -664,6 +742,46 @@ u32 ebpfs_put_need(void *p, u64 session, const struct ebpfs_need_info *n)
 	memcpy(p, &w, sizeof(w));
 	ebpfs_seal(p, sizeof(w));
 	return sizeof(w);
+}
+
+u32 ebpfs_put_recall(void *p, u64 session, const struct ebpfs_recall_info *r)
+{
+	struct ebpfs_recall w;
+
+	memset(&w, 0, sizeof(w));
+	ebpfs_put_hdr(&w.hdr, EBPFS_RECALL, session);
+	w.id = cpu_to_le64(r->id);
+	w.hold = cpu_to_le64(r->hold);
+	w.kind = r->kind;
+	w.fh_len = cpu_to_le16(r->fh_len);
+	memcpy(w.fh, r->fh, r->fh_len);
+	memcpy(p, &w, sizeof(w));
+	ebpfs_seal(p, sizeof(w));
+	return sizeof(w);
+}
+
+u32 ebpfs_put_recalled(void *p, u64 session, u64 id)
+{
+	struct ebpfs_recalled w;
+
+	memset(&w, 0, sizeof(w));
+	ebpfs_put_hdr(&w.hdr, EBPFS_RECALLED, session);
+	w.id = cpu_to_le64(id);
+	memcpy(p, &w, sizeof(w));
+	ebpfs_seal(p, sizeof(w));
+	return sizeof(w);
+}
+
+u32 ebpfs_put_release(void *p, const struct ebpfs_release_info *r)
+{
+	struct ebpfs_release w;
+
+	memset(&w, 0, sizeof(w));
+	w.hold = cpu_to_le64(r->hold);
+	w.fh_len = cpu_to_le16(r->fh_len);
+	memcpy(p, &w, sizeof(w));
+	put_padded((u8 *)p + sizeof(w), r->fh, r->fh_len);
+	return sizeof(w) + pad8(r->fh_len);
 }
 
 u32 ebpfs_put_target(void *p, const struct ebpfs_target_info *t)

@@ -132,6 +132,34 @@ struct ebpfs_target_info {
 	u16 name_len;
 };
 
+/**
+ * struct ebpfs_recall_info - a RECALL in host order
+ * @id: of the recall
+ * @hold: number of the hold
+ * @kind: EBPFS_RECALL_*
+ * @fh_len: bytes at @fh
+ * @fh: points into the datagram
+ */
+struct ebpfs_recall_info {
+	u64 id;
+	u64 hold;
+	u8 kind;
+	u16 fh_len;
+	const u8 *fh;
+};
+
+/**
+ * struct ebpfs_release_info - one file of RELEASE in host order
+ * @hold: number of the hold
+ * @fh_len: bytes at @fh
+ * @fh: points into the data
+ */
+struct ebpfs_release_info {
+	u64 hold;
+	u16 fh_len;
+	const u8 *fh;
+};
+
 /* Most bytes that ebpfs_put_target() writes. */
 #define EBPFS_TARGET_MAX	(sizeof(struct ebpfs_target) + EBPFS_FH_MAX + 256)
 
@@ -239,10 +267,11 @@ int ebpfs_parse_reply(const void *p, u32 len, struct ebpfs_frag *f);
  * or ".." where the op has one, that of an attribute of 1..NAME_MAX bytes without NUL
  * where it has that, none elsewhere; data_len in the op's limits, and the
  * data there unless they come apart; op_id != 0 just where the op must not be
- * executed twice; READ and READDIR: count 1..EBPFS_MSG_MAX; READ, WRITE and COMMIT:
- * arg plus the bytes does not exceed 2^63-1; sequence != 0; reserved fields, unknown
- * flags and padding 0; cell in range; lengths add up exactly. What is in the data is
- * for the parsers below.
+ * executed twice; READ and READDIR: count 1..EBPFS_MSG_MAX; GETATTR, LOOKUP and
+ * CREATE: a hold with its number or neither; LOCK: a number; READ, WRITE and COMMIT: arg
+ * plus the bytes does not exceed 2^63-1; sequence != 0; reserved fields, unknown flags
+ * and padding 0; cell in range; lengths add up exactly. What is in the data is for the
+ * parsers below.
  */
 int ebpfs_parse_calls(const void *p, u32 len, struct ebpfs_call_iter *it);
 
@@ -326,6 +355,37 @@ int ebpfs_parse_range(const void *p, struct ebpfs_range *r);
 int ebpfs_parse_copy(const void *p, u32 len, struct ebpfs_copy *c, const u8 **fh);
 
 /**
+ * ebpfs_parse_recall() - a RECALL datagram
+ * @p: sizeof(struct ebpfs_recall) bytes, whose ebpfs_hdr was parsed
+ * @r: out
+ *
+ * Guarantees: a handle of 1..EBPFS_FH_MAX bytes, zeroes behind it; a known kind;
+ * reserved 0.
+ */
+int ebpfs_parse_recall(const void *p, struct ebpfs_recall_info *r);
+
+/**
+ * ebpfs_parse_release() - the next file in the data of RELEASE
+ * @p: where it starts
+ * @len: bytes of data left
+ * @r: out
+ *
+ * Guarantees: a handle of 1..EBPFS_FH_MAX bytes; reserved and padding 0.
+ * Return: bytes to go on by, or -EBADMSG.
+ */
+int ebpfs_parse_release(const void *p, u32 len, struct ebpfs_release_info *r);
+
+/**
+ * ebpfs_parse_lock() - data of LOCK, or the answer to TEST
+ * @p: sizeof(struct ebpfs_lock) bytes
+ * @l: out
+ *
+ * Guarantees: start <= end <= 2^63-1, the whole file for FLOCK; known kind, type and
+ * flags; reserved 0; neither WAIT nor RECLAIM with TEST or NONE, no NONE with TEST.
+ */
+int ebpfs_parse_lock(const void *p, struct ebpfs_lock *l);
+
+/**
  * ebpfs_parse_cred() - data of CRED
  * @p: the data
  * @len: bytes of them
@@ -371,6 +431,14 @@ u32 ebpfs_put_data(void *p, const struct ebpfs_frag *f);
 
 /* NEED, sealed; @session is the client's. Returns its length. */
 u32 ebpfs_put_need(void *p, u64 session, const struct ebpfs_need_info *n);
+
+/* RECALL and RECALLED, sealed; return their bytes. */
+u32 ebpfs_put_recall(void *p, u64 session, const struct ebpfs_recall_info *r);
+u32 ebpfs_put_recalled(void *p, u64 session, u64 id);
+
+/* One file of RELEASE; returns its bytes, at most EBPFS_RELEASE_MAX. */
+#define EBPFS_RELEASE_MAX	(sizeof(struct ebpfs_release) + EBPFS_FH_MAX)
+u32 ebpfs_put_release(void *p, const struct ebpfs_release_info *r);
 
 /* Data of RENAME and LINK; returns its bytes. */
 u32 ebpfs_put_target(void *p, const struct ebpfs_target_info *t);

@@ -457,6 +457,7 @@ static void join(u8 flags)
 	strcpy((char *)hs.export, "/data");
 	hs.sec = EBPFS_SEC_CRC;
 	hs.slots = SLOTS;
+	hs.owner = 1;
 	__wrap_getrandom(&hs.session, sizeof(hs.session), 0);
 	__wrap_getrandom(hs.nonce, sizeof(hs.nonce), 0);
 	hs.session |= 1;

@@ -258,12 +258,13 @@ static void handshake_messages(void)
 {
 	static const u8 secret[EBPFS_SECRET_LEN] = "seeds need no secret that is one";
 	static const u8 nonce[EBPFS_NONCE_LEN] = "nor a nonce that nobody can know";
-	struct ebpfs_hs_client client = { .sec = EBPFS_SEC_CRC, .slots = 64, .session = SESSION };
+	struct ebpfs_hs_client client = { .sec = EBPFS_SEC_CRC, .slots = 64, .owner = 1,
+					  .session = SESSION };
 	struct ebpfs_hs_server server = { .cookie_key = { 1 } };
 	struct ebpfs_bytes addr = { "192.0.2.1:777", 13 };
 	struct ebpfs_hs_session s = {
 		.server_session = 5, .server_instance = 6, .unit_max = 65536, .cell_max = 8920,
-		.slots = 64, .root_fh_len = 32,
+		.slots = 64, .owner_instance = 1, .lease = 30, .root_fh_len = 32,
 	};
 	struct ebpfs_challenge challenge;
 	struct ebpfs_accept accept;
@@ -311,16 +312,16 @@ static void handshake_steps(void)
 			flags = hows[how];
 			p[0] = step | flags;
 			snprintf(name, sizeof(name), "%s_%02x", names[step], flags);
-			save("handshake", name, p, 2 + 344);
+			save("handshake", name, p, 2 + sizeof(struct ebpfs_auth));
 			p[2 + 100] = 1;
 			snprintf(name, sizeof(name), "%s_%02x_changed", names[step], flags);
-			save("handshake", name, p, 2 + 344);
+			save("handshake", name, p, 2 + sizeof(struct ebpfs_auth));
 			p[2 + 100] = 0;
 		}
 	}
 	p[0] = 0x42;
 	p[1] = 61;
-	save("handshake", "auth_late", p, 2 + 344);
+	save("handshake", "auth_late", p, 2 + sizeof(struct ebpfs_auth));
 }
 
 /* Programs of fuzz_reply.c; its table of operations gives the numbers. */

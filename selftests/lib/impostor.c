@@ -73,6 +73,8 @@ int main(int argc, char **argv)
 				.unit_max = EBPFS_MSG_MAX,
 				.cell_max = EBPFS_CELL_MIN,
 				.slots = 1,
+				.owner_instance = 1,
+				.lease = 30,
 				.root_fh_len = 8,
 			};
 

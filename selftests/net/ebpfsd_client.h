@@ -314,6 +314,8 @@ static void client_init(struct client *c, const char *addr, const char *name,
 	snprintf((char *)c->hs.export, sizeof(c->hs.export), "%s", export);
 	c->hs.sec = EBPFS_SEC_CRC;
 	c->hs.slots = 64;
+	if (getrandom(&c->hs.owner, sizeof(c->hs.owner), 0) < 0 || !c->hs.owner)
+		c->hs.owner = 1;
 	if (getrandom(&c->hs.session, sizeof(c->hs.session), 0) < 0 ||
 	    getrandom(c->hs.nonce, sizeof(c->hs.nonce), 0) < 0)
 		abort();

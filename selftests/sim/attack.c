@@ -309,6 +309,8 @@ static void forge_answer(struct world *w, struct client *c, struct cnode *n)
 		msg.accept.features = cpu_to_le32(EBPFS_FEAT_ALL);
 		msg.accept.unit_max = cpu_to_le32(EBPFS_MSG_MAX);
 		msg.accept.cell_max = cpu_to_le32(EBPFS_CELL_MAX);
+		msg.accept.owner_instance = cpu_to_le64(1);
+		msg.accept.lease = cpu_to_le16(30);
 		msg.accept.root_fh_len = cpu_to_le16(8);
 		if (chance(w, 5000))
 			rnd_bytes(w, msg.accept.mac, sizeof(msg.accept.mac));
@@ -460,6 +462,8 @@ void impostor_receive(struct world *w, const struct dgram *d)
 		hs.slots = 1;
 		hs.unit_max = EBPFS_MSG_MAX;
 		hs.cell_max = EBPFS_CELL_MAX;
+		hs.owner_instance = 1;
+		hs.lease = 30;
 		hs.root_fh_len = 8;
 		len = ebpfs_hs_make_accept(&auth, secret, &hs, &msg.accept);
 		break;

@@ -132,7 +132,7 @@ static void fill_attr(const struct world *w, const struct exec *x, u32 file, str
 	a->ino = cpu_to_le64(file + 1);
 	a->change = cpu_to_le64(x->version);
 	a->size = cpu_to_le64(x->value ? x->value : version_size(w, file, x->version));
-	a->reserved = 0;
+	a->may = 0;
 }
 
 static u32 fill_dir(const struct world *w, const struct exec *x, u8 *to, bool *eof)

@@ -214,6 +214,8 @@ static struct ssession *admit(struct world *w, struct server *s, const struct dg
 		ss->hs.slots = 1;
 	ss->hs.unit_max = EBPFS_MSG_MAX;
 	ss->hs.cell_max = w->cfg.cell_max;
+	ss->hs.owner_instance = ss->hs.server_instance;
+	ss->hs.lease = 30;
 	ss->hs.root_fh_len = w->files[0].fh_len;
 	memcpy(ss->hs.root_fh, w->files[0].fh, w->files[0].fh_len);
 	memcpy(ss->auth_mac, auth->mac, sizeof(ss->auth_mac));

@@ -149,6 +149,7 @@ static void hs_start(struct world *w, struct cnode *n)
 	memcpy(hs->client, c->name, sizeof(hs->client));
 	memcpy(hs->export, "/sim", 4);
 	hs->sec = EBPFS_SEC_CRC;
+	hs->owner = 1;
 	hs->slots = w->cfg.slots_wanted;
 	hs->session = rnd64(w) | 1;
 	rnd_bytes(w, hs->nonce, sizeof(hs->nonce));

@@ -38,6 +38,7 @@ static void begin(struct exchange *x)
 	strcpy((char *)x->client.export, "/data");
 	x->client.sec = EBPFS_SEC_CRC;
 	x->client.slots = 128;
+	x->client.owner = 77;
 	x->client.session = SESSION;
 	memcpy(x->client.nonce, "what the client drew at random..", EBPFS_NONCE_LEN);
 	memset(x->server.cookie_key, 0x77, sizeof(x->server.cookie_key));
@@ -47,6 +48,8 @@ static void begin(struct exchange *x)
 	x->at_server.slots = 64;
 	x->at_server.unit_max = 65536;
 	x->at_server.cell_max = 8920;
+	x->at_server.owner_instance = 99;
+	x->at_server.lease = 30;
 	x->at_server.root_fh_len = 40;
 	memset(x->at_server.root_fh, 0xf1, 40);
 }
@@ -116,6 +119,10 @@ static void both_sides_agree(void)
 	EXPECT_EQ(c->version, EBPFS_VERSION);
 	EXPECT_EQ(s->version, EBPFS_VERSION);
 	EXPECT_EQ(c->root_fh_len, 40);
+	EXPECT_EQ(c->owner, 77);
+	EXPECT_EQ(s->owner, 77);
+	EXPECT_EQ(c->owner_instance, 99);
+	EXPECT_EQ(c->lease, 30);
 	EXPECT_MEM(c->root_fh, s->root_fh, EBPFS_FH_MAX);
 	EXPECT_MEM(c->key, s->key, sizeof(c->key));
 }
@@ -131,13 +138,13 @@ static void macs_are_as_defined(void)
 
 	talk(&x, 4);
 	parts[0] = (struct ebpfs_bytes){ "ebpfs1 client", 13 };
-	parts[1] = (struct ebpfs_bytes){ (u8 *)&x.auth + 4, 312 - 4 };
+	parts[1] = (struct ebpfs_bytes){ (u8 *)&x.auth + 4, 320 - 4 };
 	ebpfs_mac(mac, secret, parts, 2);
 	EXPECT_MEM(x.auth.mac, mac, sizeof(mac));
 
 	parts[0] = (struct ebpfs_bytes){ "ebpfs1 server", 13 };
 	parts[1] = (struct ebpfs_bytes){ x.auth.mac, 32 };
-	parts[2] = (struct ebpfs_bytes){ (u8 *)&x.accept + 4, 184 - 4 };
+	parts[2] = (struct ebpfs_bytes){ (u8 *)&x.accept + 4, 192 - 4 };
 	ebpfs_mac(mac, secret, parts, 3);
 	EXPECT_MEM(x.accept.mac, mac, sizeof(mac));
 
@@ -427,6 +434,8 @@ static void accept_out_of_range(void)
 	NONSENSE(x.at_server.cell_max = 65464);
 	NONSENSE(x.at_server.cell_max = 65536 + 1024);
 	NONSENSE(x.at_server.root_fh_len = 0);
+	NONSENSE(x.at_server.owner_instance = 0);
+	NONSENSE(x.at_server.lease = 0);
 	NONSENSE((x.auth.sec = EBPFS_SEC_PRIVACY, x.client.auth = x.auth));
 }
 
@@ -553,6 +562,7 @@ static void auth_names(void)
 	NAMES(memset(x.auth.export, 'e', EBPFS_EXPORT_MAX), -EBADMSG);
 	NAMES(x.auth.export[0] = 0, -EBADMSG);
 	NAMES(x.auth.slots = 0, -EBADMSG);
+	NAMES(x.auth.owner = 0, -EBADMSG);
 	NAMES(x.auth.hdr.session = cpu_to_le64(1), -EBADMSG);
 }
 

@@ -36,8 +36,8 @@ static const struct {
 } types[] = {
 	{ EBPFS_HELLO, 96, true },
 	{ EBPFS_CHALLENGE, 80, true },
-	{ EBPFS_AUTH, 344, true },
-	{ EBPFS_ACCEPT, 216, true },
+	{ EBPFS_AUTH, 352, true },
+	{ EBPFS_ACCEPT, 224, true },
 	{ EBPFS_REJECT, 24, true },
 	{ EBPFS_CALL, 56, false },
 	{ EBPFS_REPLY, 48, false },
@@ -47,6 +47,8 @@ static const struct {
 	{ EBPFS_UNKNOWN, 16, true },
 	{ EBPFS_DATA, 41, false },
 	{ EBPFS_NEED, 40, true },
+	{ EBPFS_RECALL, 168, true },
+	{ EBPFS_RECALLED, 24, true },
 };
 
 static void type_min_len(void)
@@ -267,7 +269,7 @@ static void parse_reply_bad(void)
 	BAD_FRAG((f.cell = 8191, f.offset = 3 * 8191, f.len = 8191));
 	BAD_FRAG((f.cell = 65464, f.offset = 0, f.len = 65464));
 	BAD_FRAG(f.status = 5);
-	BAD_FRAG(f.flags = 2);
+	BAD_FRAG(f.flags = EBPFS_REPLY_ALL + 1);
 	BAD_FRAG(f.flags = 0x8000);
 	f = good_frag(0, 8192, 0);
 	f.status = 4096;

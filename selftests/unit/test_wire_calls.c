@@ -48,10 +48,22 @@ static const u8 *op_data(u16 op, u32 *len)
 	case EBPFS_OP_COPY:
 		*len = sizeof(struct ebpfs_copy) + 16;
 		break;
+	case EBPFS_OP_RELEASE:
+		*len = sizeof(struct ebpfs_release) + 16;
+		break;
+	case EBPFS_OP_LOCK:
+		*len = sizeof(struct ebpfs_lock);
+		break;
 	default:
 		*len = 0;
 	}
 	return *len ? data : NULL;
+}
+
+/* Does the op take a hold? */
+static bool may_hold(u16 op)
+{
+	return op == EBPFS_OP_GETATTR || op == EBPFS_OP_LOOKUP || op == EBPFS_OP_CREATE;
 }
 
 /* A call that has what its op asks for, and no more. */
@@ -74,7 +86,8 @@ static struct ebpfs_call_info make_call(u16 op)
 		c.name_len = 6;
 	}
 	c.arg = op == EBPFS_OP_CRED ? 0xfedcba98 : 1ull << 40;
-	c.count = op == EBPFS_OP_WRITE ? EBPFS_WRITE_STABLE : 61440;
+	c.count = op == EBPFS_OP_WRITE ? EBPFS_WRITE_STABLE :
+		  may_hold(op) ? EBPFS_HOLD_ALL : 61440;
 	if (t->flags & EBPFS_TRAIT_ONCE)
 		c.op_id = 0x123456789abcdef0ull + op;
 	c.data = op_data(op, &c.data_len);
@@ -480,6 +493,15 @@ static void parse_calls_checks_args(void)
 	for (op = EBPFS_OP_GETATTR; op <= EBPFS_OP_LAST; op++) {
 		bool counts = ebpfs_op_traits(op)->flags & EBPFS_TRAIT_COUNT;
 
+		if (may_hold(op)) {
+			EXPECT_EQ(with_args(op, 0, 0), 1);
+			EXPECT_EQ(with_args(op, 1, 0), -EBADMSG);
+			EXPECT_EQ(with_args(op, 0, EBPFS_HOLD_OPEN), -EBADMSG);
+			EXPECT_EQ(with_args(op, 1, EBPFS_HOLD_OPEN), 1);
+			EXPECT_EQ(with_args(op, ~0ull, EBPFS_HOLD_LEASE), 1);
+			EXPECT_EQ(with_args(op, 1, EBPFS_HOLD_ALL + 1), -EBADMSG);
+			continue;
+		}
 		EXPECT_EQ(with_args(op, 1, 0), counts ? -EBADMSG : 1);
 		EXPECT_EQ(with_args(op, 1, 1), 1);
 		if (op == EBPFS_OP_WRITE)
@@ -506,6 +528,7 @@ static void parse_calls_checks_args(void)
 	EXPECT_EQ(with_args(EBPFS_OP_WRITE, ~0ull, 0), -EBADMSG);
 	EXPECT_EQ(with_args(EBPFS_OP_WRITE, 0, EBPFS_WRITE_STABLE), 1);
 	EXPECT_EQ(with_args(EBPFS_OP_WRITE, 0, EBPFS_WRITE_STABLE + 1), -EBADMSG);
+	EXPECT_EQ(with_args(EBPFS_OP_LOCK, 0, 0), -EBADMSG);
 	/* Credentials have a number, of 32 bits, and 0 is taken. */
 	EXPECT_EQ(with_args(EBPFS_OP_CRED, 0, 0), -EBADMSG);
 	EXPECT_EQ(with_args(EBPFS_OP_CRED, ~0u, 0), 1);

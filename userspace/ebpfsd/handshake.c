@@ -107,6 +107,8 @@ static u16 admit(struct worker *w, const struct route *r, const struct ebpfs_aut
 		return EBPFS_REJECT_BUSY;
 	hs.server_session = s->id;
 	hs.server_instance = srv->instance;
+	hs.owner_instance = srv->instance;
+	hs.lease = 30;
 	hs.unit_max = EBPFS_MSG_MAX;
 	hs.cell_max = EBPFS_CELL_MAX;
 	hs.slots = s->served.nslots;

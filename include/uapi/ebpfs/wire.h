@@ -22,6 +22,8 @@
  *	                                    <--  PROBE_ACK (same size)
  *	BYE        (MAC)                    -->
  *	                                    <--  UNKNOWN (a hint: session not known)
+ *	                                    <--  RECALL (a lease ends, a lock is free)
+ *	RECALLED                            -->
  *
  * A *call* is identified within its session by a 64-bit id: the slot in the
  * low 16 bits, the slot's sequence number in the upper 48. A *reply* is a
@@ -34,6 +36,10 @@
  * A call may have *data* (what is written, the attributes to be set ...) of up
  * to EBPFS_MSG_MAX bytes. They follow its body in the CALL datagram, or, if the
  * call says so, come apart in DATA datagrams, cut on a grid like a reply's.
+ *
+ * What a client *holds* at a server, files that are open there, leases and locks,
+ * belongs not to a session but to its *owner*, one mount of one client, and outlives
+ * the session by the time that ACCEPT tells. Each hold has a number that grows.
  *
  * To add a message type: enum ebpfs_type here, ebpfs_type_min_len() in
  * kmod/core/wire.c, the receivers (kmod/receive.c, userspace/ebpfsd/receive.c),
@@ -84,6 +90,8 @@ enum ebpfs_type {
 	EBPFS_UNKNOWN	= 11,
 	EBPFS_DATA	= 12,
 	EBPFS_NEED	= 13,
+	EBPFS_RECALL	= 14,
+	EBPFS_RECALLED	= 15,
 };
 
 /**
@@ -173,6 +181,7 @@ struct ebpfs_challenge {
  * @sec: EBPFS_SEC_*
  * @slots: how many slots the client wants
  * @features: offered, as in HELLO
+ * @owner: the mount, drawn at random when it was made; not 0
  * @client: name, not empty, NUL padded, the last byte is NUL
  * @export: name, likewise
  * @mac: keyed BLAKE2s under the secret over "ebpfs1 client" and all bytes from
@@ -189,6 +198,7 @@ struct ebpfs_auth {
 	__u8   sec;
 	__le16 slots;
 	__le32 features;
+	__le64 owner;
 	__u8   client[EBPFS_CLIENT_MAX];
 	__u8   export[EBPFS_EXPORT_MAX];
 	__u8   mac[EBPFS_MAC_LEN];
@@ -205,7 +215,11 @@ struct ebpfs_auth {
  * @features: common
  * @unit_max: most bytes one READ may ask for, 4096 to EBPFS_MSG_MAX
  * @cell_max: the largest cell that the client may ask for
+ * @owner_instance: drawn when the server began to keep what the owner holds, not 0.
+ *	If it is not the one that the owner knows, all that was held there is lost.
  * @root_fh_len: bytes of @root_fh in use
+ * @lease: seconds for which the server keeps what an owner holds that it does not
+ *	hear of, at least 1
  * @reserved: 0
  * @root_fh: handle of the export's root
  * @mac: keyed BLAKE2s under the secret over "ebpfs1 server", the mac of AUTH,
@@ -224,8 +238,10 @@ struct ebpfs_accept {
 	__le32 features;
 	__le32 unit_max;
 	__le32 cell_max;
+	__le64 owner_instance;
 	__le16 root_fh_len;
-	__le16 reserved[3];
+	__le16 lease;
+	__le16 reserved[2];
 	__u8   root_fh[EBPFS_FH_MAX];
 	__u8   mac[EBPFS_MAC_LEN];
 };
@@ -279,15 +295,15 @@ struct ebpfs_calls {
  */
 enum ebpfs_op {
 	EBPFS_OP_PING		= 1,	/* nothing -> nothing */
-	EBPFS_OP_GETATTR	= 2,	/* fh -> struct ebpfs_attr */
-	EBPFS_OP_LOOKUP		= 3,	/* dir fh, name -> struct ebpfs_entry */
+	EBPFS_OP_GETATTR	= 2,	/* fh, hold -> struct ebpfs_attr */
+	EBPFS_OP_LOOKUP		= 3,	/* dir fh, name, hold -> struct ebpfs_entry */
 	EBPFS_OP_READDIR	= 4,	/* dir fh, arg = cookie, count -> struct ebpfs_entry ... */
 	EBPFS_OP_READLINK	= 5,	/* fh -> bytes of the target, no NUL */
 	EBPFS_OP_READ		= 6,	/* fh, arg = offset, count -> bytes */
 	EBPFS_OP_STATFS		= 7,	/* fh -> struct ebpfs_statfs */
 	EBPFS_OP_CRED		= 8,	/* arg = number, struct ebpfs_cred -> nothing */
 	EBPFS_OP_ACCESS		= 9,	/* fh, count = EBPFS_MAY_* -> struct ebpfs_access */
-	EBPFS_OP_CREATE		= 10,	/* dir fh, name, struct ebpfs_create -> struct ebpfs_entry */
+	EBPFS_OP_CREATE		= 10,	/* dir fh, name, hold, struct ebpfs_create -> struct ebpfs_entry */
 	EBPFS_OP_REMOVE		= 11,	/* dir fh, name, arg = EBPFS_REMOVE_* -> nothing */
 	EBPFS_OP_RENAME		= 12,	/* dir fh, name, arg = RENAME_*, struct ebpfs_target -> nothing */
 	EBPFS_OP_LINK		= 13,	/* fh, struct ebpfs_target -> struct ebpfs_attr */
@@ -302,9 +318,11 @@ enum ebpfs_op {
 	EBPFS_OP_SEEK		= 22,	/* fh, arg = offset, count = SEEK_DATA or SEEK_HOLE -> struct ebpfs_offset */
 	EBPFS_OP_COPY		= 23,	/* fh, struct ebpfs_copy -> struct ebpfs_written */
 	EBPFS_OP_APPEND		= 24,	/* fh, bytes -> struct ebpfs_written */
+	EBPFS_OP_RELEASE	= 25,	/* struct ebpfs_release ... -> nothing */
+	EBPFS_OP_LOCK		= 26,	/* fh, arg = number, struct ebpfs_lock -> nothing, or TEST: struct ebpfs_lock */
 };
 
-#define EBPFS_OP_LAST	EBPFS_OP_APPEND
+#define EBPFS_OP_LAST	EBPFS_OP_LOCK
 
 /* ebpfs_call.flags */
 #define EBPFS_CALL_APART	(1u << 0)	/* the data come in DATA datagrams */
@@ -339,11 +357,12 @@ struct ebpfs_call {
 /**
  * struct ebpfs_body - the body of every call but PING
  * @arg: READ, WRITE, COMMIT: byte offset; READDIR: cookie to continue after, 0 at
- *	first; else see enum ebpfs_op
+ *	first; GETATTR, LOOKUP, CREATE: number of the hold, 0 if nothing is to be held;
+ *	else see enum ebpfs_op
  * @op_id: of a call that must not be executed twice: a number that the client
  *	never uses again, kept when the call is made anew in another session; 0: none
- * @count: READ: bytes wanted, 1 to unit_max; READDIR: most bytes of reply; else see
- *	enum ebpfs_op
+ * @count: READ: bytes wanted, 1 to unit_max; READDIR: most bytes of reply; GETATTR,
+ *	LOOKUP, CREATE: EBPFS_HOLD_*; else see enum ebpfs_op
  * @data_len: bytes of data, at most EBPFS_MSG_MAX
  * @fh_len: bytes of handle that follow, zero padded to a multiple of 8;
  *	0: the handle of the call before in the same datagram, or none (CRED)
@@ -427,6 +446,7 @@ struct ebpfs_cred {
 
 /* ebpfs_reply.status beside error numbers */
 #define EBPFS_STATUS_CRED	4000	/* the call's credentials are not known (any more) */
+#define EBPFS_STATUS_GRACE	4001	/* LOCK: others may still claim theirs again: ask later */
 
 /* ACCESS: what is asked, and what is allowed */
 #define EBPFS_MAY_EXEC		(1u << 0)
@@ -517,6 +537,9 @@ struct ebpfs_setattr {
 
 /* ebpfs_reply.flags */
 #define EBPFS_REPLY_EOF		(1u << 0)	/* READ, READDIR: nothing follows */
+#define EBPFS_REPLY_OPEN	(1u << 1)	/* GETATTR, LOOKUP, CREATE: held open from now on */
+#define EBPFS_REPLY_LEASE	(1u << 2)	/* likewise: under a lease from now on */
+#define EBPFS_REPLY_ALL		((1u << 3) - 1)
 
 /**
  * struct ebpfs_reply - head of a REPLY datagram: one fragment of one reply
@@ -573,6 +596,110 @@ struct ebpfs_bye {
 	__u8   mac[EBPFS_MAC_LEN];
 };
 
+/*
+ * What an owner holds of a file: ebpfs_body.count of GETATTR, LOOKUP and CREATE, with
+ * a number in arg that is higher than any before from this owner. A server that
+ * holds the file for this owner under a higher number already leaves it at that.
+ */
+#define EBPFS_HOLD_OPEN		(1u << 0)	/* the file stays as long as it is held, with a name or without */
+#define EBPFS_HOLD_LEASE	(1u << 1)	/* nobody else changes it before the owner was told by RECALL */
+#define EBPFS_HOLD_ALL		((1u << 2) - 1)
+
+/**
+ * struct ebpfs_release - data of RELEASE, one or several: no longer held
+ * @hold: the file is let go of, open and lease, unless it is held under a higher number
+ * @fh_len: bytes of handle that follow, zero padded to a multiple of 8
+ * @reserved: 0
+ */
+struct ebpfs_release {
+	__le64 hold;
+	__le16 fh_len;
+	__le16 reserved[3];
+};
+
+/* ebpfs_recall.kind */
+#define EBPFS_RECALL_LEASE	1	/* the lease is over: answer when it is not used any more */
+#define EBPFS_RECALL_LOCK	2	/* a lock that was asked for with WAIT may be free; no answer */
+
+/**
+ * struct ebpfs_recall - the server takes a lease back
+ * @hdr: session is the client's
+ * @id: of this recall, echoed
+ * @hold: number that the lease was granted under. It may arrive before the grant
+ *	does: no grant for the file up to this number counts any more.
+ * @kind: EBPFS_RECALL_*
+ * @reserved: 0
+ * @fh_len: bytes of @fh in use
+ * @reserved2: 0
+ * @fh: handle of the file
+ *
+ * The server sends it again until RECALLED comes. An owner that does not answer
+ * within its lease time loses all that it holds.
+ */
+struct ebpfs_recall {
+	struct ebpfs_hdr hdr;
+	__le64 id;
+	__le64 hold;
+	__u8   kind;
+	__u8   reserved;
+	__le16 fh_len;
+	__le32 reserved2;
+	__u8   fh[EBPFS_FH_MAX];
+};
+
+/**
+ * struct ebpfs_recalled - the client has stopped to use a lease, or never had it
+ * @hdr: session is the server's
+ * @id: of the recall
+ */
+struct ebpfs_recalled {
+	struct ebpfs_hdr hdr;
+	__le64 id;
+};
+
+/* ebpfs_lock.kind */
+#define EBPFS_LOCK_POSIX	1	/* fcntl(2): of a range, by lock owner */
+#define EBPFS_LOCK_FLOCK	2	/* flock(2): of the file */
+
+/* ebpfs_lock.type */
+#define EBPFS_LOCK_READ		0
+#define EBPFS_LOCK_WRITE	1
+#define EBPFS_LOCK_NONE		2	/* unlock; TEST's answer: nobody is in the way */
+
+/* ebpfs_lock.flags */
+#define EBPFS_LOCK_WAIT		(1u << 0)	/* if it is refused: RECALL_LOCK when it may be free */
+#define EBPFS_LOCK_RECLAIM	(1u << 1)	/* held before the server lost it */
+#define EBPFS_LOCK_TEST		(1u << 2)	/* who would be in the way? */
+
+/**
+ * struct ebpfs_lock - data of LOCK: an advisory lock
+ * @owner: who locks, of the client's choice; the same may lock again what it has
+ * @start: first byte
+ * @end: last byte, 2^63-1: to the end of the file, wherever that is
+ * @pid: of the process, for TEST by others
+ * @kind: EBPFS_LOCK_POSIX or EBPFS_LOCK_FLOCK (then of 0 to 2^63-1)
+ * @type: EBPFS_LOCK_READ, WRITE or NONE
+ * @flags: EBPFS_LOCK_*
+ * @reserved: 0
+ *
+ * Never waited for: EAGAIN if somebody is in the way. arg is a number like those of
+ * holds; a server that has seen a higher one from this lock owner for this file does
+ * nothing (EAGAIN), since the call was given up long ago.
+ */
+struct ebpfs_lock {
+	__le64 owner;
+	__le64 start;
+	__le64 end;
+	__le32 pid;
+	__u8   kind;
+	__u8   type;
+	__u8   flags;
+	__u8   reserved;
+};
+
+/* ebpfs_attr.may beside EBPFS_MAY_* */
+#define EBPFS_MAY_KNOWN		(1u << 31)
+
 /**
  * struct ebpfs_attr - attributes of a file
  * @ino: number on the server
@@ -594,7 +721,8 @@ struct ebpfs_bye {
  * @rdev_major: of a device file
  * @rdev_minor: of a device file
  * @blksize: preferred size of I/O
- * @reserved: 0
+ * @may: GETATTR, LOOKUP, CREATE: what the caller may do, EBPFS_MAY_KNOWN and those of
+ *	EBPFS_MAY_* that the server's kernel allows; else, or if it was not asked, 0
  */
 struct ebpfs_attr {
 	__le64 ino;
@@ -616,7 +744,7 @@ struct ebpfs_attr {
 	__le32 rdev_major;
 	__le32 rdev_minor;
 	__le32 blksize;
-	__le32 reserved;
+	__le32 may;
 };
 
 /* WRITE: ebpfs_body.count */
