@@ -43,6 +43,7 @@ void config_init(struct config *c)
 	memset(c, 0, sizeof(*c));
 	c->sessions_max = CONFIG_SESSIONS;
 	c->reply_cache = CONFIG_REPLY_CACHE;
+	c->lease = CONFIG_LEASE;
 	c->clients = copy(CONFIG_CLIENTS);
 	c->state_dir = copy(CONFIG_STATE_DIR);
 }
@@ -327,9 +328,15 @@ static void set_global(struct config *c, const char *key, char *value, const cha
 		else
 			mistake(c, where, "reply-cache \"%s\" is not a number of bytes from %lluM "
 				"to 1024G", value, CONFIG_REPLY_CACHE_MIN >> 20);
+	} else if (!strcmp(key, "lease")) {
+		if (parse_number(value, 1, CONFIG_LEASE_MAX, &n))
+			c->lease = (unsigned int)n;
+		else
+			mistake(c, where, "lease \"%s\" is not a number of seconds from 1 to %d", value,
+				CONFIG_LEASE_MAX);
 	} else {
 		mistake(c, where, "unknown key \"%s\": here listen, threads, clients, state-dir, "
-			"sessions-max and reply-cache are known", key);
+			"sessions-max, reply-cache and lease are known", key);
 	}
 }
 

@@ -22,6 +22,10 @@
 #define CONFIG_REPLY_CACHE	(128ull << 20)	/* bytes, default of reply-cache */
 #define CONFIG_REPLY_CACHE_MIN	(1ull << 20)
 
+#define CONFIG_LEASE		30		/* s, default of lease */
+#define CONFIG_LEASE_MAX	3600
+#define CONFIG_OWNERS(sessions)	(2 * (sessions))
+
 #define CONFIG_NOBODY		65534		/* default of anonuid and anongid */
 
 /* Whose users the daemon does not believe in; they become the anonymous user. */
@@ -63,6 +67,7 @@ struct config_export {
  * @threads: workers; never 0 after config_finish()
  * @sessions_max: sessions at a time
  * @reply_cache: bytes of replies kept
+ * @lease: seconds for which what a client holds outlives its silence
  * @clients: path of the clients file
  * @state_dir: path of the directory with handle.key
  * @mistakes: found so far; each was logged with its place
@@ -76,6 +81,7 @@ struct config {
 	unsigned int threads;
 	unsigned int sessions_max;
 	u64 reply_cache;
+	unsigned int lease;
 	char *clients;
 	char *state_dir;
 	unsigned int mistakes;

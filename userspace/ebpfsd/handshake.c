@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "log.h"
+#include "owner.h"
 #include "server.h"
 #include "stats.h"
 #include "worker.h"
@@ -98,17 +99,29 @@ static u16 admit(struct worker *w, const struct route *r, const struct ebpfs_aut
 	struct server *srv = w->srv;
 	struct ebpfs_hs_session hs = { 0 };
 	char addr[EBPFS_ADDR_TEXT];
+	struct owner *owner;
 	struct session *s;
 	struct peer peer;
+	u64 id;
 
 	peer_of(r, &peer);
 	s = session_new(&peer, export, auth, slots_for(auth), w->now);
 	if (!s)
 		return EBPFS_REJECT_BUSY;
+	s->owner = owner_get(&srv->owners, auth, number, export, w->now);
+	if (!s->owner) {
+		log_warning_limited("client %s at %s has to wait: there are too many mounts, or too "
+				    "many of this client", (const char *)auth->client,
+				    ebpfs_addr_format(&r->to, true, addr));
+		session_put(&srv->sessions, s);
+		return EBPFS_REJECT_BUSY;
+	}
+	owner = owner_ref(s->owner);	/* the session may end before we are done */
+	s->route = *r;
 	hs.server_session = s->id;
 	hs.server_instance = srv->instance;
-	hs.owner_instance = srv->instance;
-	hs.lease = 30;
+	hs.owner_instance = owner->instance;
+	hs.lease = (u16)(srv->owners.lease / 1000);
 	hs.unit_max = EBPFS_MSG_MAX;
 	hs.cell_max = EBPFS_CELL_MAX;
 	hs.slots = s->served.nslots;
@@ -118,13 +131,26 @@ static u16 admit(struct worker *w, const struct route *r, const struct ebpfs_aut
 	s->accept = *accept;
 	s->number = number;
 	memcpy(s->key, hs.key, sizeof(s->key));
+	id = s->id;
 	explicit_bzero(&hs, sizeof(hs));
 	if (session_add(&srv->sessions, s, w->now)) {
 		log_warning_limited("client %s at %s has to wait: sessions-max is %u, and they are "
 				    "in use, or half of them by this client", (const char *)auth->client,
 				    ebpfs_addr_format(&r->to, true, addr), srv->sessions.max);
+		owner_put(owner);
 		return EBPFS_REJECT_BUSY;
 	}
+	if (owner_ended(owner)) {
+		/* Since just now; and who ended it may not have seen this session. */
+		s = session_find(&srv->sessions, id);
+		if (s) {
+			session_end(&srv->sessions, s, "its owner has ended");
+			session_put(&srv->sessions, s);
+		}
+		owner_put(owner);
+		return EBPFS_REJECT_BUSY;
+	}
+	owner_put(owner);
 	log_verbose_limited("session of client %s at %s for %s begins",
 			    (const char *)auth->client, ebpfs_addr_format(&r->to, true, addr),
 			    export->name);

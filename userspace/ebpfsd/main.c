@@ -251,6 +251,8 @@ static bool start_threads(struct daemon *d)
 	int err;
 
 	err = helpers_start(&d->server.helpers, &d->server, helpers);
+	if (!err)
+		err = owners_start(&d->server.owners);
 	for (i = 0; !err && i < d->nworkers; i++) {
 		err = -pthread_create(&d->workers[i]->thread, NULL, worker_run, d->workers[i]);
 		if (!err)
@@ -303,6 +305,7 @@ static bool start(struct daemon *d)
 		log_error("no memory to start");
 		return false;
 	}
+	owners_init(&srv->owners, srv, CONFIG_OWNERS(d->config.sessions_max), d->config.lease);
 	srv->files.last = serve_last;
 	srv->files.last_arg = srv;
 	return make_workers(d) && !privileges_drop(exports_writable(&srv->exports)) &&
@@ -335,6 +338,7 @@ static void reload(struct daemon *d)
 		return;
 	}
 	sessions_revoke(&d->server.sessions, &d->server.clients);
+	owners_revoke(&d->server.owners, &d->server.clients);
 	log_info("read %s again: %zu client%s", d->config.clients,
 		 clients_count(&d->server.clients),
 		 clients_count(&d->server.clients) == 1 ? "" : "s");
@@ -387,6 +391,8 @@ static bool stop_threads(struct daemon *d)
 	for (i = 0; i < d->running; i++)
 		if (pthread_timedjoin_np(d->workers[i]->thread, NULL, &deadline))
 			all = false;
+	if (!owners_stop(&d->server.owners, &deadline))
+		all = false;
 	return helpers_stop(&d->server.helpers, &deadline) && all;
 }
 
@@ -404,6 +410,7 @@ static void free_all(struct daemon *d)
 		free(w);
 	}
 	sessions_fini(&d->server.sessions);
+	owners_fini(&d->server.owners);
 	files_fini(&d->server.files);
 	clients_fini(&d->server.clients);
 	intent_log_close(d->server.intents);

@@ -25,6 +25,7 @@
 struct export;
 struct file;
 struct intent;
+struct owner;
 struct server;
 struct user;
 
@@ -32,6 +33,7 @@ struct user;
  * struct op - a call to be executed
  * @srv: server
  * @e: export of the session
+ * @owner: of the session
  * @user: who acts, the export's squashing done; NULL: the daemon's own root
  * @c: the call, its data in one piece
  * @buf: for the reply, op_room() bytes, 8-aligned
@@ -43,6 +45,7 @@ struct user;
 struct op {
 	struct server *srv;
 	const struct export *e;
+	struct owner *owner;
 	const struct user *user;
 	const struct ebpfs_call_info *c;
 	u8 *buf;

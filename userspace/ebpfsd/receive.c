@@ -133,6 +133,7 @@ static struct session *enter_session(struct worker *w, const struct route *r, u6
 		return NULL;
 	}
 	WRITE_ONCE(s->heard, w->now);
+	owner_heard(s->owner, w->now);
 	return s;
 }
 
@@ -196,10 +197,12 @@ static void receive_bye(struct worker *w, const struct route *r, const u8 *p, u6
 		return;
 	ours = ebpfs_hs_check_bye((const struct ebpfs_bye *)p, s->key);
 	pthread_mutex_unlock(&s->lock);
-	if (!ours)
+	if (!ours) {
 		stats_inc(drop_mac);
-	else if (session_end(&w->srv->sessions, s, "the client said so"))
+	} else if (session_end(&w->srv->sessions, s, "the client said so")) {
 		stats_inc(sessions_ended);
+		owner_bye(s->owner);
+	}
 }
 
 void receive_datagram(struct worker *w, const struct route *r, const u8 *p, u32 len)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "send.h"
+#include "session.h"
 #include "stats.h"
 
 #define SOCKET_BUFFER	(16 << 20)	/* bytes, each way */

@@ -9,8 +9,10 @@
 #ifndef EBPFSD_SEND_H
 #define EBPFSD_SEND_H
 
+#include "core/platform.h"
 #include "lib/addr.h"
-#include "session.h"
+
+struct session;
 
 /**
  * struct listener - one UDP socket of one worker

@@ -279,6 +279,7 @@ void job_run(struct server *srv, struct job *job)
 		return;
 	}
 	op.e = job->session->export;
+	op.owner = job->session->owner;
 	done = ensure_buf(&srv->sessions, &job->buf, op_room(&job->call));
 	if (done) {
 		op.buf = job->buf.data;
@@ -423,6 +424,7 @@ static void run(struct worker *w, struct session *s, struct incoming *in)
 	struct op op = {
 		.srv = w->srv,
 		.e = s->export,
+		.owner = s->owner,
 		.user = in->user,
 		.c = c,
 		.now = w->now,

@@ -15,6 +15,7 @@
 #include "files.h"
 #include "helper.h"
 #include "intent.h"
+#include "owner.h"
 #include "session.h"
 
 /**
@@ -23,6 +24,7 @@
  * @clients: names and secrets
  * @files: open files
  * @sessions: of clients
+ * @owners: of what is held, mounts of clients
  * @helpers: threads for what may wait
  * @handshake: cookie key
  * @instance: random, of this start
@@ -36,6 +38,7 @@ struct server {
 	struct clients clients;
 	struct files files;
 	struct sessions sessions;
+	struct owners owners;
 	struct helpers helpers;
 	struct ebpfs_hs_server handshake;
 	u64 instance;

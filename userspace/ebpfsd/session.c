@@ -7,6 +7,7 @@
 
 #include "clients.h"
 #include "log.h"
+#include "owner.h"
 #include "session.h"
 #include "stats.h"
 
@@ -103,6 +104,8 @@ void session_put(struct sessions *ss, struct session *s)
 	for (i = 0; i < s->served.nslots; i++)
 		reply_buf_free(ss, &s->bufs[i]);
 	creds_forget(&s->creds);
+	if (s->owner)
+		owner_put(s->owner);
 	free(s->bufs);
 	free(s->gathers);
 	free(s->served.slots);
@@ -222,6 +225,7 @@ int session_add(struct sessions *ss, struct session *s, u64 now)
 	ss->first = s;
 	ss->count++;
 	stats_inc(sessions_made);
+	owner_enter(s);
 	pthread_mutex_unlock(&ss->lock);
 	return 0;
 }
@@ -264,6 +268,7 @@ bool session_end(struct sessions *ss, struct session *s, const char *why)
 
 	pthread_mutex_lock(&ss->lock);
 	unlist(ss, s);
+	owner_leave(s);
 	pthread_mutex_unlock(&ss->lock);
 	log_verbose("session of client %s ends: %s", s->client, why);
 	session_put(ss, s);
@@ -311,6 +316,21 @@ void sessions_tick(struct sessions *ss, u64 now)
 		pthread_mutex_unlock(&s->lock);
 	}
 	pthread_mutex_unlock(&ss->lock);
+}
+
+static bool is_owned(struct session *s, void *owner)
+{
+	return s->owner == owner;
+}
+
+void sessions_end_owner(struct sessions *ss, struct owner *owner, const char *why)
+{
+	struct session *s;
+
+	while ((s = pick(ss, is_owned, owner))) {
+		session_end(ss, s, why);
+		session_put(ss, s);
+	}
 }
 
 static bool is_revoked(struct session *s, void *clients)

@@ -7,7 +7,7 @@
  * session says it protects, the slots of core/served.h above all; it is held
  * while a call is executed at once and while replies are sent, but not while
  * something waits for a disk. Order: sessions.lock, then session.lock, and the
- * latter is only tried then. Sessions are reference counted; one that has
+ * latter is only tried then; sessions.lock, then owners.lock. Sessions are reference counted; one that has
  * ended stays in memory until nobody uses it, marked dead, without buffers.
  *
  * Reply buffers belong to a slot until its next call, or to a job (serve.h)
@@ -22,9 +22,11 @@
 #include "core/served.h"
 #include "cred.h"
 #include "gather.h"
+#include "send.h"
 
 struct clients;
 struct export;
+struct owner;
 
 #define SESSION_IDLE		(3600 * 1000ull)	/* ms without a datagram */
 #define SESSION_EVICT		(60 * 1000ull)	/* ms of silence before a session makes room */
@@ -65,6 +67,8 @@ struct reply_buf {
  * @id: ours
  * @client_id: the client's, which replies carry
  * @peer: where its calls must come from
+ * @route: back to where its AUTH came from, which is @peer
+ * @owner: whose, with a reference; NULL before session_add()
  * @export: what it may see
  * @number: of the client's entry in the clients file
  * @client: its name, NUL terminated
@@ -85,6 +89,8 @@ struct session {
 	u64 id;
 	u64 client_id;
 	struct peer peer;
+	struct route route;
+	struct owner *owner;
 	const struct export *export;
 	u64 heard;
 	struct ebpfs_served served;
@@ -98,6 +104,7 @@ struct session {
 	u8 auth_mac[EBPFS_MAC_LEN];
 	struct ebpfs_accept accept;
 
+	struct session *owner_next;	/* under owners.lock */
 	struct session *next_id;	/* these four under sessions.lock */
 	struct session *next_client;
 	struct session *prev;
@@ -151,7 +158,7 @@ struct session *session_find_auth(struct sessions *ss, const struct peer *peer,
  * @nslots: granted
  * @now: ms
  *
- * Set number, key and accept, then session_add(). Return: NULL without memory.
+ * Set number, key, accept, route and owner (with a reference), then session_add(). Return: NULL without memory.
  */
 struct session *session_new(const struct peer *peer, const struct export *export,
 			    const struct ebpfs_auth *auth, u16 nslots, u64 now);
@@ -172,6 +179,9 @@ int session_add(struct sessions *ss, struct session *s, u64 now);
 /* End @s and drop what it keeps. The caller has a reference and not its lock.
  * Return: true if it had not ended before. */
 bool session_end(struct sessions *ss, struct session *s, const char *why);
+
+/* End all sessions of @owner. */
+void sessions_end_owner(struct sessions *ss, struct owner *owner, const char *why);
 
 /* How many there are. */
 u32 sessions_count(struct sessions *ss);

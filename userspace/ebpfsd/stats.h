@@ -79,6 +79,11 @@
 	X(sessions_idle)	/* dropped after long silence */	\
 	X(sessions_evicted)	/* dropped to make room */		\
 	X(sessions_revoked)	/* their client went from the clients file */ \
+	X(owners_made)		/* mounts that came */			\
+	X(owners_ended)		/* and went, for whatever reason */	\
+	X(owners_bye)		/* of these, by BYE */			\
+	X(owners_expired)	/* of these, after long silence */	\
+	X(recalls_sent)		/* RECALLs of leases and locks */	\
 	X(replies_forgotten)	/* kept replies freed for the budget */	\
 	X(files_opened)							\
 	X(files_closed)							\
