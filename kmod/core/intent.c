@@ -219,6 +219,13 @@ bool ebpfs_intent_result(struct ebpfs_intents *log, u32 at, u16 status, u16 flag
 	return true;
 }
 
+void ebpfs_intent_drop(struct ebpfs_intents *log, u32 at)
+{
+	ebpfs_lock_take(&log->lock);
+	WRITE_ONCE(log->records[at].intent_crc, 0);
+	ebpfs_lock_drop(&log->lock);
+}
+
 void ebpfs_intent_end(struct ebpfs_intents *log, u32 at, bool forget)
 {
 	ebpfs_lock_take(&log->lock);
@@ -227,6 +234,74 @@ void ebpfs_intent_end(struct ebpfs_intents *log, u32 at, bool forget)
 	log->busy[at] = 0;
 	log->running--;
 	ebpfs_lock_drop(&log->lock);
+}
+
+/* Bytes from @size on until a write may be broken off for the @i-th time. */
+static u32 cut_at(u64 size, u32 i)
+{
+	return EBPFS_APPEND_PAGE - (u32)(size % EBPFS_APPEND_PAGE) + i * EBPFS_APPEND_PAGE;
+}
+
+u32 ebpfs_append_mark(struct ebpfs_append_mark *m, u32 cuts[EBPFS_APPEND_CUTS], u64 size,
+		      const u8 *data, u32 len)
+{
+	u32 crc = ~0u, done = 0, n, end;
+
+	for (n = 0; n < EBPFS_APPEND_CUTS; n++, done = end) {
+		end = cut_at(size, n);
+		if (end >= len)
+			break;
+		crc = ebpfs_crc32c(crc, data + done, end - done);
+		cuts[n] = crc;
+	}
+	m->size = size;
+	m->len = len;
+	m->crc = ebpfs_crc32c(crc, data + done, len - done);
+	return n;
+}
+
+enum ebpfs_intent_verdict ebpfs_append_judge(const struct ebpfs_append_mark *m, const u32 *cuts,
+					     u32 ncuts, u64 size, const u8 *bytes)
+{
+	u32 there, i;
+
+	if (size <= m->size)
+		return EBPFS_WAS_NOT_DONE;
+	if (size - m->size >= m->len)
+		return ebpfs_crc32c(~0u, bytes, m->len) == m->crc ? EBPFS_WAS_DONE :
+								    EBPFS_WAS_NOT_DONE;
+	there = (u32)(size - m->size);
+	for (i = 0; i < ncuts; i++)
+		if (cut_at(m->size, i) == there)
+			return ebpfs_crc32c(~0u, bytes, there) == cuts[i] ? EBPFS_WAS_TORN :
+									    EBPFS_WAS_NOT_DONE;
+	return EBPFS_WAS_NOT_DONE;
+}
+
+enum ebpfs_intent_verdict ebpfs_shift_judge(const struct ebpfs_shift_mark *m, u64 size)
+{
+	return size == m->before ? EBPFS_WAS_NOT_DONE : EBPFS_WAS_DONE;
+}
+
+void ebpfs_value_mark(struct ebpfs_value_mark *m, const u8 *value, u32 len, bool remove)
+{
+	m->len = len;
+	m->crc = len ? ebpfs_crc32c(~0u, value, len) : ~0u;
+	m->remove = remove;
+	m->reserved = 0;
+}
+
+enum ebpfs_intent_verdict ebpfs_value_judge(const struct ebpfs_value_mark *m, const u8 *value,
+					    u32 len)
+{
+	bool done;
+
+	if (m->remove)
+		done = !value;
+	else
+		done = value && len == m->len &&
+		       (len ? ebpfs_crc32c(~0u, value, len) : ~0u) == m->crc;
+	return done ? EBPFS_WAS_DONE : EBPFS_WAS_NOT_DONE;
 }
 
 /* Where clients that share begin to look: spread, and the same every time. */

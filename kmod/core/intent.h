@@ -153,14 +153,110 @@ void ebpfs_intent_effect(struct ebpfs_intents *log, u32 at, const u8 *fh, u16 fh
 bool ebpfs_intent_result(struct ebpfs_intents *log, u32 at, u16 status, u16 flags,
 			 const void *reply, u32 total);
 
-/* Let go of an owned record. @forget: what it says is of no worth: nothing was done. */
-void ebpfs_intent_end(struct ebpfs_intents *log, u32 at, bool forget);
-
 /* Of a record or a copy of one: is the part there, whole? */
 bool ebpfs_intent_valid(const struct ebpfs_intent *r);
 bool ebpfs_intent_has_effect(const struct ebpfs_intent *r);
 bool ebpfs_intent_has_note(const struct ebpfs_intent *r);
 bool ebpfs_intent_has_result(const struct ebpfs_intent *r);
+
+/* Begun by an earlier life that did not come to say how it ended. */
+static inline bool ebpfs_intent_open(const struct ebpfs_intent *r)
+{
+	return ebpfs_intent_valid(r) && !ebpfs_intent_has_effect(r) && !ebpfs_intent_has_result(r);
+}
+
+/* At the start, before any call: what record @at says was not done. */
+void ebpfs_intent_drop(struct ebpfs_intents *log, u32 at);
+
+/* Let go of an owned record. @forget: what it says is of no worth: nothing was done. */
+void ebpfs_intent_end(struct ebpfs_intents *log, u32 at, bool forget);
+
+/**
+ * enum ebpfs_intent_verdict - what became of an intent
+ * @EBPFS_WAS_NOT_DONE: nothing
+ * @EBPFS_WAS_DONE: all of it
+ * @EBPFS_WAS_TORN: a part, with nothing of others behind it
+ */
+enum ebpfs_intent_verdict {
+	EBPFS_WAS_NOT_DONE,
+	EBPFS_WAS_DONE,
+	EBPFS_WAS_TORN,
+};
+
+#define EBPFS_APPEND_PAGE	4096	/* a write that is broken off ends at a multiple of it */
+#define EBPFS_APPEND_CUTS	(EBPFS_MSG_MAX / EBPFS_APPEND_PAGE)
+
+/**
+ * struct ebpfs_append_mark - bytes that are about to be appended to a file
+ * @size: of the file
+ * @len: how many
+ * @crc: of the bytes
+ */
+struct ebpfs_append_mark {
+	u64 size;
+	u32 len;
+	u32 crc;
+};
+
+/**
+ * ebpfs_append_mark() - what is needed to know them again
+ * @m: out
+ * @cuts: out: checksums of the parts that a write that is broken off could leave
+ * @size: of the file
+ * @data: the bytes
+ * @len: how many, at most EBPFS_MSG_MAX
+ *
+ * Return: how many of @cuts there are.
+ */
+u32 ebpfs_append_mark(struct ebpfs_append_mark *m, u32 cuts[EBPFS_APPEND_CUTS], u64 size,
+		      const u8 *data, u32 len);
+
+/**
+ * ebpfs_append_judge() - were they?
+ * @m: as it was written down
+ * @cuts: likewise
+ * @ncuts: how many
+ * @size: of the file now
+ * @bytes: what the file has from @m->size on, as far as that goes, at most @m->len
+ *
+ * Looks at that place only, so it is right as long as nobody appended since by another
+ * way: ask before new calls are executed. Where only a part is (TORN), the file is to
+ * be cut to @m->size.
+ */
+enum ebpfs_intent_verdict ebpfs_append_judge(const struct ebpfs_append_mark *m, const u32 *cuts,
+					     u32 ncuts, u64 size, const u8 *bytes);
+
+/**
+ * struct ebpfs_shift_mark - a range is about to be taken out of a file, or put in
+ * @before: size of the file
+ * @after: its size when that is done
+ */
+struct ebpfs_shift_mark {
+	u64 before;
+	u64 after;
+};
+
+/* Done unless the size is as before: what others did meanwhile, must not be moved. */
+enum ebpfs_intent_verdict ebpfs_shift_judge(const struct ebpfs_shift_mark *m, u64 size);
+
+/**
+ * struct ebpfs_value_mark - a value is about to be given to a name, or the name removed
+ * @len: bytes of it
+ * @crc: of them
+ * @remove: the name is to be removed
+ * @reserved: 0
+ */
+struct ebpfs_value_mark {
+	u32 len;
+	u32 crc;
+	u32 remove;
+	u32 reserved;
+};
+
+void ebpfs_value_mark(struct ebpfs_value_mark *m, const u8 *value, u32 len, bool remove);
+/* @value: what the name has now, NULL if it is not there. */
+enum ebpfs_intent_verdict ebpfs_value_judge(const struct ebpfs_value_mark *m, const u8 *value,
+					    u32 len);
 
 /**
  * struct ebpfs_intent_owner - whose a log is; in memory that outlives the process

@@ -366,6 +366,102 @@ static void logs_have_owners(void)
 	EXPECT(is_fresh);
 }
 
+/* What appending broke off at any byte looks like, at several places of a file. */
+static void appends_are_recognised(void)
+{
+	static const u64 sizes[] = { 0, 1, 100, 4000, 4095, 4096, 4097, 12288, 1ull << 33 };
+	static const u32 lens[] = { 1, 95, 96, 97, 4096, 4097, 20000, EBPFS_MSG_MAX };
+	static u8 data[EBPFS_MSG_MAX], other[EBPFS_MSG_MAX];
+	u32 cuts[EBPFS_APPEND_CUTS], n, i, j, there;
+	enum ebpfs_intent_verdict v;
+	struct ebpfs_append_mark m;
+
+	for (i = 0; i < sizeof(data); i++) {
+		data[i] = (u8)(i * 7 + i / 251);
+		other[i] = (u8)(data[i] ^ (i % 4096 == 17));
+	}
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		for (j = 0; j < ARRAY_SIZE(lens); j++) {
+			u64 s = sizes[i];
+			u32 len = lens[j];
+
+			n = ebpfs_append_mark(&m, cuts, s, data, len);
+			EXPECT_EQ(n, (s + len - 1) / EBPFS_APPEND_PAGE - s / EBPFS_APPEND_PAGE);
+			EXPECT_EQ(ebpfs_append_judge(&m, cuts, n, s, NULL), EBPFS_WAS_NOT_DONE);
+			EXPECT_EQ(ebpfs_append_judge(&m, cuts, n, s - (s > 0), NULL),
+				  EBPFS_WAS_NOT_DONE);
+			EXPECT_EQ(ebpfs_append_judge(&m, cuts, n, s + len, data), EBPFS_WAS_DONE);
+			EXPECT_EQ(ebpfs_append_judge(&m, cuts, n, s + len + 1, data),
+				  EBPFS_WAS_DONE);
+			other[len - 1] ^= 1;
+			EXPECT_EQ(ebpfs_append_judge(&m, cuts, n, s + len, other),
+				  EBPFS_WAS_NOT_DONE);
+			other[len - 1] ^= 1;
+			for (there = 1; there < len; there += there < 10000 ? 1 : 4096) {
+				v = ebpfs_append_judge(&m, cuts, n, s + there, data);
+				if (v != ((s + there) % EBPFS_APPEND_PAGE ? EBPFS_WAS_NOT_DONE :
+									    EBPFS_WAS_TORN))
+					EXPECT(!"a part is what it is");
+				if (there > 17 && ebpfs_append_judge(&m, cuts, n, s + there,
+								     other) != EBPFS_WAS_NOT_DONE)
+					EXPECT(!"other bytes are no part");
+			}
+		}
+	}
+}
+
+static void moved_ranges_and_values_are_recognised(void)
+{
+	struct ebpfs_shift_mark shift = { .before = 8192, .after = 4096 };
+	struct ebpfs_value_mark m;
+
+	EXPECT_EQ(ebpfs_shift_judge(&shift, 8192), EBPFS_WAS_NOT_DONE);
+	EXPECT_EQ(ebpfs_shift_judge(&shift, 4096), EBPFS_WAS_DONE);
+	EXPECT_EQ(ebpfs_shift_judge(&shift, 4099), EBPFS_WAS_DONE);
+
+	ebpfs_value_mark(&m, (const u8 *)"value", 5, false);
+	EXPECT_EQ(ebpfs_value_judge(&m, (const u8 *)"value", 5), EBPFS_WAS_DONE);
+	EXPECT_EQ(ebpfs_value_judge(&m, (const u8 *)"value", 4), EBPFS_WAS_NOT_DONE);
+	EXPECT_EQ(ebpfs_value_judge(&m, (const u8 *)"values", 6), EBPFS_WAS_NOT_DONE);
+	EXPECT_EQ(ebpfs_value_judge(&m, (const u8 *)"valuE", 5), EBPFS_WAS_NOT_DONE);
+	EXPECT_EQ(ebpfs_value_judge(&m, NULL, 0), EBPFS_WAS_NOT_DONE);
+	ebpfs_value_mark(&m, NULL, 0, false);
+	EXPECT_EQ(ebpfs_value_judge(&m, (const u8 *)"", 0), EBPFS_WAS_DONE);
+	EXPECT_EQ(ebpfs_value_judge(&m, NULL, 0), EBPFS_WAS_NOT_DONE);
+	EXPECT_EQ(ebpfs_value_judge(&m, (const u8 *)"x", 1), EBPFS_WAS_NOT_DONE);
+	ebpfs_value_mark(&m, NULL, 0, true);
+	EXPECT_EQ(ebpfs_value_judge(&m, NULL, 0), EBPFS_WAS_DONE);
+	EXPECT_EQ(ebpfs_value_judge(&m, (const u8 *)"", 0), EBPFS_WAS_NOT_DONE);
+}
+
+/* At the start: what is open is found, and either settled or dropped. */
+static void open_records_are_settled(void)
+{
+	struct ebpfs_intent r, found;
+	u8 done[16] = { 1 };
+	u32 at[4], i, open = 0;
+
+	fresh();
+	for (i = 0; i < 4; i++) {
+		r = intent_of(i + 1);
+		ASSERT_EQ(begin(i + 1, &at[i], &found), EBPFS_INTENT_NEW);
+		ebpfs_intent_write(&log_, at[i], &r, "note", 5);
+	}
+	ebpfs_intent_effect(&log_, at[0], done, sizeof(done));
+	EXPECT(ebpfs_intent_result(&log_, at[1], 0, 0, NULL, 0));
+	revive();
+	for (i = 0; i < COUNT; i++)
+		open += ebpfs_intent_open(&records[i]);
+	EXPECT_EQ(open, 2);
+	EXPECT(ebpfs_intent_open(&records[at[2]]) && ebpfs_intent_open(&records[at[3]]));
+	ebpfs_intent_effect(&log_, at[2], done, sizeof(done));
+	ebpfs_intent_drop(&log_, at[3]);
+	EXPECT_EQ(begin(3, &i, &found), EBPFS_INTENT_BEGUN);
+	EXPECT(ebpfs_intent_has_effect(&found));
+	EXPECT_MEM(found.fh, done, sizeof(done));
+	EXPECT_EQ(begin(4, &i, &found), EBPFS_INTENT_NEW);
+}
+
 static const struct ktap_test tests[] = {
 	KTAP_TEST(a_call_is_new_then_busy_then_done),
 	KTAP_TEST(what_was_begun_is_told),
@@ -377,6 +473,9 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(torn_records_are_not_believed),
 	KTAP_TEST(nonsense_is_not_believed),
 	KTAP_TEST(logs_have_owners),
+	KTAP_TEST(appends_are_recognised),
+	KTAP_TEST(moved_ranges_and_values_are_recognised),
+	KTAP_TEST(open_records_are_settled),
 };
 
 int main(int argc, char **argv)

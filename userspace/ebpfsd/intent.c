@@ -24,6 +24,7 @@
 #include "lib/addr.h"
 #include "log.h"
 #include "ops.h"
+#include "settle.h"
 
 #define LOGS		64		/* clients that have a log of their own */
 #define RECORDS		2048		/* in a log; twice the slots of a session */
@@ -226,7 +227,7 @@ static bool make_ready(struct intent_log *log, u32 i)
 /* What is in the file from before. */
 static void take_over(struct intent_log *log, const struct exports *exports, const char *boot)
 {
-	unsigned int cleaned = 0;
+	unsigned int cleaned = 0, settled = 0;
 	struct header *h = log->map;
 	u32 i, j;
 
@@ -240,8 +241,11 @@ static void take_over(struct intent_log *log, const struct exports *exports, con
 			 cleaned == 1 ? "" : "s");
 	if (h->magic == MAGIC && !memcmp(h->boot, boot, BOOT_LEN)) {
 		for (i = 0; i < LOGS; i++)
-			if (h->owners[i].client[0])
-				make_ready(log, i);
+			if (h->owners[i].client[0] && make_ready(log, i))
+				settled += settle_log(&log->logs[i], exports);
+		if (settled)
+			log_info("settled %u call%s that a crash had broken off", settled,
+				 settled == 1 ? "" : "s");
 		return;
 	}
 	/* All zeros, and no blocks. */

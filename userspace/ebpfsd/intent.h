@@ -13,6 +13,8 @@
  * to know it again; the result is noted when the operation returns. A call that fails
  * before intent_write() has changed nothing and leaves no record. One that succeeds
  * without it, because its operation cannot be recognised, has a record from then on.
+ * What the daemon died over is looked for at the next start, as far as it can be found
+ * in the files (settle.h), and else when the call comes again.
  *
  * Any thread; a record belongs to the call that is being executed.
  */
@@ -33,11 +35,12 @@ struct op_result;
 #define INTENT_B	(1u << 1)	/* b: the second name's file */
 #define INTENT_TEMP	(1u << 2)	/* a note tells of a name that is not to stay */
 #define INTENT_DIRECT	(1u << 3)	/* CREATE: a is when it began, no effect is told */
+#define INTENT_FILE	(1u << 4)	/* a note tells of the file, see settle.h */
 
 /* Where EBPFSD_TEST_DIE makes the daemon die. */
 enum intent_point {
 	INTENT_POINT_INTENT,	/* the intent is written, nothing is done */
-	INTENT_POINT_MADE,	/* CREATE: made, without its name */
+	INTENT_POINT_MADE,	/* CREATE: made, without its name; others: done, not noted */
 	INTENT_POINT_EXECUTED,	/* done, the result not written */
 	INTENT_POINT_RESULT,	/* the result is written, no reply sent */
 };

@@ -30,6 +30,7 @@
 #include "forget.h"
 #include "ops.h"
 #include "server.h"
+#include "settle.h"
 #include "stats.h"
 
 /* One COPY keeps a helper and the target's lock for so long, at most. */
@@ -66,6 +67,21 @@ static bool known_mode(u32 mode)
 	}
 }
 
+/* Taking out and putting in change the size, and that is how they are recognised. What
+ * else there is may be done again until it is known to be done. */
+static void intend_allocate(struct op *op, const struct ebpfs_range *r, u64 size)
+{
+	u32 mode = le32_to_cpu(r->mode);
+	struct ebpfs_shift_mark m = { .before = size, .after = size };
+
+	m.after += mode & FALLOC_FL_INSERT_RANGE ? le64_to_cpu(r->len) : -le64_to_cpu(r->len);
+	if (mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
+		settle_intend(op, &m, NULL, 0);
+	else
+		intent_write(op, 0, NULL, NULL, NULL, 0);
+	intent_point(op, INTENT_POINT_INTENT);
+}
+
 /* As the user. 0 or -errno. */
 static int allocate(int fd, const struct ebpfs_range *r)
 {
@@ -83,6 +99,7 @@ int op_fallocate(struct op *op, struct file *any)
 {
 	u64 verifier = verifier_of(op->srv);
 	const struct ebpfs_call_info *c = op->c;
+	struct settle_done done;
 	struct ebpfs_attr before;
 	struct ebpfs_range range;
 	pthread_mutex_t *lock;
@@ -100,13 +117,22 @@ int op_fallocate(struct op *op, struct file *any)
 	pthread_mutex_lock(lock);
 	ret = op_attr(op->e, file->fd, &before);
 	if (!ret)
+		ret = settle_again(op, file->fd, NULL, &done);
+	if (ret > 0) {
+		ret = op_certain(op_put_written(op, verifier, 0, &before, file));
+	} else if (!ret) {
 		ret = cred_become(op->user);
-	if (!ret) {
-		soil(op, file);
-		ret = allocate(file->fd, &range);
-		cred_return(op->user);
-		if (!ret)
-			ret = op_certain(op_put_written(op, verifier, 0, &before, file));
+		if (!ret) {
+			soil(op, file);
+			intend_allocate(op, &range, le64_to_cpu(before.size));
+			ret = allocate(file->fd, &range);
+			intent_point(op, INTENT_POINT_MADE);
+			if (!ret)
+				settle_done(op, 0, 0);
+			cred_return(op->user);
+			if (!ret)
+				ret = op_certain(op_put_written(op, verifier, 0, &before, file));
+		}
 	}
 	pthread_mutex_unlock(lock);
 	files_put(file);
@@ -268,6 +294,8 @@ static int transfer(struct op *op, const struct ebpfs_copy *c, struct file *from
 	if (err)
 		return err;
 	soil(op, to);
+	intent_write(op, 0, NULL, NULL, NULL, 0);
+	intent_point(op, INTENT_POINT_INTENT);
 	if (clone) {
 		/* The length is said, so that it is known; but of what does not exist
 		 * the kernel must be asked. */
@@ -282,9 +310,21 @@ static int transfer(struct op *op, const struct ebpfs_copy *c, struct file *from
 	cred_return(op->user);
 	if (err)
 		return err;
+	intent_point(op, INTENT_POINT_MADE);
+	settle_done(op, 0, bytes < ~0u ? (u32)bytes : ~0u);
 	stats_add(copy_bytes, bytes);
 	return op_certain(op_put_written(op, verifier, bytes < ~0u ? (u32)bytes : ~0u, &before,
 					 to));
+}
+
+/* COPY and CLONE, that an earlier life has done: the source may have gone since. */
+static int transferred(struct op *op, const struct settle_done *done, struct file *any)
+{
+	u64 verifier = verifier_of(op->srv);
+	struct ebpfs_attr before;
+	int err = op_attr(op->e, any->fd, &before);
+
+	return err ? err : op_put_written(op, verifier, done->count, &before, any);
 }
 
 /* The source, open for reading, if the user may read. */
@@ -307,6 +347,7 @@ static int open_source(struct op *op, const struct ebpfs_copy *c, const u8 *fh,
 int op_copy(struct op *op, struct file *any)
 {
 	const struct ebpfs_call_info *c = op->c;
+	struct settle_done done;
 	struct file *from, *to;
 	struct ebpfs_copy how;
 	pthread_mutex_t *lock;
@@ -315,6 +356,8 @@ int op_copy(struct op *op, struct file *any)
 
 	if (ebpfs_parse_copy(c->data, c->data_len, &how, &fh))
 		return -EINVAL;
+	if (settle_again(op, any->fd, NULL, &done) > 0)
+		return transferred(op, &done, any);
 	ret = open_source(op, &how, fh, &from);
 	if (ret)
 		return ret;
@@ -357,11 +400,43 @@ static int append(int fd, const u8 *data, u32 len, u64 *at)
 	return (int)n;
 }
 
+static void intend_append(struct op *op, u64 size)
+{
+	u32 cuts[EBPFS_APPEND_CUTS], n;
+	struct ebpfs_append_mark m;
+
+	if (!op->intent)
+		return;
+	n = ebpfs_append_mark(&m, cuts, size, op->c->data, op->c->data_len);
+	settle_intend(op, &m, cuts, n * sizeof(*cuts));
+	intent_point(op, INTENT_POINT_INTENT);
+}
+
+/*
+ * As the user, under the file's lock: bytes appended, or -errno. Once only: what is
+ * missing after a full disk would not follow on.
+ */
+static int append_once(struct op *op, struct file *file, u64 size, u64 *at)
+{
+	int n;
+
+	soil(op, file);
+	intend_append(op, size);
+	n = append(file->fd, op->c->data, op->c->data_len, at);
+	intent_point(op, INTENT_POINT_MADE);
+	if (n > 0) {
+		settle_done(op, *at, (u32)n);
+		stats_add(write_bytes, (u32)n);
+	}
+	return n;
+}
+
 int op_append(struct op *op, struct file *any)
 {
 	struct ebpfs_written *out = (struct ebpfs_written *)op->buf;
 	u64 verifier = verifier_of(op->srv), at = 0;
 	const struct ebpfs_call_info *c = op->c;
+	struct settle_done done;
 	struct ebpfs_attr before;
 	pthread_mutex_t *lock;
 	struct file *file;
@@ -374,23 +449,26 @@ int op_append(struct op *op, struct file *any)
 	pthread_mutex_lock(lock);
 	ret = op_attr(op->e, file->fd, &before);
 	if (!ret)
+		ret = settle_again(op, file->fd, NULL, &done);
+	if (ret > 0) {
+		at = done.offset;
+		/* Of what was not committed in that life nothing is promised in this. */
+		ret = op_put_written(op, ~verifier, done.count, &before, file);
+	} else if (!ret) {
 		ret = forget_note(c->fh, c->fh_len, file->fd, le64_to_cpu(before.size),
 				  c->data_len);
-	if (!ret)
-		ret = cred_become(op->user);
-	if (!ret) {
-		soil(op, file);
-		/* Once only: what is missing after a full disk would not follow on. */
-		n = append(file->fd, c->data, c->data_len, &at);
-		cred_return(op->user);
-		ret = n;
-		if (n > 0) {
-			stats_add(write_bytes, (u32)n);
-			ret = op_certain(op_put_written(op, verifier, (u32)n, &before, file));
+		if (!ret)
+			ret = cred_become(op->user);
+		if (!ret) {
+			ret = n = append_once(op, file, le64_to_cpu(before.size), &at);
+			cred_return(op->user);
+			if (n > 0)
+				ret = op_certain(op_put_written(op, verifier, (u32)n, &before,
+								file));
 		}
-		if (ret > 0)
-			out->offset = cpu_to_le64(at);
 	}
+	if (ret > 0)
+		out->offset = cpu_to_le64(at);
 	pthread_mutex_unlock(lock);
 	files_put(file);
 	return ret;

@@ -22,6 +22,7 @@
 #include "export.h"
 #include "ops.h"
 #include "server.h"
+#include "settle.h"
 
 #define LIST_MAX	65536	/* the kernel's limit, XATTR_LIST_MAX */
 #define TRUSTED		"trusted."
@@ -130,10 +131,33 @@ static int change(const struct ebpfs_call_info *c, const struct target *t)
 	return setxattr(t->path, t->name, c->data, c->data_len, (int)c->arg);
 }
 
+/*
+ * The intent, if the call may change something and it is known what: a name that is
+ * there is not made, and one that is not there is not replaced or removed.
+ */
+static void intend(struct op *op, const struct target *t)
+{
+	const struct ebpfs_call_info *c = op->c;
+	bool remove = c->op == EBPFS_OP_REMOVEXATTR, there;
+	struct ebpfs_value_mark m;
+
+	if (!op->intent)
+		return;
+	there = getxattr(t->path, t->name, NULL, 0) >= 0;
+	if (!there && (errno != ENODATA || remove || c->arg & XATTR_REPLACE))
+		return;
+	if (there && !remove && c->arg & XATTR_CREATE)
+		return;
+	ebpfs_value_mark(&m, c->data, remove ? 0 : c->data_len, remove);
+	settle_intend(op, &m, t->name, (u32)strlen(t->name));
+	intent_point(op, INTENT_POINT_INTENT);
+}
+
 static int change_and_tell(struct op *op, struct file *file)
 {
 	u64 verifier = __atomic_load_n(&op->srv->verifier, __ATOMIC_SEQ_CST);
 	struct ebpfs_attr before;
+	struct settle_done done;
 	pthread_mutex_t *lock;
 	struct target t;
 	int ret;
@@ -143,14 +167,23 @@ static int change_and_tell(struct op *op, struct file *file)
 	pthread_mutex_lock(lock);
 	ret = op_attr(op->e, file->fd, &before);
 	if (!ret)
+		ret = settle_again(op, file->fd, t.name, &done);
+	if (ret > 0) {
+		ret = op_put_written(op, verifier, 0, &before, file);
+	} else if (!ret) {
+		intend(op, &t);
 		ret = cred_become(op->user);
-	if (!ret) {
-		if (change(op->c, &t))
-			ret = refused(errno);
-		cred_return(op->user);
 		if (!ret) {
-			revoke(op, file);
-			ret = op_certain(op_put_written(op, verifier, 0, &before, file));
+			if (change(op->c, &t))
+				ret = refused(errno);
+			intent_point(op, INTENT_POINT_MADE);
+			if (!ret)
+				settle_done(op, 0, 0);
+			cred_return(op->user);
+			if (!ret) {
+				revoke(op, file);
+				ret = op_certain(op_put_written(op, verifier, 0, &before, file));
+			}
 		}
 	}
 	pthread_mutex_unlock(lock);
