@@ -69,12 +69,12 @@ static void restart(struct world *w, void *obj, u64 epoch)
 		server_start(w, s);
 }
 
-static void crash(struct world *w, struct server *s)
+void chaos_crash(struct world *w, struct server *s, u64 most)
 {
 	if (!s->up)
 		return;
 	server_crash(w, s);
-	schedule(w, chance(w, 3000) ? 0 : rnd_time(w, 2 * SEC), restart, s, s->epoch);
+	schedule(w, chance(w, 3000) ? 0 : rnd_time(w, most), restart, s, s->epoch);
 }
 
 static void change_nodes(struct world *w, struct client *c, struct cnode *n)
@@ -174,7 +174,7 @@ static void chaos(struct world *w, void *obj, u64 arg)
 			link_trouble(w, w->clients[i].addr, s->addr, 0, time);
 		break;
 	case T_CRASH:
-		crash(w, s);
+		chaos_crash(w, s, 2 * SEC);
 		break;
 	case T_PATH:
 		change_path(w, c, s);

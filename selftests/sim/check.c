@@ -179,6 +179,8 @@ void check_reply(struct world *w, struct csession *cs, struct request *r, u32 in
 	      "a reply's head is the execution's",
 	      "request %u: status %u flags %u total %u, executed: %u %u %u", r->serial,
 	      res->status, res->flags, res->total, x->status, x->flags, x->total);
+	if (r->op_id)
+		once_check(w, r, cs->node->server, x->status);
 	CHECK(w, res->attempts >= 1, "an answered call was sent", "request %u", r->serial);
 	if (!x->total)
 		return;

@@ -416,7 +416,7 @@ static void submit_change(struct world *w, struct client *c)
 	u32 file = rnd(w, w->nfiles - 1);
 	u16 op = EBPFS_OP_WRITE;
 
-	if (!w->cfg.edge && chance(w, 4000))
+	if (!w->cfg.edge && chance(w, w->cfg.once))
 		op = ops[rnd(w, ARRAY_SIZE(ops))];
 	if (op == EBPFS_OP_CRED)
 		file = 0;

@@ -69,6 +69,17 @@
 	X(given_up, "executions whose slot had gone on")		\
 	X(evicted, "kept replies dropped to save memory")		\
 	X(again, "repetitions executed again after that")		\
+	X(once_calls, "calls of operations that must not be done twice")	\
+	X(once_done, "such operations done")				\
+	X(once_answered, "such requests answered")			\
+	X(once_kills, "servers killed between two steps of one")	\
+	X(once_known, "such calls answered from the log")		\
+	X(once_begun, "such calls that a former life had begun")	\
+	X(once_recognised, "such operations recognised as done")	\
+	X(once_settled, "operations looked for at a server's start")	\
+	X(once_torn, "parts of appends cut off then")			\
+	X(once_busy, "such calls that came while they were executed")	\
+	X(once_waited, "times that one waited for its file's lock")	\
 	X(sessions, "sessions made")					\
 	X(accept_again, "repeated proofs answered alike")		\
 	X(rejects, "handshakes refused")				\

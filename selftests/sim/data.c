@@ -27,8 +27,10 @@ void request_name(struct world *w, struct request *r)
 		w->serial_room = room;
 	}
 	w->by_serial[r->serial] = r;
+	/* Counted up by each client; the servers' files know the request by the middle. */
 	if (t && t->flags & EBPFS_TRAIT_ONCE)
-		r->op_id = (u64)(r->client->index + 1) << 32 | r->serial;
+		r->op_id = (u64)(r->client->index + 1) << 56 | (u64)r->serial << 24 |
+			   ++r->client->once;
 	if (r->op == EBPFS_OP_WRITE)
 		r->arg = (u64)r->serial << 16;
 	if (r->op == EBPFS_OP_CRED)
@@ -38,7 +40,7 @@ void request_name(struct world *w, struct request *r)
 /* The request that a call which changes something was made for, NULL if none was. */
 struct request *request_meant(const struct world *w, const struct ebpfs_call_info *c)
 {
-	u64 serial = c->op_id & 0xffffffff;
+	u64 serial = c->op_id >> 24 & 0xffffffff;
 
 	if (c->op == EBPFS_OP_WRITE)
 		serial = c->arg >> 16;

@@ -267,6 +267,14 @@ u32 request_limit(u16 op, u32 count)
 	}
 }
 
+/* Does it go through the log of intents? */
+static bool logged(u16 op)
+{
+	const struct ebpfs_op_traits *t = ebpfs_op_traits(op);
+
+	return t && t->flags & EBPFS_TRAIT_ONCE;
+}
+
 static u8 reply_buffer[EBPFS_MSG_MAX] __attribute__((aligned(8)));
 
 void exec_run(struct world *w, struct exec *x)
@@ -282,7 +290,8 @@ void exec_run(struct world *w, struct exec *x)
 		return;
 	}
 	x->version = f->version;
-	if (x->op != EBPFS_OP_PING && x->op != EBPFS_OP_CRED &&
+	/* What was done to a file is not refused because it goes now. */
+	if (x->op != EBPFS_OP_PING && x->op != EBPFS_OP_CRED && !logged(x->op) &&
 	    version_gone(w, x->file, x->version)) {
 		x->status = ESTALE;
 		return;

@@ -227,6 +227,8 @@ static int run_many(const struct options *o)
 	       time, sum.done / time);
 	printf("# the last answer came at most %.1f s after the network was healed\n",
 	       sum.slowest / 1e9);
+	printf("# %lu operations that must not be done twice, %lu kills between their steps\n",
+	       sum.count[C_once_done], sum.count[C_once_kills]);
 	printf("%s 1 - sim %lu seeds from %lu\n", ok ? "ok" : "not ok", o->seeds, o->first);
 	if (!ok || sum.done < COVER_SEEDS) {
 		if (o->verbose)

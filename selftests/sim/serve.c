@@ -104,23 +104,25 @@ static void evict_one(struct world *w, void *obj, u64 id)
 	ss->tally[slot].forgets++;
 }
 
-static void exec_end(struct world *w, void *obj, u64 arg)
+/* A call is executed; or, if @busy, it is as if it had not come. */
+static void exec_answer(struct world *w, struct ssession *ss, u32 epoch, struct exec *x, bool busy)
 {
-	struct pending *p = obj;
-	struct ssession *ss = p->ss;
-	struct exec *x = p->x;
 	u16 slot = EBPFS_ID_SLOT(x->id);
 	u64 send, all;
 
-	(void)arg;
-	if (!ss->alive || p->epoch != ss->server->epoch)
+	if (!ss->alive || epoch != ss->server->epoch)
 		return;
-	exec_run(w, x);
 	if (!ebpfs_served_done(&ss->served, x->id, x->status, x->flags, x->total, &send)) {
 		INNER(w, ss->tally[slot].seq > EBPFS_ID_SEQ(x->id) ||
 		      gather_seq(ss, slot) > EBPFS_ID_SEQ(x->id),
 		      "only the reply of a call that was given up is thrown away", "id %lx", x->id);
 		COUNT(w, given_up);
+		return;
+	}
+	if (busy) {
+		serve_log(w, ss, ss->served.slots[slot].instance, x);
+		ebpfs_served_forget(&ss->served, slot);
+		ss->tally[slot].forgets++;
 		return;
 	}
 	INNER(w, ss->tally[slot].seq == EBPFS_ID_SEQ(x->id) && !ss->kept[slot],
@@ -140,6 +142,24 @@ static void exec_end(struct world *w, void *obj, u64 arg)
 	send_cells(w, ss, slot, send);
 	if (chance(w, w->cfg.evict_soon) && !w->healed)
 		schedule(w, rnd_time(w, w->cfg.delay + 300 * MSEC), evict_one, ss, x->id);
+}
+
+static void exec_end(struct world *w, void *obj, u64 arg)
+{
+	struct pending *p = obj;
+
+	(void)arg;
+	if (p->epoch != p->ss->server->epoch)
+		return;
+	/* That its session has gone does not stop a call which changes something. */
+	if (p->x->serial && w->by_serial[p->x->serial]->op_id) {
+		once_execute(w, p->ss, p->epoch, p->x, exec_answer);
+		return;
+	}
+	if (!p->ss->alive)
+		return;
+	exec_run(w, p->x);
+	exec_answer(w, p->ss, p->epoch, p->x, false);
 }
 
 /* Executes a call; @data are all there, wherever they came. */

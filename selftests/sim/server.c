@@ -4,7 +4,7 @@
  * what goes out to whom. Plays userspace/ebpfsd; the calls are in serve.c, data
  * that come apart in gather.c.
  *
- * A crash loses everything but the files: sessions, kept replies, the key of
+ * A crash loses everything but the files and the log of intents (once.c): sessions, kept replies, the key of
  * the cookies, and the executions that were under way. What a server sends to
  * an address that has not yet proved itself is weighed against what came from
  * there, datagram by datagram and in sum.
@@ -57,6 +57,7 @@ void server_start(struct world *w, struct server *s)
 	s->instance = rnd64(w);
 	s->challenges = NULL;
 	s->unknown_at = 0;
+	once_start(w, s);
 	rnd_bytes(w, s->hs.cookie_key, sizeof(s->hs.cookie_key));
 	for (i = 0; i < SIM_HOSTS_MAX; i++) {
 		s->owed[i] = 0;

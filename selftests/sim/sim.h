@@ -8,7 +8,7 @@
  * It runs in virtual time on one queue of events. Every decision of the
  * transport is taken by the files of kmod/core, compiled as they are; the
  * files here play the kernel around them (client.c, session.c, receive.c, data.c),
- * the daemon (server.c, serve.c, gather.c), the wire (net.c) and fate (chaos.c,
+ * the daemon (server.c, serve.c, once.c, gather.c), the wire (net.c) and fate (chaos.c,
  * attack.c), and judge (check.c).
  *
  * Nothing here reads a clock, an address of memory or anything else that
@@ -25,6 +25,7 @@
 
 #include "core/conn.h"
 #include "core/handshake.h"
+#include "core/intent.h"
 #include "core/node.h"
 #include "core/place.h"
 #include "core/pmtu.h"
@@ -49,6 +50,7 @@ struct csession;
 struct server;
 struct ssession;
 struct request;
+struct shelf;
 
 /* queue.c */
 
@@ -149,6 +151,8 @@ struct config {
 	u64 background_gap;		/* between small calls while others are open, 0: none */
 	u32 background_read;		/* bytes they read, 0: attributes */
 	u32 writes;			/* chance of a call that changes something */
+	u32 once;			/* of these, chance of one that is no WRITE */
+	u32 once_kill;			/* chance of a kill between two steps of one */
 	bool evict_busy;		/* a full server refuses unless a session is idle */
 	bool edge;			/* replies that just fit the smallest path or do not */
 	bool instance_wrap;
@@ -214,6 +218,20 @@ enum request_state {
 	REQ_DONE,
 };
 
+/**
+ * struct deed - what a server has done for a request that must not be done twice
+ * @applied: so often
+ * @allowed: so often it may have been
+ * @changed: the names that are the request's own
+ * @handle: of the file that it made
+ */
+struct deed {
+	u32 applied;
+	u32 allowed;
+	bool changed;
+	u64 handle;
+};
+
 /* A filler at work: between claim and filled. */
 struct filler {
 	struct csession *cs;
@@ -269,6 +287,7 @@ struct dest {
  * @data_len: bytes of data; which ones: request_data()
  * @op_id: as in the call
  * @cred: as in the call
+ * @deeds: by server
  * @limit: most bytes of reply
  * @submitted: when, ns
  * @deadline: soft: when it has to be over, else EBPFS_NEVER
@@ -296,6 +315,7 @@ struct request {
 	u32 data_len;
 	u64 op_id;
 	u32 cred;
+	struct deed deeds[SIM_SERVERS_MAX];
 	u32 limit;
 	u64 submitted;
 	u64 deadline;
@@ -419,6 +439,7 @@ struct cnode {
  * @keys: by node, for placement
  * @sessions: live ones
  * @left: requests still to submit
+ * @once: op_ids given out
  * @aborted: every request ends at once
  * @open: requests not done
  * @open_fore: of these, not in the background
@@ -433,6 +454,7 @@ struct client {
 	u64 keys[SIM_SERVERS_MAX];
 	struct csession *sessions;
 	u32 left;
+	u32 once;
 	bool aborted;
 	u32 open;
 	u32 open_fore;
@@ -506,6 +528,7 @@ struct challenge {
  * @instance: of this start
  * @hs: the core's; a new key at each start
  * @sessions: of all starts
+ * @shelf: of all starts: the log of intents, and what it is about
  * @challenges: made since this start
  * @unknown_at: last UNKNOWN sent, ns
  * @owed: by host: bytes received less bytes sent while it had no session
@@ -519,6 +542,7 @@ struct server {
 	u64 instance;
 	struct ebpfs_hs_server hs;
 	struct ssession *sessions;
+	struct shelf *shelf;
 	struct challenge *challenges;
 	u64 unknown_at;
 	s64 owed[SIM_HOSTS_MAX];
@@ -717,6 +741,15 @@ void serve_execute(struct world *w, struct ssession *ss, const struct ebpfs_call
 void serve_evict(struct world *w, struct server *s);
 struct exec *serve_logged(const struct ssession *ss, u32 instance);
 
+/* once.c */
+/* @busy: it is not answered, but to be asked for again. */
+typedef void (*once_answer)(struct world *w, struct ssession *ss, u32 epoch, struct exec *x,
+			    bool busy);
+void once_start(struct world *w, struct server *s);
+void once_execute(struct world *w, struct ssession *ss, u32 epoch, struct exec *x,
+		  once_answer fn);
+void once_check(struct world *w, const struct request *r, const struct server *s, u16 status);
+
 /* gather.c */
 void gather_init(struct world *w, struct ssession *ss);
 u64 gather_seq(const struct ssession *ss, u16 slot);
@@ -729,6 +762,8 @@ void gather_evict(struct world *w, struct ssession *ss, u16 slot);
 
 /* chaos.c */
 void chaos_start(struct world *w);
+/* A server dies, and is back after @most at the latest. */
+void chaos_crash(struct world *w, struct server *s, u64 most);
 void chaos_path(struct world *w, void *obj, u64 server);
 void chaos_heal(struct world *w, void *unused, u64 arg);
 

@@ -66,6 +66,8 @@ static void make_load(struct world *w, struct config *cfg)
 {
 	cfg->requests = 4 + rnd(w, PICK(w, 12, 60, 120));
 	cfg->writes = PICK(w, 0, 2000, 5000, 9000);
+	cfg->once = PICK(w, 4000, 4000, 9000);
+	cfg->once_kill = PICK(w, 0, 0, 100, 1000, 2500);
 	cfg->kill = PICK(w, 0, 500, 3000);
 	cfg->soft = PICK(w, 0, 0, 2000, 10000);
 	cfg->soft_time = PICK(w, 100 * MSEC, SEC, 4 * SEC);
@@ -101,6 +103,7 @@ static void make_calm(struct world *w, struct config *cfg)
 	cfg->partition = false;
 	cfg->spikes = false;
 	cfg->crash = false;
+	cfg->once_kill = 0;
 	cfg->drop_session = false;
 	cfg->nodes = false;
 	cfg->abort = false;
