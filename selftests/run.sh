@@ -14,18 +14,22 @@
 # "N passed, N failed", with ", N skipped" if any were.  Exit status 0 if
 # nothing failed.
 #
-# On a plain machine this runs the native tests in the build root of scripts/vm
-# and then the others in its guest.  A native test needs no kernel of ours:
-# unit tests, the simulator, threads under ThreadSanitizer, fuzzing.  Emulated,
-# they would take an hour.  In the build root or the guest it runs its part.
+# On a plain machine this runs the native tests in the build root of scripts/vm,
+# several at a time, and then the others in its guest, one by one.  A native test
+# needs no module of ours: unit tests, the simulator, threads under
+# ThreadSanitizer, fuzzing.  Emulated, they would take an hour.  In the build
+# root or the guest it runs its part.
 #
 # A test of the guest is an executable file in selftests/bpf, fs or net: a shell
 # script (lib/lib.sh), or a program built from C (lib/ktap.h).  Words in the
 # comment at its top:
 #
 #	modes: MODE...		run it once in each steering mode, in EBPFS_STEER
+#	long-modes: MODE...	and in the long set in these, too
 #	timeout: SECONDS	(default 120), five times as much in the long set
 #	long			belongs to the long set only
+#	native			needs no module: where root runs this, on a kernel
+#				and a filesystem like the guest's, it is run natively
 #
 # Each test is a process of its own.  It fails if a result of it fails, if its
 # results are not as many as planned, if it ends with a status, if its time is
@@ -77,33 +81,39 @@ want() {
 	return 1
 }
 
-# Adds a test: name, time limit, command.
-names=() limits=() commands=()
+# Adds a test: name, time limit, command, and whether it uses all processors.
+names=() limits=() commands=() alone=()
 add() {
 	want "$1" || return 0
 	names+=("$1")
 	limits+=("$2")
 	commands+=("$3")
+	alone+=("${4-}")
 }
 
 # Reads the words in the comment at the top of a test's source.
+words='(modes|long-modes|timeout|long|native)'
 describe() {
 	local line n=0
-	modes='' limit=120 only_long=''
+	modes='' long_modes='' limit=120 only_long='' native=''
 	while IFS= read -r line && [ $((n += 1)) -le 40 ]; do
-		[[ $line =~ ^(//|[#/]?[[:blank:]]*\*|#)[[:blank:]]*(modes|timeout|long)(:[[:blank:]]*(.*))?$ ]] ||
+		[[ $line =~ ^(//|[#/]?[[:blank:]]*\*|#)[[:blank:]]*$words(:[[:blank:]]*(.*))?$ ]] ||
 			continue
 		case ${BASH_REMATCH[2]} in
 		modes)		modes=${BASH_REMATCH[4]} ;;
+		long-modes)	long_modes=${BASH_REMATCH[4]} ;;
 		timeout)	limit=${BASH_REMATCH[4]} ;;
 		long)		only_long=1 ;;
+		native)		native=1 ;;
 		esac
 	done < "$1"
+	[ -z "$long" ] || modes+=" $long_modes"
 	limit=$((limit * (${long:-0} * 4 + 1)))
 	[ -n "$long" ] || [ -z "$only_long" ]
 }
 
-list_guest() {
+# Lists what is in the directories of the guest's tests, for this part.
+list_tests() {
 	local group source program name mode
 	for group in bpf fs net; do
 		for source in "$here/$group"/*.sh "$here/$group"/*.c; do
@@ -113,7 +123,11 @@ list_guest() {
 			if ! [ -x "$program" ] || ! describe "$source"; then
 				continue
 			fi
-			if [ -n "$modes" ]; then
+			# Exactly one of the parts runs what can be native.
+			case $1:$native:${EBPFS_NATIVE-} in
+			native::* | guest:1:1) continue ;;
+			esac
+			if [ -n "${modes// /}" ]; then
 				for mode in $modes; do
 					add "$group/$name:$mode" "$limit" \
 						"EBPFS_STEER=$mode exec ${program@Q}"
@@ -133,19 +147,20 @@ list_native() {
 		[ ! -x "$program" ] || [[ $name = *.* ]] || add "unit/$name" 300 "exec ${program@Q}"
 	done
 	[ ! -e "$here/unit/tsan_claim.c" ] || add unit/tsan_claim $((300 * times)) \
-		"exec ${here@Q}/unit/build/tsan_claim --seconds $((5 * times))"
+		"exec ${here@Q}/unit/build/tsan_claim --seconds $((5 * times))" alone
 	[ ! -e "$here/sim/Makefile" ] || {
 		add sim/seeds $((1200 * times)) \
-			"exec ${here@Q}/sim/build/sim --seeds $seeds --jobs $(nproc)"
+			"exec ${here@Q}/sim/build/sim --seeds $seeds --jobs $(nproc)" alone
 		add sim/asan $((600 * times)) \
-			"exec make -s -C ${here@Q}/sim asan ASAN_SEEDS=$asan JOBS=$(nproc)"
-		add sim/faults 1200 "exec make -s -C ${here@Q}/sim faults"
+			"exec make -s -C ${here@Q}/sim asan ASAN_SEEDS=$asan JOBS=$(nproc)" alone
+		add sim/faults 1200 "exec make -s -C ${here@Q}/sim faults JOBS=$(nproc)" alone
 	}
 	for program in "$here"/fuzz/build/fuzz_*; do
 		name=${program##*/fuzz_}
 		[ ! -x "$program" ] || [[ $name = *.* ]] || add "fuzz/$name" $((60 + 2 * seconds)) \
 			"exec make -s -C ${here@Q}/fuzz run NAMES=$name TIME=$seconds"
 	done
+	[ -z "${EBPFS_NATIVE-}" ] || list_tests native
 }
 
 # In the guest only: what the kernel logged since the mark.
@@ -187,17 +202,16 @@ follow() {
 	printf '%s\n' "${plan:--}" $ok_count $not_ok_count $skip_count > "$counts"
 }
 
-# Runs the test with this index, as number $2.
+# Runs the test with this index, as number $2.  What it counted goes to a file:
+# this may be a process of its own.
 run_test() {
 	local i=$1 name=${names[$1]} limit=${limits[$1]} start=$SECONDS status counted troubles=()
+	local counts=$work/$1.counts log_excerpt=$work/$1.log also=0
 	[ -n "$quiet" ] || echo "# Subtest: $name"
 	mark_log "$name"
 	timeout -k 10 "$limit" bash -c "${commands[i]}" < /dev/null 2>&1 | follow
 	status=${PIPESTATUS[0]}
 	mapfile -t counted < "$counts"
-	passed=$((passed + counted[1]))
-	failed=$((failed + counted[2]))
-	skipped=$((skipped + counted[3]))
 	if [ "$status" = 124 ] || [ "$status" = 137 ]; then
 		troubles+=("out of time after $limit s")
 		# Killed, it could not clean up.
@@ -215,7 +229,8 @@ run_test() {
 		troubles+=("the kernel complained")
 		sed 's/^/    # /' "$log_excerpt"
 	fi
-	[ ${#troubles[@]} = 0 ] || failed=$((failed + 1))
+	[ ${#troubles[@]} = 0 ] || also=1
+	echo "${counted[1]} $((counted[2] + also)) ${counted[3]}" > "$work/$i.result"
 	if [ ${#troubles[@]} -gt 0 ] || [ "${counted[2]}" -gt 0 ]; then
 		for trouble in "${troubles[@]}"; do
 			echo "    # $name: $trouble"
@@ -226,22 +241,65 @@ run_test() {
 	fi
 }
 
+# Adds what the test with this index counted.
+tally() {
+	local p=0 f=1 s=0
+	read -r p f s < "$work/$1.result"
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+# Waits for one of the tests that run at a time, and prints what it said.
+declare -A running=()
+finish_one() {
+	local pid i
+	wait -n -p pid "${!running[@]}"
+	i=${running[$pid]}
+	unset "running[$pid]"
+	number=$((number + 1))
+	sed -E "s/^((not )?ok) @ /\1 $number /" "$work/$i.out"
+	tally "$i"
+}
+
 run_part() {
-	local i
+	local i number=0 jobs=1
 	if [ -n "$list" ]; then
-		printf '%s\n' "${names[@]}"
+		[ ${#names[@]} = 0 ] || printf '%s\n' "${names[@]}"
 		exit
 	fi
 	work=$(mktemp -d) || exit
 	trap 'rm -rf "$work"' EXIT
-	counts=$work/counts log_excerpt=$work/log
-	[ "$part" != guest ] || [ -z "$long" ] || export EBPFS_LONG=1
+	[ -z "$long" ] || export EBPFS_LONG=1
+	# Of the native tests some calculate and some wait.
+	[ "$part" = guest ] || jobs=$(($(nproc) + 1))
 	echo "KTAP version 1"
 	echo "1..${#names[@]}"
 	for i in "${!names[@]}"; do
-		run_test "$i" $((i + 1))
+		while [ ${#running[@]} -ge $jobs ] ||
+		      { [ -n "${alone[i]}" ] && [ ${#running[@]} -gt 0 ]; }; do
+			finish_one
+		done
+		if [ $jobs = 1 ] || [ -n "${alone[i]}" ]; then
+			number=$((number + 1))
+			run_test "$i" $number
+			tally "$i"
+		else
+			run_test "$i" @ > "$work/$i.out" 2>&1 &
+			running[$!]=$i
+		fi
+	done
+	while [ ${#running[@]} -gt 0 ]; do
+		finish_one
 	done
 	close
+}
+
+# Whether tests of the server can be run right here: root, and a kernel and a
+# filesystem that the guest could have.
+natively() {
+	local cache=${EBPFS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ebpfs}
+	[ "$(id -u)" = 0 ] && mkdir -p "$cache" &&
+		[ "$(stat -f -c %T "$cache")" = ext2/ext3 ] &&
+		[ "$(printf '%s\n' 6.12 "$(uname -r)" | sort -V | head -n 1)" = 6.12 ]
 }
 
 # Runs both parts by scripts/vm and adds up.
@@ -250,10 +308,14 @@ run_parts() {
 	[ -z "$long" ] || options+=(--long)
 	[ -z "$quiet" ] || options+=(--quiet)
 	[ -z "$list" ] || options+=(--list)
+	! natively || export EBPFS_NATIVE=1
 	[ -n "$list" ] || printf 'KTAP version 1\n1..2\n'
 	for part in native guest; do
 		command=("$here/../scripts/vm")
-		[ $part = guest ] && command+=(--timeout 7200) || command+=(--chroot)
+		case $part in
+		guest)	command+=(--timeout $((${long:-0} * 7200 + 7200))) ;;
+		native)	command+=("--chroot${EBPFS_NATIVE:+=server}") ;;
+		esac
 		command+=(-- selftests/run.sh "--part=$part" "${options[@]}" "${wanted[@]}")
 		count=''
 		while IFS= read -r line; do
@@ -290,7 +352,7 @@ run_parts() {
 
 case $part in
 guest)
-	list_guest
+	list_tests guest
 	run_part
 	;;
 native)

@@ -4,7 +4,8 @@
 # append: records that several processes on two clients append to one file are
 # all there, whole and in order, also over a bad network
 #
-# modes: off tc
+# modes: tc
+# long-modes: off
 # timeout: 240
 
 . "${0%/*}/../lib/lib.sh"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# bigdir: a directory of 100,000 entries is listed as it is on the server
+# bigdir: a directory of 20,000 entries (100,000 in the long set) is listed as it is on
+# the server
 #
 # timeout: 300
 
@@ -9,8 +10,11 @@
 
 plan 6
 
+entries=20000
+[ -z "${EBPFS_LONG-}" ] || entries=100000
+
 mkdir -p "$srv"
-mkdata dir "$srv/many" 100000
+mkdata dir "$srv/many" $entries
 mkdata dir "$srv/few" 300
 # Attributes that came with the listing are to be believed until it is checked.
 lab_up --export "$srv" --opts actimeo=600
@@ -37,7 +41,7 @@ read_stats
 before=${S[calls]}
 check "attributes of all entries" treecmp -n "$srv/many" "$mnt/many"
 read_stats
-note "$((S[calls] - before)) calls for 100,000 entries"
-holds "attributes came with the listing, not one by one" "S[calls] - before < 20000"
+note "$((S[calls] - before)) calls for $entries entries"
+holds "attributes came with the listing, not one by one" "S[calls] - before < entries / 5"
 check "a listing with a small buffer" dirwalk -s 300 "$mnt/few"
 check "seeking in a listing" dirwalk -r "$mnt/many"

@@ -4,15 +4,16 @@
 # copy: trees are copied in, changed and removed; the server's directory and a
 # second client have the same
 #
-# modes: off tc xdp
+# modes: tc
+# long-modes: off xdp
 # timeout: 240
 
 . "${0%/*}/../lib/lib.sh"
 
 plan 14
 
-source=(/usr/src/linux-headers-*-common/include/net)
-[ -z "${EBPFS_LONG-}" ] || source=(/usr/src/linux-headers-*-common/include)
+source=(/usr/src/linux-headers-*-common/include/net) size=24M
+[ -z "${EBPFS_LONG-}" ] || source=(/usr/src/linux-headers-*-common/include) size=128M
 
 mkdir -p "$srv"
 lab_up --export "$srv" --clients 2
@@ -29,9 +30,9 @@ mkdir "$mnt/unpacked"
 check "unpacked by the other client" tar -C "$mnt-2/unpacked" -xpf "$mnt-2/tree.tar"
 check "the same again" treecmp -c "${source[0]}" "$mnt/unpacked/tree"
 
-check "a large file" mkdata file "$mnt/large" 64M
-check "is right at the server" mkdata check "$srv/large" 1 0 64M
-check "and at another client" mkdata check "$mnt-2/large" 1 0 64M
+check "a large file" mkdata file "$mnt/large" $size
+check "is right at the server" mkdata check "$srv/large" 1 0 $size
+check "and at another client" mkdata check "$mnt-2/large" 1 0 $size
 
 rename_all() {
 	local dir

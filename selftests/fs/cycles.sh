@@ -5,7 +5,7 @@
 #
 # timeout: 240
 #
-# 15 rounds in the short set, 100 in the long one, in changing steering modes.
+# 8 rounds in the short set, 100 in the long one, in changing steering modes.
 # rmmod fails if anything holds the module, and says if objects are left (which
 # the runner finds in the kernel log). Memory of objects that nobody counts
 # would show in the sum of all unreclaimable slabs.
@@ -14,7 +14,7 @@
 
 plan 5
 
-rounds=15
+rounds=8
 [ -z "${EBPFS_LONG-}" ] || rounds=100
 
 mkdir -p "$srv"

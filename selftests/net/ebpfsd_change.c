@@ -5,6 +5,7 @@
  * at on the server's side.
  *
  * timeout: 120
+ * native
  */
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>

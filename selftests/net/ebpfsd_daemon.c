@@ -4,6 +4,7 @@
  * privileges, signals, and a stop that is quick whatever goes on.
  *
  * timeout: 120
+ * native
  */
 #include <grp.h>
 

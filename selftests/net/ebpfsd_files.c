@@ -5,6 +5,7 @@
  * export is reached.
  *
  * timeout: 300
+ * native
  */
 #include <dirent.h>
 #include <sys/socket.h>

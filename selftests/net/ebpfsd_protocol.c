@@ -4,6 +4,7 @@
  * resending, fragments, probes, and datagrams that are wrong in every way.
  *
  * timeout: 180
+ * native
  *
  * One daemon serves all tests; each makes sessions of its own. What must be
  * dropped is proved by silence and by the counter of its reason.

@@ -4,6 +4,7 @@
  * with what the same system call does to a twin of it on the server.
  *
  * timeout: 180
+ * native
  *
  * Each test runs on an export on disk and on one in memory.
  */

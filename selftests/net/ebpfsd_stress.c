@@ -6,6 +6,7 @@
  * are short of memory. Every byte that is read is checked.
  *
  * timeout: 180
+ * native
  *
  * With EBPFSD=PATH another build of the daemon is tested, one with a sanitizer
  * for instance.

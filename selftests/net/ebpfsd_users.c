@@ -4,6 +4,7 @@
  * a user's doing (owners, umask, setgid directories, default ACLs, setuid bits).
  *
  * timeout: 120
+ * native
  */
 #include <sys/xattr.h>
 

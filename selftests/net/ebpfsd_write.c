@@ -5,6 +5,7 @@
  * looked at on the server's side.
  *
  * timeout: 180
+ * native
  *
  * Each test of the data's way runs on an export on disk, whose WRITEs go through
  * helper threads, and on one in memory, whose WRITEs are executed at once.

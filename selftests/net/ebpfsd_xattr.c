@@ -5,6 +5,7 @@
  * what a client sets is read on the server, and the reverse.
  *
  * timeout: 120
+ * native
  *
  * Each test runs on an export on disk, whose calls go through helper threads, and
  * on one in memory, where attributes are looked at at once.

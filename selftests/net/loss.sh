@@ -4,7 +4,8 @@
 # loss: no wrong byte and no error over a network that loses, repeats and
 # reorders
 #
-# modes: off tc xdp xdp-generic
+# modes: off tc xdp
+# long-modes: xdp-generic
 # timeout: 240
 #
 # Reordering needs a delay to overtake. The short set reads a generated tree,

@@ -3,7 +3,8 @@
 #
 # mounts: several mounts of several servers by several clients at a time
 #
-# modes: off tc
+# modes: tc
+# long-modes: off
 # timeout: 150
 
 . "${0%/*}/../lib/lib.sh"

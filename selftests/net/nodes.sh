@@ -4,7 +4,8 @@
 # nodes: three servers of one export share its files; one may die, go and come
 # without an error or a wrong byte
 #
-# modes: off tc
+# modes: tc
+# long-modes: off
 # timeout: 240
 
 . "${0%/*}/../lib/lib.sh"

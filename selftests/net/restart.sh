@@ -3,7 +3,8 @@
 #
 # restart: kill -9 of the server during a read, and its return
 #
-# modes: off tc
+# modes: tc
+# long-modes: off
 # timeout: 180
 
 . "${0%/*}/../lib/lib.sh"

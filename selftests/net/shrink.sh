@@ -3,7 +3,8 @@
 #
 # shrink: a path that stops carrying large datagrams while mounted
 #
-# modes: off tc
+# modes: tc
+# long-modes: off
 # timeout: 150
 #
 # Nobody says so: the client's end of the link drops what is larger than its
