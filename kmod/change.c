@@ -47,6 +47,7 @@ static int ebpfs_make(struct inode *dir, struct dentry *dentry, umode_t mode, de
 	if (!c)
 		return -ENOMEM;
 	c->mode = cpu_to_le32(mode);
+	c->umask = cpu_to_le32(current_umask());
 	c->rdev_major = cpu_to_le32(MAJOR(rdev));
 	c->rdev_minor = cpu_to_le32(MINOR(rdev));
 	c->flags = cpu_to_le32(EBPFS_CREATE_EXCL);
@@ -54,6 +55,8 @@ static int ebpfs_make(struct inode *dir, struct dentry *dentry, umode_t mode, de
 	memcpy(c + 1, target, target_len);
 	ebpfs_once(&req, dir, EBPFS_OP_CREATE);
 	ebpfs_name(&req, dentry);
+	ebpfs_hold_ask(&req, S_ISREG(mode) ? EBPFS_HOLD_OPEN | EBPFS_HOLD_LEASE :
+					     EBPFS_HOLD_LEASE);
 	req.data = c;
 	req.data_len = len;
 	req.buf = &buf;
@@ -69,6 +72,8 @@ static int ebpfs_make(struct inode *dir, struct dentry *dentry, umode_t mode, de
 	inode = ebpfs_iget(dir->i_sb, e.fh, e.fh_len, &e.attr, asked);
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
+	ebpfs_hold_granted(inode, &req);
+	ebpfs_may_told(inode, req.acted, le32_to_cpu(e.attr.may), asked);
 	WRITE_ONCE(EBPFS_I(inode)->uncommitted, true);
 	dentry->d_time = asked;
 	d_instantiate(dentry, inode);
@@ -128,6 +133,8 @@ static int ebpfs_remove(struct inode *dir, struct dentry *dentry, u64 what)
 		clear_nlink(inode);
 	else if (inode->i_nlink)
 		drop_nlink(inode);
+	if (!inode->i_nlink)
+		ebpfs_hold_unlinked(inode);
 	ebpfs_expire(inode);
 	dentry->d_time = ebpfs_now();
 	return 0;
@@ -193,6 +200,8 @@ static int ebpfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct d
 				clear_nlink(there);
 			else if (there->i_nlink)
 				drop_nlink(there);
+			if (!there->i_nlink)
+				ebpfs_hold_unlinked(there);
 		}
 		ebpfs_expire(there);
 	}
@@ -328,6 +337,9 @@ const struct inode_operations ebpfs_dir_iops = {
 	.setattr = ebpfs_setattr,
 	.listxattr = ebpfs_listxattr,
 	.getattr = ebpfs_getattr,
+	.permission = ebpfs_permission,
+	.get_acl = ebpfs_get_acl,
+	.set_acl = ebpfs_set_acl,
 };
 
 const struct inode_operations ebpfs_symlink_iops = {
@@ -335,10 +347,14 @@ const struct inode_operations ebpfs_symlink_iops = {
 	.setattr = ebpfs_setattr,
 	.listxattr = ebpfs_listxattr,
 	.getattr = ebpfs_getattr,
+	.permission = ebpfs_permission,
 };
 
 const struct inode_operations ebpfs_other_iops = {
 	.setattr = ebpfs_setattr,
 	.listxattr = ebpfs_listxattr,
 	.getattr = ebpfs_getattr,
+	.permission = ebpfs_permission,
+	.get_acl = ebpfs_get_acl,
+	.set_acl = ebpfs_set_acl,
 };

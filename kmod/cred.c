@@ -201,6 +201,24 @@ void ebpfs_user_put(struct ebpfs_mount *mnt, struct ebpfs_user *user)
 	spin_unlock_bh(&mnt->users_lock);
 }
 
+/* The number of whom has been here before. Any context but hard interrupt. */
+bool ebpfs_user_known(struct ebpfs_mount *mnt, const struct cred *cred, u32 *number)
+{
+	u32 uid = from_kuid(&init_user_ns, cred->fsuid);
+	u32 gid = from_kgid(&init_user_ns, cred->fsgid);
+	const struct ebpfs_user *user;
+
+	*number = 0;
+	if (!uid && !gid)
+		return true;
+	spin_lock_bh(&mnt->users_lock);
+	user = ebpfs_user_find(mnt, uid, gid, cred->group_info);
+	if (user)
+		*number = user->number;
+	spin_unlock_bh(&mnt->users_lock);
+	return user;
+}
+
 u32 ebpfs_user_number(const struct ebpfs_user *user)
 {
 	return user ? user->number : 0;

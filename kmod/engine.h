@@ -12,6 +12,9 @@
  *	fill.c     payload to destination, and its checksum
  *	node.c     a server: socket, timer, sessions, handshake, path MTU
  *
+ * What the mount holds at its servers (hold.c, lock.c) is told of by three functions
+ * there: ebpfs_recall(), ebpfs_lock_hint(), ebpfs_holds_lost().
+ *
  * Who owns a call. A struct ebpfs_req is always in exactly one of these hands:
  *	NEW      its maker
  *	QUEUED   node->queue, waiting for a slot, for window, or for the node
@@ -129,6 +132,11 @@ struct ebpfs_session {
  * @cell: bytes per fragment in use; READ_ONCE/WRITE_ONCE
  * @unit: bytes per READ in use; READ_ONCE/WRITE_ONCE
  * @silent: "not responding" was logged
+ * @owner_instance: of what this mount holds there, 0 before the first session; work only
+ * @lease: for how long that is kept after the server last heard of us, ns
+ * @renewed_at: it heard of us at this time or later, ns; READ_ONCE/WRITE_ONCE
+ * @keep_at: when the keepalive was sent that no answer has come to, 0: none; @lock
+ * @keep_again: when to send the next one, ns; timer only
  * @stats: counters
  */
 struct ebpfs_node {
@@ -163,6 +171,12 @@ struct ebpfs_node {
 	u32 unit;
 	bool silent;
 
+	u64 owner_instance;
+	u64 lease;
+	u64 renewed_at;
+	u64 keep_at;
+	u64 keep_again;
+
 	struct ebpfs_stats __percpu *stats;
 };
 
@@ -184,6 +198,7 @@ struct ebpfs_node {
  * @calls: not finished
  * @op_id: the last one given out; begins at random
  * @owner: identity of this mount at its servers, see struct ebpfs_auth
+ * @holding: files held at servers; as long as it is not 0, servers hear of us
  * @users: who acts here, see cred.c; under @users_lock
  * @users_lock: taken with bottom halves off
  * @next_user: number of the next one
@@ -222,6 +237,7 @@ struct ebpfs_mount {
 	atomic_t calls;
 	atomic64_t op_id;
 	u64 owner;
+	atomic_t holding;
 	DECLARE_HASHTABLE(users, 6);
 	spinlock_t users_lock;
 	u32 next_user;
@@ -274,6 +290,7 @@ enum ebpfs_req_state {
  * @name: likewise
  * @name_len: its bytes
  * @user: who acts, NULL for the superuser; must stay valid until done()
+ * @acted: number of @user, set by ebpfs_call_req()
  * @data: the call's data, NULL if they are @write's; likewise
  * @data_len: their bytes
  * @write: source of a WRITE, see write.h
@@ -306,6 +323,7 @@ struct ebpfs_req {
 	u16 name_len;
 
 	struct ebpfs_user *user;
+	u32 acted;
 	const void *data;
 	u32 data_len;
 	struct ebpfs_write *write;
@@ -346,9 +364,12 @@ struct ebpfs_flow {
 	bool ce;
 };
 
+/* The time that the core counts in. It goes on while the machine is suspended, as a
+ * server's patience does.
+ */
 static inline u64 ebpfs_now(void)
 {
-	return ktime_get_ns();
+	return ktime_get_boottime_ns();
 }
 
 /* request.c APIs */
@@ -382,6 +403,7 @@ struct ebpfs_user *ebpfs_user_get(struct ebpfs_mount *mnt, const struct cred *cr
 struct ebpfs_user *ebpfs_user_ref(struct ebpfs_mount *mnt, struct ebpfs_user *user);
 void ebpfs_user_put(struct ebpfs_mount *mnt, struct ebpfs_user *user);
 u32 ebpfs_user_number(const struct ebpfs_user *user);
+bool ebpfs_user_known(struct ebpfs_mount *mnt, const struct cred *cred, u32 *number);
 bool ebpfs_user_unknown(struct ebpfs_req *req);		/* node->lock held */
 void ebpfs_user_tell(struct ebpfs_mount *mnt, struct ebpfs_user *user, u64 hash);
 bool ebpfs_user_leave(struct ebpfs_req *req);		/* node->lock held */
@@ -423,6 +445,8 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 bool ebpfs_node_heard(struct ebpfs_node *node, const struct ebpfs_session *s,
 		      u64 now);				/* node->lock held */
 void ebpfs_node_arm(struct ebpfs_node *node, u64 at);	/* any context */
+void ebpfs_node_renewed(struct ebpfs_node *node, u64 at);	/* any context */
+bool ebpfs_node_keeps(const struct ebpfs_node *node, u64 now);	/* any context */
 struct ebpfs_session *ebpfs_session_find(u64 id);	/* RCU read lock held */
 bool ebpfs_addr_equal(const union ebpfs_addr *a, const union ebpfs_addr *b);
 u64 ebpfs_node_key(const union ebpfs_addr *addr);
@@ -435,6 +459,11 @@ extern struct mutex ebpfs_mounts_lock;
 void ebpfs_mount_init(struct ebpfs_mount *mnt, struct net *net);
 int ebpfs_mount_connect(struct ebpfs_mount *mnt);
 void ebpfs_mount_destroy(struct ebpfs_mount *mnt);
+
+/* hold.c and lock.c APIs */
+void ebpfs_recall(struct ebpfs_mount *mnt, const struct ebpfs_recall_info *r);	/* softirq, RCU */
+void ebpfs_lock_hint(struct ebpfs_mount *mnt);		/* softirq */
+void ebpfs_holds_lost(struct ebpfs_node *node);		/* process */
 
 /* netlink.c APIs */
 int ebpfs_netlink_init(void);

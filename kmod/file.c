@@ -20,20 +20,29 @@ static int ebpfs_open(struct inode *inode, struct file *file)
 	struct ebpfs_user *user;
 	int err = generic_file_open(inode, file);
 
-	if (!err)
-		err = ebpfs_revalidate_data(inode);
 	if (err)
 		return err;
 	user = ebpfs_user_get(ebpfs_mnt(inode), file->f_cred);
 	if (IS_ERR(user))
 		return PTR_ERR(user);
 	file->private_data = user;
-	return 0;
+	ebpfs_hold_open(inode);
+	/* Most often the name was just looked up for this open, and the file held. */
+	if (!ebpfs_held_open(inode))
+		err = ebpfs_revalidate_hold(inode, EBPFS_HOLD_OPEN | EBPFS_HOLD_LEASE);
+	if (!err)
+		err = ebpfs_revalidate_data(inode);
+	if (err) {
+		ebpfs_hold_close(inode);
+		ebpfs_user_put(ebpfs_mnt(inode), user);
+	}
+	return err;
 }
 
 static int ebpfs_release(struct inode *inode, struct file *file)
 {
 	ebpfs_user_put(ebpfs_mnt(inode), file->private_data);
+	ebpfs_hold_close(inode);
 	return 0;
 }
 
@@ -68,8 +77,11 @@ static int ebpfs_fsync(struct file *file, loff_t start, loff_t end, int datasync
 
 static ssize_t ebpfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	int err = ebpfs_revalidate_data(file_inode(iocb->ki_filp));
+	int err;
 
+	if (unlikely(READ_ONCE(EBPFS_I(file_inode(iocb->ki_filp))->lock_lost)))
+		return -EIO;
+	err = ebpfs_revalidate_data(file_inode(iocb->ki_filp));
 	return err ?: generic_file_read_iter(iocb, to);
 }
 
@@ -99,6 +111,8 @@ static ssize_t ebpfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return -EAGAIN;
+	if (unlikely(READ_ONCE(EBPFS_I(inode)->lock_lost)))
+		return -EIO;
 	inode_lock(inode);
 	/* Limits are judged by where the file is believed to end; where it does, the
 	 * server says with each append.

@@ -10,15 +10,18 @@
  *	space.c   fallocate, holes, copies at the server
  *	dir.c     reading directories
  *	file.c    open, read, write, mmap, fsync
+ *	hold.c    open files and leases held at the servers
+ *	lock.c    locks held at the servers
+ *	acl.c     who may: access control lists and what the server says
  *	read.c    the page cache's misses become READs
  *	write.c   changes in the page cache
  *	writeback.c  they become WRITEs
  *	direct.c  O_DIRECT
  *	append.c  O_APPEND
  *
- * Consistency today: attributes and names are believed for actimeo=; opening a
- * file asks the server and closing it writes back what was changed
- * (close-to-open); a file whose change attribute differs by more than what was
+ * Consistency: attributes and names are believed for actimeo=, or until the lease
+ * they came with is recalled; opening a file asks the server, unless there is a lease,
+ * and closing it writes back what was changed (close-to-open); a file whose change attribute differs by more than what was
  * done here loses its cached pages. All functions run in process context unless said
  * otherwise; those that call the server sleep and are killable.
  */
@@ -34,12 +37,38 @@
 /**
  * struct ebpfs_sb - a superblock's private part
  * @mnt: the engine's
+ * @sb: the superblock
  * @actimeo: how long attributes and names are believed, ns
+ * @nocto: opening asks only for what is not believed any more
+ * @next_hold: the last number of a hold or lock that was given out
+ * @holds_lock: protects the next four, see hold.c
+ * @open: inodes that are open
+ * @idle: inodes that are not, and are held, the oldest first
+ * @gone: struct ebpfs_gone
+ * @recalled: highest number of a recall
+ * @lost_at: when a server last lost what it held, ns; READ_ONCE/WRITE_ONCE
+ * @release: gives back what is no longer used
+ * @reclaim: holds again what a server lost
+ * @lock_wait: who waits for a lock of another client
  */
 struct ebpfs_sb {
 	struct ebpfs_mount mnt;
+	struct super_block *sb;
 	u64 actimeo;
+	bool nocto;
+	atomic64_t next_hold;
+	spinlock_t holds_lock;
+	struct list_head open;
+	struct list_head idle;
+	struct list_head gone;
+	u64 recalled;
+	u64 lost_at;
+	struct delayed_work release;
+	struct work_struct reclaim;
+	wait_queue_head_t lock_wait;
 };
+
+#define EBPFS_MAY_USERS	3	/* of whom an inode remembers what they may */
 
 /**
  * struct ebpfs_inode - an inode's private part
@@ -61,6 +90,18 @@ struct ebpfs_sb {
  * @writer: who wrote last, and so writes back, with a reference
  * @timed_out: when a read of the file last passed its deadline, jiffies, 0 never
  * @btime: time of creation, 0 if not known
+ * @names_at: of a directory: names that were asked for earlier are not believed, ns;
+ *	READ_ONCE/WRITE_ONCE
+ * @hold_link: in sbi->open or sbi->idle; this and the next seven under sbi->holds_lock
+ * @hold: number under which the file is held, 0: it is not
+ * @held: EBPFS_HOLD_* that are
+ * @reclaim: it was, and shall be again
+ * @lock_lost: a lock was lost to somebody else: what was read and written under it
+ *	cannot be relied on
+ * @hold_node: number of the node that holds it
+ * @opens: struct files
+ * @idle_since: last close, ns; 0: release it soon
+ * @may: what users may do, the last one first; under attr_lock
  * @fh_len: bytes of @fh
  * @fh: the server's handle; never changes
  */
@@ -84,6 +125,20 @@ struct ebpfs_inode {
 	struct ebpfs_user *writer;
 	unsigned long timed_out;
 	struct timespec64 btime;
+	u64 names_at;
+	struct list_head hold_link;
+	u64 hold;
+	u8 held;
+	bool reclaim;
+	bool lock_lost;
+	u32 hold_node;
+	u32 opens;
+	u64 idle_since;
+	struct {
+		u64 asked;
+		u32 user;
+		u32 bits;
+	} may[EBPFS_MAY_USERS];
 	u16 fh_len;
 	u8 fh[EBPFS_FH_MAX];
 };
@@ -131,6 +186,7 @@ struct inode *ebpfs_iget(struct super_block *sb, const u8 *fh, u16 fh_len,
 int ebpfs_update(struct inode *inode, const struct ebpfs_attr *attr, u64 asked);
 bool ebpfs_attr_fresh(const struct inode *inode);
 int ebpfs_revalidate(struct inode *inode, bool force);
+int ebpfs_revalidate_hold(struct inode *inode, u32 what);
 int ebpfs_revalidate_data(struct inode *inode);
 int ebpfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,
 		  u32 request_mask, unsigned int flags);
@@ -148,6 +204,31 @@ int ebpfs_call_change(struct inode *inode, struct ebpfs_req *req,
 int ebpfs_call_inode(struct inode *inode, u16 op, u64 arg, u32 count, const struct qstr *name,
 		     void *buf, u32 limit, struct ebpfs_result *res);
 struct inode *ebpfs_root(struct super_block *sb);
+
+/* hold.c APIs */
+void ebpfs_hold_ask(struct ebpfs_req *req, u32 what);
+void ebpfs_hold_granted(struct inode *inode, const struct ebpfs_req *req);
+bool ebpfs_held_open(const struct inode *inode);	/* any context */
+bool ebpfs_leased(const struct inode *inode);		/* any context */
+void ebpfs_hold_open(struct inode *inode);
+void ebpfs_hold_close(struct inode *inode);
+void ebpfs_hold_unlinked(struct inode *inode);
+void ebpfs_hold_evict(struct inode *inode);
+void ebpfs_holds_init(struct ebpfs_sb *sbi);
+void ebpfs_holds_exit(struct ebpfs_sb *sbi);
+
+/* lock.c APIs */
+int ebpfs_file_lock(struct file *file, int cmd, struct file_lock *fl);
+int ebpfs_file_flock(struct file *file, int cmd, struct file_lock *fl);
+void ebpfs_locks_reclaim(struct inode *inode);
+
+/* acl.c APIs */
+void ebpfs_may_told(struct inode *inode, u32 user, u32 bits, u64 asked);
+void ebpfs_may_forget(struct inode *inode);
+int ebpfs_permission(struct mnt_idmap *idmap, struct inode *inode, int mask);
+struct posix_acl *ebpfs_get_acl(struct mnt_idmap *idmap, struct dentry *dentry, int type);
+int ebpfs_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_acl *acl,
+		  int type);
 
 /* namei.c APIs */
 extern const struct dentry_operations ebpfs_dops;

@@ -17,6 +17,7 @@ static void ebpfs_inode_once(void *p)
 	struct ebpfs_inode *ei = p;
 
 	inode_init_once(&ei->vfs);
+	INIT_LIST_HEAD(&ei->hold_link);
 	spin_lock_init(&ei->attr_lock);
 }
 
@@ -50,6 +51,13 @@ struct inode *ebpfs_inode_alloc(struct super_block *sb)
 	ei->appended_bytes = 0;
 	ei->uncommitted = false;
 	ei->timed_out = 0;
+	ei->names_at = 0;
+	ei->hold = 0;
+	ei->held = 0;
+	ei->reclaim = false;
+	ei->lock_lost = false;
+	ei->opens = 0;
+	memset(ei->may, 0, sizeof(ei->may));
 	ei->fh_len = 0;
 	return &ei->vfs;
 }
@@ -59,6 +67,7 @@ void ebpfs_evict_inode(struct inode *inode)
 {
 	truncate_inode_pages_final(&inode->i_data);
 	clear_inode(inode);
+	ebpfs_hold_evict(inode);
 	ebpfs_append_forget(EBPFS_I(inode));
 	ebpfs_user_put(ebpfs_mnt(inode), EBPFS_I(inode)->writer);
 	EBPFS_I(inode)->writer = NULL;
@@ -117,6 +126,10 @@ static void ebpfs_set_attr(struct inode *inode, const struct ebpfs_attr *attr)
 	/* What was appended here and is not there yet. */
 	if (S_ISREG(inode->i_mode) && size < i_size_read(inode) && ebpfs_has_changes(inode))
 		size = i_size_read(inode);
+	if (inode->i_mode != le32_to_cpu(attr->mode) ||
+	    i_uid_read(inode) != le32_to_cpu(attr->uid) ||
+	    i_gid_read(inode) != le32_to_cpu(attr->gid))
+		memset(ei->may, 0, sizeof(ei->may));
 	inode->i_mode = le32_to_cpu(attr->mode);
 	if (nlink)
 		set_nlink(inode, nlink);
@@ -337,6 +350,8 @@ struct inode *ebpfs_iget(struct super_block *sb, const u8 *fh, u16 fh_len,
 	inode->i_ino = le64_to_cpu(attr->ino);
 	ebpfs_take_attr(inode, attr, asked, true);
 	inode->i_blkbits = PAGE_SHIFT;
+	inode->i_acl = ACL_DONT_CACHE;
+	inode->i_default_acl = ACL_DONT_CACHE;
 	inode->i_flags |= S_NOATIME | S_NOCMTIME;
 	switch (inode->i_mode & S_IFMT) {
 	case S_IFREG:
@@ -378,6 +393,7 @@ int ebpfs_call_req(struct inode *inode, struct ebpfs_req *req)
 	req->user = ebpfs_user_get(req->mnt, current_cred());
 	if (IS_ERR(req->user))
 		return PTR_ERR(req->user);
+	req->acted = ebpfs_user_number(req->user);
 	err = ebpfs_call(req);
 	ebpfs_user_put(req->mnt, req->user);
 	return err;
@@ -472,9 +488,41 @@ int ebpfs_call_inode(struct inode *inode, u16 op, u64 arg, u32 count, const stru
 bool ebpfs_attr_fresh(const struct inode *inode)
 {
 	const struct ebpfs_inode *ei = EBPFS_I(inode);
+	const struct ebpfs_sb *sbi = EBPFS_SB(inode->i_sb);
+	u64 at = READ_ONCE(ei->attr_at);
 
-	return !READ_ONCE(ei->expired) &&
-	       ebpfs_now() - READ_ONCE(ei->attr_at) < EBPFS_SB(inode->i_sb)->actimeo;
+	return !READ_ONCE(ei->expired) && at >= READ_ONCE(sbi->lost_at) &&
+	       ebpfs_now() - at < sbi->actimeo;
+}
+
+/**
+ * ebpfs_revalidate_hold() - ask the server for attributes, and have it hold the file
+ * @inode: file
+ * @what: EBPFS_HOLD_*
+ */
+int ebpfs_revalidate_hold(struct inode *inode, u32 what)
+{
+	u64 asked = ebpfs_now();
+	struct ebpfs_attr attr;
+	struct ebpfs_req req = {
+		.op = EBPFS_OP_GETATTR,
+		.limit = sizeof(attr),
+		.buf = &attr,
+	};
+	int err;
+
+	ebpfs_req_prepare(&req, ebpfs_mnt(inode));
+	ebpfs_hold_ask(&req, what);
+	err = ebpfs_call_req(inode, &req);
+	if (err)
+		return err;
+	if (req.res.total != sizeof(attr))
+		return -EIO;
+	ebpfs_hold_granted(inode, &req);
+	err = ebpfs_update(inode, &attr, asked);
+	if (!err)
+		ebpfs_may_told(inode, req.acted, le32_to_cpu(attr.may), asked);
+	return err;
 }
 
 /**
@@ -484,19 +532,13 @@ bool ebpfs_attr_fresh(const struct inode *inode)
  */
 int ebpfs_revalidate(struct inode *inode, bool force)
 {
-	u64 asked = ebpfs_now();
-	struct ebpfs_result res;
-	struct ebpfs_attr attr;
-	int err;
+	u32 what = EBPFS_HOLD_LEASE;
 
 	if (!force && ebpfs_attr_fresh(inode))
 		return 0;
-	err = ebpfs_call_inode(inode, EBPFS_OP_GETATTR, 0, 0, NULL, &attr, sizeof(attr), &res);
-	if (err)
-		return err;
-	if (res.total != sizeof(attr))
-		return -EIO;
-	return ebpfs_update(inode, &attr, asked);
+	if (READ_ONCE(EBPFS_I(inode)->opens))
+		what |= EBPFS_HOLD_OPEN;
+	return ebpfs_revalidate_hold(inode, what);
 }
 
 /**
@@ -545,6 +587,9 @@ int ebpfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat
 		filemap_write_and_wait(inode->i_mapping);
 	if (!(flags & AT_STATX_DONT_SYNC))
 		err = ebpfs_revalidate(inode, flags & AT_STATX_FORCE_SYNC);
+	/* What the server has forgotten is still open here. */
+	if (err == -ESTALE && !inode->i_nlink)
+		err = 0;
 	if (err)
 		return err;
 	spin_lock_bh(&ei->attr_lock);

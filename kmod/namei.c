@@ -1,28 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Names. A name is believed for actimeo= after the server was asked; then the
- * parent is asked again whether the name still means the same handle. Opening
- * a file asks for its attributes in any case (close-to-open), unless the name
- * was looked up for this very open.
+ * Names. A name is believed for actimeo= after the server was asked, or until the
+ * directory's lease is recalled; then the parent is asked again whether the name
+ * still means the same handle. Opening a file asks for its attributes (close-to-open),
+ * unless there is a lease or the name was looked up for this very open.
  */
 #include <linux/namei.h>
 #include <linux/slab.h>
 
 #include "fs.h"
 
-/* Ask @dir for @name. Return: 0 and @e (pointing into @buf), or an error. */
-static int ebpfs_lookup_call(struct inode *dir, const struct qstr *name,
-			     struct ebpfs_entry_buf *buf, struct ebpfs_entry_info *e)
+/* Ask @dir for @name, with @req. @flags: LOOKUP_*. Return: 0 and @e (pointing into
+ * @buf), or an error.
+ */
+static int ebpfs_lookup_call(struct inode *dir, const struct qstr *name, unsigned int flags,
+			     struct ebpfs_req *req, struct ebpfs_entry_buf *buf,
+			     struct ebpfs_entry_info *e)
 {
-	struct ebpfs_result res;
 	int err;
 
 	if (name->len > EBPFS_NAME_MAX)
 		return -ENAMETOOLONG;
-	err = ebpfs_call_inode(dir, EBPFS_OP_LOOKUP, 0, 0, name, buf, sizeof(*buf), &res);
+	*req = (struct ebpfs_req) {
+		.op = EBPFS_OP_LOOKUP,
+		.name = name->name,
+		.name_len = name->len,
+		.limit = sizeof(*buf),
+		.buf = buf,
+	};
+	ebpfs_req_prepare(req, ebpfs_mnt(dir));
+	ebpfs_hold_ask(req, flags & LOOKUP_OPEN ? EBPFS_HOLD_OPEN | EBPFS_HOLD_LEASE :
+						  EBPFS_HOLD_LEASE);
+	err = ebpfs_call_req(dir, req);
 	if (err)
 		return err;
-	if (ebpfs_parse_entry(buf, res.total, false, e) || !(e->flags & EBPFS_ENTRY_ATTR))
+	if (ebpfs_parse_entry(buf, req->res.total, false, e) || !(e->flags & EBPFS_ENTRY_ATTR))
 		return -EIO;
 	return 0;
 }
@@ -34,12 +46,17 @@ struct dentry *ebpfs_lookup(struct inode *dir, struct dentry *dentry, unsigned i
 	struct ebpfs_entry_info e;
 	struct inode *inode = NULL;
 	struct dentry *alias;
+	struct ebpfs_req req;
 	int err;
 
-	err = ebpfs_lookup_call(dir, &dentry->d_name, &buf, &e);
-	if (!err)
+	err = ebpfs_lookup_call(dir, &dentry->d_name, flags, &req, &buf, &e);
+	if (!err) {
 		inode = ebpfs_iget(dir->i_sb, e.fh, e.fh_len, &e.attr, asked);
-	else if (err != -ENOENT)
+		if (!IS_ERR(inode)) {
+			ebpfs_hold_granted(inode, &req);
+			ebpfs_may_told(inode, req.acted, le32_to_cpu(e.attr.may), asked);
+		}
+	} else if (err != -ENOENT)
 		return ERR_PTR(err);
 	dentry->d_time = asked;
 	alias = d_splice_alias(inode, dentry);
@@ -94,17 +111,43 @@ void ebpfs_prime_dentry(struct dentry *parent, const struct ebpfs_entry_info *e,
 	dput(dentry);
 }
 
+/* Is what the name meant when it was last asked for still believed? */
+static bool ebpfs_name_fresh(const struct dentry *dentry)
+{
+	const struct ebpfs_sb *sbi = EBPFS_SB(dentry->d_sb);
+	u64 at = READ_ONCE(dentry->d_time);
+	const struct inode *dir;
+	bool fresh;
+
+	rcu_read_lock();
+	dir = d_inode_rcu(READ_ONCE(dentry->d_parent));
+	fresh = dir && at >= READ_ONCE(EBPFS_I(dir)->names_at) &&
+		at >= READ_ONCE(sbi->lost_at) && ebpfs_now() - at < sbi->actimeo;
+	rcu_read_unlock();
+	return fresh;
+}
+
+/* May a file be opened that the server was asked about a while ago? */
+static bool ebpfs_open_fresh(const struct inode *inode)
+{
+	if (!S_ISREG(inode->i_mode))
+		return true;
+	return ebpfs_attr_fresh(inode) && ebpfs_held_open(inode) &&
+	       (EBPFS_SB(inode->i_sb)->nocto || ebpfs_leased(inode));
+}
+
 static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
 {
 	struct ebpfs_entry_buf buf;
 	struct ebpfs_entry_info e;
 	struct dentry *parent;
 	struct inode *inode, *dir;
+	struct ebpfs_req req;
 	u64 asked;
 	bool fresh;
 	int err;
 
-	fresh = ebpfs_now() - READ_ONCE(dentry->d_time) < EBPFS_SB(dentry->d_sb)->actimeo;
+	fresh = ebpfs_name_fresh(dentry);
 	inode = d_inode_rcu(dentry);
 	/* Whether a name is free is asked when it is to be made. */
 	if (!inode)
@@ -112,19 +155,19 @@ static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
 	/* So is whether it is taken. */
 	if (flags & (LOOKUP_EXCL | LOOKUP_RENAME_TARGET))
 		fresh = false;
-	if (fresh && !((flags & LOOKUP_OPEN) && S_ISREG(inode->i_mode)))
+	if (fresh && (!(flags & LOOKUP_OPEN) || ebpfs_open_fresh(inode)))
 		return 1;
 	if (flags & LOOKUP_RCU)
 		return -ECHILD;
 	if (fresh) {
-		err = ebpfs_revalidate(inode, true);
+		err = ebpfs_revalidate_hold(inode, EBPFS_HOLD_OPEN | EBPFS_HOLD_LEASE);
 		return err == -ESTALE ? 0 : err ?: 1;
 	}
 
 	asked = ebpfs_now();
 	parent = dget_parent(dentry);
 	dir = d_inode(parent);
-	err = ebpfs_lookup_call(dir, &dentry->d_name, &buf, &e);
+	err = ebpfs_lookup_call(dir, &dentry->d_name, flags, &req, &buf, &e);
 	dput(parent);
 	if (err == -ENOENT || err == -ESTALE)
 		return 0;
@@ -133,6 +176,8 @@ static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
 	if (e.fh_len != EBPFS_I(inode)->fh_len || memcmp(e.fh, EBPFS_I(inode)->fh, e.fh_len) ||
 	    ebpfs_update(inode, &e.attr, asked))
 		return 0;
+	ebpfs_hold_granted(inode, &req);
+	ebpfs_may_told(inode, req.acted, le32_to_cpu(e.attr.may), asked);
 	dentry->d_time = asked;
 	return 1;
 }

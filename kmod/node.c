@@ -26,6 +26,7 @@
 
 #define EBPFS_DUE_BATCH	32
 #define EBPFS_LOST_MAX	(2 * EBPFS_NSEC_PER_SEC)
+#define EBPFS_KEEP_SERIAL	(~0u)	/* of PROBEs that say no more than "I live" */
 
 static DEFINE_HASHTABLE(ebpfs_sessions, 10);
 static DEFINE_SPINLOCK(ebpfs_sessions_lock);
@@ -137,6 +138,45 @@ static void ebpfs_node_set_sizes(struct ebpfs_node *node, const struct ebpfs_ses
 	WRITE_ONCE(node->unit, ebpfs_pmtu_unit(&node->pmtu, min(s->unit_max, node->mnt->rsize)));
 }
 
+/**
+ * ebpfs_node_renewed() - the server has heard of us
+ * @node: node
+ * @at: when what it heard was sent, ns
+ */
+void ebpfs_node_renewed(struct ebpfs_node *node, u64 at)
+{
+	/* Two at once may leave the earlier one: then leases end too early. */
+	if (at > READ_ONCE(node->renewed_at))
+		WRITE_ONCE(node->renewed_at, at);
+}
+
+/* Does the server still keep what we hold, at time @now? It might not for long. */
+bool ebpfs_node_keeps(const struct ebpfs_node *node, u64 now)
+{
+	return now < READ_ONCE(node->renewed_at) + READ_ONCE(node->lease) / 4 * 3;
+}
+
+/* So that the server hears of us while nothing is asked. Timer. Return: when again. */
+static u64 ebpfs_node_keep(struct ebpfs_node *node, const struct ebpfs_session *s, u64 now)
+{
+	u64 lease = READ_ONCE(node->lease);
+	u64 due = max(READ_ONCE(node->renewed_at) + lease / 3, node->keep_again);
+	struct ebpfs_probe probe;
+
+	if (!atomic_read(&node->mnt->holding) || !lease)
+		return EBPFS_NEVER;
+	if (due > now)
+		return due;
+	spin_lock(&node->lock);
+	if (!node->keep_at)
+		node->keep_at = now;
+	spin_unlock(&node->lock);
+	node->keep_again = now + lease / 10;
+	ebpfs_put_probe(&probe, EBPFS_PROBE, s->server_id, EBPFS_KEEP_SERIAL, sizeof(probe));
+	ebpfs_send_copy(node, &probe, sizeof(probe));
+	return node->keep_again;
+}
+
 static void ebpfs_node_timer(struct timer_list *timer)
 {
 	struct ebpfs_node *node = from_timer(node, timer, timer);
@@ -156,6 +196,7 @@ static void ebpfs_node_timer(struct timer_list *timer)
 				ebpfs_node_resend(node, session, ids, n);
 		} while (n == EBPFS_DUE_BATCH);
 		silence = ebpfs_conn_silence(&session->conn, now);
+		next = min(next, ebpfs_node_keep(node, session, now));
 	}
 	if (mnt->soft)
 		ebpfs_node_expire(node, now);
@@ -244,6 +285,8 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 	struct ebpfs_session *s = rcu_dereference(node->session);
 	const struct ebpfs_probe *probe;
 	struct ebpfs_need_info need;
+	struct ebpfs_recall_info recall;
+	struct ebpfs_recalled recalled;
 	u64 now = ebpfs_now();
 	bool back = false;
 
@@ -266,7 +309,10 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 		ebpfs_stat_inc(node->stats, probe_acks);
 		ebpfs_conn_heard(&s->conn, now);
 		spin_lock(&node->lock);
-		if (ebpfs_pmtu_acked(&node->pmtu, le32_to_cpu(probe->serial),
+		if (probe->serial == cpu_to_le32(EBPFS_KEEP_SERIAL)) {
+			ebpfs_node_renewed(node, node->keep_at);
+			node->keep_at = 0;
+		} else if (ebpfs_pmtu_acked(&node->pmtu, le32_to_cpu(probe->serial),
 				     le32_to_cpu(probe->size), now))
 			ebpfs_node_set_sizes(node, s);
 		back = ebpfs_node_heard(node, s, now);
@@ -282,6 +328,24 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 			ebpfs_stat_inc(ebpfs_global_stats, drop_malformed);
 		else
 			ebpfs_node_need(node, s, &need);
+		break;
+	case EBPFS_RECALL:
+		if (!s || s->id != session) {
+			ebpfs_stat_inc(node->stats, drop_session);
+			break;
+		}
+		if (ebpfs_parse_recall(skb->data + off, &recall)) {
+			ebpfs_stat_inc(ebpfs_global_stats, drop_malformed);
+			break;
+		}
+		if (recall.kind == EBPFS_RECALL_LOCK) {
+			ebpfs_lock_hint(node->mnt);
+			break;
+		}
+		ebpfs_stat_inc(node->stats, recalls);
+		ebpfs_recall(node->mnt, &recall);
+		ebpfs_send_copy(node, &recalled,
+				ebpfs_put_recalled(&recalled, s->server_id, recall.id));
 		break;
 	case EBPFS_UNKNOWN:
 		if (!s || s->server_id != session) {
@@ -405,6 +469,12 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 		ebpfs_node_refused(node, -ENOMEM, "out of memory");
 		return;
 	}
+	WRITE_ONCE(node->lease, hs->lease * EBPFS_NSEC_PER_SEC);
+	if (node->owner_instance && node->owner_instance != hs->owner_instance) {
+		ebpfs_stat_inc(node->stats, holds_lost);
+		ebpfs_holds_lost(node);
+	}
+	node->owner_instance = hs->owner_instance;
 	s->node = node;
 	s->id = hs->client_session;
 	s->server_id = hs->server_session;

@@ -117,6 +117,8 @@ ebpfs_receive_one(const struct ebpfs_packet *pkt, struct ebpfs_session *session,
 	good = ebpfs_fill(pkt, off, head, f, owner);
 	filled = ebpfs_conn_filled(&session->conn, f, good, ebpfs_now(), &res);
 	if (filled == EBPFS_FILL_COMPLETE)
+		ebpfs_node_renewed(node, res.first_at);
+	if (filled == EBPFS_FILL_COMPLETE)
 		ebpfs_req_leave_slot(session, owner, EBPFS_ID_SLOT(f->id), &res);
 	else if (filled == EBPFS_FILL_RELEASE)
 		ebpfs_req_leave_slot(session, owner, EBPFS_ID_SLOT(f->id), NULL);

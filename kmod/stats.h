@@ -51,6 +51,9 @@
 	X(node_lost)							\
 	X(probes)							\
 	X(probe_acks)							\
+	/* leases taken back, and times that all that was held was lost */	\
+	X(recalls)							\
+	X(holds_lost)							\
 	/* reads of the page cache */					\
 	X(read_units)							\
 	X(read_bytes)							\

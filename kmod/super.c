@@ -38,6 +38,10 @@ enum ebpfs_param {
 	Opt_soft,
 	Opt_source,
 	Opt_timeo,
+	Opt_ac,
+	Opt_noac,
+	Opt_cto,
+	Opt_nocto,
 };
 
 static const struct constant_table ebpfs_secs[] = {
@@ -59,6 +63,10 @@ static const struct fs_parameter_spec ebpfs_params[] = {
 	fsparam_flag("soft", Opt_soft),
 	fsparam_string("source", Opt_source),
 	fsparam_u32("timeo", Opt_timeo),
+	fsparam_flag("ac", Opt_ac),
+	fsparam_flag("noac", Opt_noac),
+	fsparam_flag("cto", Opt_cto),
+	fsparam_flag("nocto", Opt_nocto),
 	{}
 };
 
@@ -74,6 +82,8 @@ static const struct fs_parameter_spec ebpfs_params[] = {
  * @actimeo: seconds
  * @sec: EBPFS_SEC_*
  * @soft: or hard
+ * @noac: nothing is believed, and writes are synchronous
+ * @nocto: opening asks only for what is not believed any more
  */
 struct ebpfs_fc {
 	struct ebpfs_sb *sbi;
@@ -86,6 +96,8 @@ struct ebpfs_fc {
 	u32 actimeo;
 	u8 sec;
 	bool soft;
+	bool noac;
+	bool nocto;
 };
 
 static int ebpfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
@@ -101,6 +113,18 @@ static int ebpfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		if (res.uint_32 > 3600)
 			return invalfc(fc, "actimeo=%u: 0 to 3600 seconds", res.uint_32);
 		cfg->actimeo = res.uint_32;
+		break;
+	case Opt_ac:
+		cfg->noac = false;
+		break;
+	case Opt_noac:
+		cfg->noac = true;
+		break;
+	case Opt_cto:
+		cfg->nocto = false;
+		break;
+	case Opt_nocto:
+		cfg->nocto = true;
 		break;
 	case Opt_hard:
 		cfg->soft = false;
@@ -364,11 +388,13 @@ static void ebpfs_apply(struct ebpfs_sb *sbi, const struct ebpfs_fc *cfg)
 	mnt->timeo = (u64)cfg->timeo * (NSEC_PER_SEC / 10);
 	mnt->retrans = cfg->retrans;
 	mnt->soft = cfg->soft;
-	sbi->actimeo = cfg->actimeo * NSEC_PER_SEC;
+	sbi->actimeo = cfg->noac ? 0 : cfg->actimeo * NSEC_PER_SEC;
+	sbi->nocto = cfg->nocto;
 	snprintf(mnt->options, sizeof(mnt->options),
-		 "name=%s,sec=crc,timeo=%u,retrans=%u,%s,actimeo=%u,slots=%u,rsize=%u",
+		 "name=%s,sec=crc,timeo=%u,retrans=%u,%s,actimeo=%u%s%s,slots=%u,rsize=%u",
 		 mnt->client, cfg->timeo, cfg->retrans, cfg->soft ? "soft" : "hard",
-		 cfg->actimeo, mnt->slots, mnt->rsize);
+		 cfg->actimeo, cfg->noac ? ",noac" : "", cfg->nocto ? ",nocto" : "",
+		 mnt->slots, mnt->rsize);
 }
 
 static int ebpfs_fill_super(struct super_block *sb, struct fs_context *fc)
@@ -389,6 +415,7 @@ static int ebpfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	if (!mnt->source)
 		return -ENOMEM;
 
+	sbi->sb = sb;
 	sb->s_magic = EBPFS_SUPER_MAGIC;
 	sb->s_op = &ebpfs_sops;
 	sb->s_xattr = ebpfs_xattr_handlers;
@@ -397,7 +424,9 @@ static int ebpfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_blocksize = PAGE_SIZE;
 	sb->s_blocksize_bits = PAGE_SHIFT;
 	sb->s_time_gran = 1;
-	sb->s_flags |= SB_NOATIME;
+	sb->s_flags |= SB_NOATIME | SB_POSIXACL;
+	if (cfg->noac)
+		sb->s_flags |= SB_SYNCHRONOUS;
 	sb->s_iflags |= SB_I_STABLE_WRITES;	/* a page's checksum goes with it */
 	err = super_setup_bdi(sb);
 	if (err)
@@ -448,6 +477,10 @@ static int ebpfs_reconfigure(struct fs_context *fc)
 		return invalfc(fc, "slots= and rsize= cannot be changed while mounted");
 	sync_filesystem(sb);
 	ebpfs_apply(sbi, cfg);
+	if (cfg->noac) {
+		fc->sb_flags |= SB_SYNCHRONOUS;
+		fc->sb_flags_mask |= SB_SYNCHRONOUS;
+	}
 	return 0;
 }
 
@@ -486,6 +519,8 @@ static int ebpfs_init_fs_context(struct fs_context *fc)
 		cfg->timeo = mnt->timeo / (NSEC_PER_SEC / 10);
 		cfg->retrans = mnt->retrans;
 		cfg->soft = mnt->soft;
+		cfg->noac = !sbi->actimeo && sbi->sb->s_flags & SB_SYNCHRONOUS;
+		cfg->nocto = sbi->nocto;
 		cfg->actimeo = div_u64(sbi->actimeo, NSEC_PER_SEC);
 		cfg->sec = mnt->sec;
 		cfg->slots = mnt->slots;
@@ -497,6 +532,7 @@ static int ebpfs_init_fs_context(struct fs_context *fc)
 			return -ENOMEM;
 		}
 		ebpfs_mount_init(&sbi->mnt, fc->net_ns);
+		ebpfs_holds_init(sbi);
 		fc->s_fs_info = sbi;
 		cfg->port = EBPFS_PORT;
 		cfg->timeo = 50;
@@ -521,6 +557,7 @@ static void ebpfs_kill_sb(struct super_block *sb)
 	if (sb->s_root && !READ_ONCE(sbi->mnt.aborted))
 		sync_filesystem(sb);
 	ebpfs_mount_abort(&sbi->mnt);
+	ebpfs_holds_exit(sbi);
 	kill_anon_super(sb);
 	ebpfs_sb_free(sbi);
 }

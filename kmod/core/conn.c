@@ -270,6 +270,7 @@ enum ebpfs_filled ebpfs_conn_filled(struct ebpfs_conn *conn, const struct ebpfs_
 		res->status = s->status;
 		res->flags = s->flags;
 		res->total = s->total;
+		res->first_at = s->first_at;
 		res->attempts = s->attempt < ATTEMPT_MAX ? s->attempt + 1 : ATTEMPT_MAX;
 		next = EBPFS_FILL_COMPLETE;
 	}

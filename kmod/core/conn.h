@@ -206,12 +206,14 @@ struct ebpfs_conn {
  * @flags: EBPFS_REPLY_*
  * @total: bytes of reply
  * @attempts: transmissions it took
+ * @first_at: when the call was sent first, ns
  */
 struct ebpfs_result {
 	u16 status;
 	u16 flags;
 	u32 total;
 	u8 attempts;
+	u64 first_at;
 };
 
 /**
