@@ -44,6 +44,7 @@ void config_init(struct config *c)
 	c->sessions_max = CONFIG_SESSIONS;
 	c->reply_cache = CONFIG_REPLY_CACHE;
 	c->lease = CONFIG_LEASE;
+	c->locks_max = CONFIG_LOCKS;
 	c->clients = copy(CONFIG_CLIENTS);
 	c->state_dir = copy(CONFIG_STATE_DIR);
 }
@@ -334,9 +335,15 @@ static void set_global(struct config *c, const char *key, char *value, const cha
 		else
 			mistake(c, where, "lease \"%s\" is not a number of seconds from 1 to %d", value,
 				CONFIG_LEASE_MAX);
+	} else if (!strcmp(key, "locks-max")) {
+		if (parse_number(value, 1, CONFIG_LOCKS_MAX, &n))
+			c->locks_max = (unsigned int)n;
+		else
+			mistake(c, where, "locks-max \"%s\" is not a number from 1 to %u", value,
+				CONFIG_LOCKS_MAX);
 	} else {
 		mistake(c, where, "unknown key \"%s\": here listen, threads, clients, state-dir, "
-			"sessions-max, reply-cache and lease are known", key);
+			"sessions-max, reply-cache, lease and locks-max are known", key);
 	}
 }
 

@@ -24,6 +24,8 @@
 
 #define CONFIG_LEASE		30		/* s, default of lease */
 #define CONFIG_LEASE_MAX	3600
+#define CONFIG_LOCKS		4096		/* default of locks-max */
+#define CONFIG_LOCKS_MAX	(1u << 20)
 #define CONFIG_OWNERS(sessions)	(2 * (sessions))
 
 #define CONFIG_NOBODY		65534		/* default of anonuid and anongid */
@@ -68,6 +70,7 @@ struct config_export {
  * @sessions_max: sessions at a time
  * @reply_cache: bytes of replies kept
  * @lease: seconds for which what a client holds outlives its silence
+ * @locks_max: ranges of bytes that one owner may have locked
  * @clients: path of the clients file
  * @state_dir: path of the directory with handle.key
  * @mistakes: found so far; each was logged with its place
@@ -82,6 +85,7 @@ struct config {
 	unsigned int sessions_max;
 	u64 reply_cache;
 	unsigned int lease;
+	unsigned int locks_max;
 	char *clients;
 	char *state_dir;
 	unsigned int mistakes;

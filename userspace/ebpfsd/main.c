@@ -27,7 +27,8 @@
 #define STOP_TIME	1500	/* ms for what is running when told to stop */
 #define PORT_WAIT	2000	/* ms for another to let go of the port */
 #define PORT_PAUSE	50	/* ms */
-#define FILES_RESERVE	512	/* descriptors that are not the file cache's */
+#define LOCKS_MAX	65536	/* descriptors for locks, if there are four times as many */
+#define FILES_RESERVE	512	/* descriptors that are neither the file cache's nor locks' */
 
 struct daemon {
 	struct config config;
@@ -275,7 +276,7 @@ static bool start_threads(struct daemon *d)
 static bool start(struct daemon *d)
 {
 	struct server *srv = &d->server;
-	unsigned int files = privileges_raise_files();
+	unsigned int files = privileges_raise_files(), locks;
 
 	if (exports_open(&srv->exports, &d->config, false))
 		return false;
@@ -300,12 +301,18 @@ static bool start(struct daemon *d)
 		srv->intents = intent_log_open(&d->config, &srv->exports);
 	}
 	files = files > 2 * FILES_RESERVE ? files - FILES_RESERVE : files / 2;
+	locks = files / 4 < LOCKS_MAX ? files / 4 : LOCKS_MAX;
+	files -= locks;
 	if (files_init(&srv->files, files < FILES_MAX ? files : FILES_MAX) ||
 	    sessions_init(&srv->sessions, d->config.sessions_max, d->config.reply_cache)) {
 		log_error("no memory to start");
 		return false;
 	}
 	owners_init(&srv->owners, srv, CONFIG_OWNERS(d->config.sessions_max), d->config.lease);
+	locks_init(&srv->locks, locks, d->config.locks_max);
+	srv->owners.drop_locks = locks_drop;
+	srv->owners.tick = grace_tick;
+	grace_start(&srv->grace, &d->config, now_ms());
 	srv->files.last = serve_last;
 	srv->files.last_arg = srv;
 	return make_workers(d) && !privileges_drop(exports_writable(&srv->exports)) &&
@@ -410,7 +417,9 @@ static void free_all(struct daemon *d)
 		free(w);
 	}
 	sessions_fini(&d->server.sessions);
+	locks_fini(&d->server.locks);
 	owners_fini(&d->server.owners);
+	grace_stop(&d->server.grace);
 	files_fini(&d->server.files);
 	clients_fini(&d->server.clients);
 	intent_log_close(d->server.intents);

@@ -50,6 +50,8 @@ u32 op_room(const struct ebpfs_call_info *c)
 		return sizeof(struct ebpfs_written);
 	case EBPFS_OP_SEEK:
 		return sizeof(struct ebpfs_offset);
+	case EBPFS_OP_LOCK:
+		return sizeof(struct ebpfs_lock);
 	default:
 		return 0;
 	}
@@ -303,6 +305,7 @@ static bool quick(const struct export *e, u16 op)
 	case EBPFS_OP_FALLOCATE:
 	case EBPFS_OP_COPY:
 	case EBPFS_OP_APPEND:
+	case EBPFS_OP_LOCK:
 		return false;
 	case EBPFS_OP_ACCESS:
 	case EBPFS_OP_WRITE:
@@ -385,12 +388,13 @@ int op_run(struct op *op, struct op_result *res)
 	}
 	if (!op->may_wait && !quick(op->e, op->c->op))
 		return -EAGAIN;
-	ret = get_file(op, reads(op->c->op) ? FILE_READ : FILE_ANY, &file);
-	if (!ret) {
+	ret = op->c->op == EBPFS_OP_LOCK ? op_lock(op) :
+	      get_file(op, reads(op->c->op) ? FILE_READ : FILE_ANY, &file);
+	if (file) {
 		ret = dispatch(op, file);
 		files_put(file);
 	}
-	if (ret == -EAGAIN)
+	if (ret == -EAGAIN && !op->refused)
 		return ret;
 	if (ret < 0) {
 		res->status = (u16)-ret;

@@ -9,6 +9,7 @@
  *	ops_change.c	CREATE, REMOVE, RENAME, LINK, SETATTR
  *	ops_write.c	WRITE, COMMIT
  *	ops_space.c	FALLOCATE, SEEK, COPY, APPEND
+ *	ops_lock.c	LOCK
  *	ops_xattr.c	GETXATTR, LISTXATTR, SETXATTR, REMOVEXATTR
  *
  * The daemon itself may open and read everything. What only looks is done as the
@@ -40,6 +41,7 @@ struct user;
  * @may_wait: the thread may wait for a disk
  * @now: ms
  * @flags: EBPFS_REPLY_* of the reply
+ * @refused: EAGAIN is the answer: somebody has a lock
  * @intent: the call's record in the log (intent.h), NULL: it has none
  */
 struct op {
@@ -52,6 +54,7 @@ struct op {
 	bool may_wait;
 	u64 now;
 	u16 flags;
+	bool refused;
 	struct intent *intent;
 };
 
@@ -100,6 +103,7 @@ int op_fallocate(struct op *op, struct file *file);
 int op_seek(struct op *op, struct file *file);	/* open for reading */
 int op_copy(struct op *op, struct file *file);
 int op_append(struct op *op, struct file *file);
+int op_lock(struct op *op);			/* opens what it needs itself */
 
 /* The call's file, @any, open for writing, if the user may write. 0 or -errno. */
 int op_open_to_write(struct op *op, struct file *any, struct file **file);

@@ -88,7 +88,7 @@ void owner_put(struct owner *o)
 {
 	if (__atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL))
 		return;
-	pthread_mutex_destroy(&o->lock);
+	free(o->late);
 	free(o);
 }
 
@@ -139,7 +139,6 @@ static struct owner *owner_new(struct owners *os, const struct ebpfs_auth *auth,
 			return NULL;
 		}
 	} while (!o->instance);
-	pthread_mutex_init(&o->lock, NULL);
 	o->owners = os;
 	o->refs = 2;		/* the table's, the caller's */
 	o->id = le64_to_cpu(auth->owner);
@@ -242,9 +241,14 @@ void owners_revoke(struct owners *os, struct clients *clients)
 
 void owner_keep(struct owner *o)
 {
+	bool listed;
+
 	pthread_mutex_lock(&o->owners->lock);
 	o->kept++;
+	listed = o->listed;
 	pthread_mutex_unlock(&o->owners->lock);
+	if (!listed)
+		grace_keep(&o->owners->srv->grace, o);
 }
 
 void owner_unkeep(struct owner *o)
@@ -273,6 +277,9 @@ static void finish(struct owners *os, struct owner *o)
 		os->drop_holds(os->srv, o);
 	if (os->drop_locks)
 		os->drop_locks(os->srv, o);
+	grace_finished(&os->srv->grace, o);
+	if (o->listed)
+		WRITE_ONCE(os->srv->grace.stale, true);
 	log_verbose("owner %016llx of client %s ends: %s", (unsigned long long)o->id, o->client,
 		    o->why);
 	stats_inc(owners_ended);

@@ -21,8 +21,7 @@
  * it holds before we do.)
  *
  * Locking: owners.lock guards the tables, struct owner's list of sessions and what
- * says so below. It is a leaf: nothing else is locked, and nothing waited for, under
- * it. owner.lock belongs to lock.c, see there.
+ * says so below. It is a leaf: nothing else is locked, and nothing waited for, under it.
  *
  * Memory: at most as many owners as owners.max, of which one client may have half; who
  * holds nothing and has no session makes room.
@@ -35,6 +34,7 @@
 struct clients;
 struct export;
 struct lock;
+struct lock_late;
 struct server;
 struct session;
 
@@ -53,15 +53,17 @@ struct session;
  * @heard: when a good datagram last came, ms; READ_ONCE/WRITE_ONCE
  * @kept: what must be remembered should this process die: locks, files that live on
  *	because it has them open (owner_keep()); under owners.lock
- * @listed: it is in the file of those who have to be waited for after a restart; grace.c
- * @idle: since when @kept is 0, ms; under owners.lock
- * @reclaims: it may claim again what it held before the start (grace.c); under grace.lock
+ * @idle: since when @kept is 0, ms; likewise
+ * @listed: it is in the file of those who are waited for after a restart; likewise
+ * @written: the serial of the last try to write it into the file; likewise (grace.c)
  * @ended: atomic; owner_ended()
  * @why: it ended
  * @first: its sessions, chained by owner_next; under owners.lock
  * @sessions: how many
- * @lock: protects the following; order: see lock.h
- * @locks: what lock.c keeps
+ * @locks: of it; under locks.lock, as the next three (lock.c)
+ * @nlocks: how many
+ * @nranges: of bytes in them
+ * @late: numbers of those that are no more
  * @holds: what hold.c keeps, under a lock of its own
  */
 struct owner {
@@ -76,14 +78,13 @@ struct owner {
 
 	u32 kept;
 	bool listed;
-	bool reclaims;
 	bool ended;
 	u64 idle;
+	u64 written;
 	const char *why;
 	struct session *first;
 	u32 sessions;
 
-	pthread_mutex_t lock;
 	struct lock *locks;
 	u32 nlocks;
 	u32 nranges;

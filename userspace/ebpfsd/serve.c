@@ -105,6 +105,9 @@ static void count_call(const struct ebpfs_call_info *c, const struct op_result *
 	case EBPFS_OP_APPEND:
 		stats_inc(calls_append);
 		break;
+	case EBPFS_OP_LOCK:
+		stats_inc(calls_lock);
+		break;
 	}
 	if (res->status)
 		stats_inc(calls_failed);

@@ -13,8 +13,10 @@
 #include "core/handshake.h"
 #include "export.h"
 #include "files.h"
+#include "grace.h"
 #include "helper.h"
 #include "intent.h"
+#include "lock.h"
 #include "owner.h"
 #include "session.h"
 
@@ -25,6 +27,8 @@
  * @files: open files
  * @sessions: of clients
  * @owners: of what is held, mounts of clients
+ * @locks: of clients
+ * @grace: for locks of before the start
  * @helpers: threads for what may wait
  * @handshake: cookie key
  * @instance: random, of this start
@@ -39,6 +43,8 @@ struct server {
 	struct files files;
 	struct sessions sessions;
 	struct owners owners;
+	struct locks locks;
+	struct grace grace;
 	struct helpers helpers;
 	struct ebpfs_hs_server handshake;
 	u64 instance;

@@ -41,6 +41,7 @@
 	X(calls_seek)							\
 	X(calls_copy)							\
 	X(calls_append)							\
+	X(calls_lock)							\
 	X(calls_failed)		/* answered with an error number */	\
 	X(read_bytes)		/* bytes of file data in replies, each once */ \
 	X(read_cached)		/* READs answered from the page cache at once */ \
@@ -83,6 +84,12 @@
 	X(owners_ended)		/* and went, for whatever reason */	\
 	X(owners_bye)		/* of these, by BYE */			\
 	X(owners_expired)	/* of these, after long silence */	\
+	X(locks_granted)	/* LOCKs that got what they asked for */	\
+	X(locks_refused)	/* with somebody in the way, or too late */ \
+	X(locks_over)		/* refused because of a limit */	\
+	X(locks_told)		/* owners told that a lock may be free */ \
+	X(locks_dropped)	/* of owners that ended */		\
+	X(grace_writes)		/* of the file of owners */		\
 	X(recalls_sent)		/* RECALLs of leases and locks */	\
 	X(replies_forgotten)	/* kept replies freed for the budget */	\
 	X(files_opened)							\
