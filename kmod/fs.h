@@ -214,7 +214,7 @@ void ebpfs_hold_open(struct inode *inode);
 void ebpfs_hold_close(struct inode *inode);
 void ebpfs_hold_unlinked(struct inode *inode);
 void ebpfs_hold_evict(struct inode *inode);
-void ebpfs_holds_init(struct ebpfs_sb *sbi);
+void ebpfs_sb_holds_init(struct ebpfs_sb *sbi);
 void ebpfs_holds_exit(struct ebpfs_sb *sbi);
 
 /* lock.c APIs */

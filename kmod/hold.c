@@ -474,7 +474,7 @@ static void ebpfs_reclaim_work(struct work_struct *work)
 		ebpfs_reclaim_end(sbi);
 }
 
-void ebpfs_holds_init(struct ebpfs_sb *sbi)
+void ebpfs_sb_holds_init(struct ebpfs_sb *sbi)
 {
 	spin_lock_init(&sbi->holds_lock);
 	INIT_LIST_HEAD(&sbi->open);

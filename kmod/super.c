@@ -532,7 +532,7 @@ static int ebpfs_init_fs_context(struct fs_context *fc)
 			return -ENOMEM;
 		}
 		ebpfs_mount_init(&sbi->mnt, fc->net_ns);
-		ebpfs_holds_init(sbi);
+		ebpfs_sb_holds_init(sbi);
 		fc->s_fs_info = sbi;
 		cfg->port = EBPFS_PORT;
 		cfg->timeo = 50;
