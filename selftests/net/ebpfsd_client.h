@@ -247,6 +247,8 @@ static long long daemon_stat(struct daemon *d, const char *name)
  * @repeats: calls that had to be sent again
  * @needs: NEEDs that came
  * @needed: what the last one said
+ * @recalls: RECALLs that came
+ * @recalled: the last one
  * @instance: of the last reply
  * @flags: of the last reply
  */
@@ -261,6 +263,8 @@ struct client {
 	unsigned int repeats;
 	unsigned int needs;
 	struct ebpfs_need_info needed;
+	unsigned int recalls;
+	struct ebpfs_recall recalled;
 	u32 instance;
 	u16 flags;
 };
@@ -487,6 +491,38 @@ static void client_send(struct client *c, const struct ebpfs_call_info *call)
 	EXPECT_EQ(send(c->fd, out, len, 0), len);
 }
 
+/* Is this a RECALL? Noted then. */
+static bool take_recall(struct client *c, const u8 *p, u32 len)
+{
+	struct ebpfs_recall_info r;
+	u64 session;
+
+	if (ebpfs_parse_hdr(p, len, &session) != EBPFS_RECALL)
+		return false;
+	if (EXPECT_EQ(len, sizeof(c->recalled)) && EXPECT(ebpfs_sealed(p, len)) &&
+	    EXPECT_EQ(session, c->s.client_session) && EXPECT_EQ(ebpfs_parse_recall(p, &r), 0)) {
+		memcpy(&c->recalled, p, sizeof(c->recalled));
+		c->recalls++;
+	}
+	return true;
+}
+
+/* Wait @ms for a RECALL; false if none comes. */
+__attribute__((unused))
+static bool hear_recall(struct client *c, unsigned int ms)
+{
+	u8 in[2048] __attribute__((aligned(8)));
+	u64 end = clock_ms() + ms, now;
+	u32 n;
+
+	while ((now = clock_ms()) < end) {
+		n = hear(c->fd, in, sizeof(in), (unsigned int)(end - now));
+		if (n && take_recall(c, in, n))
+			return true;
+	}
+	return false;
+}
+
 /* Wait @ms for the reply of @call, and send data that the server says it lacks.
  * Return: as client_call(). */
 static int client_hear(struct client *c, const struct ebpfs_call_info *call, void *buf, u32 size,
@@ -501,6 +537,8 @@ static int client_hear(struct client *c, const struct ebpfs_call_info *call, voi
 	c->fragments = 0;
 	while (clock_ms() < end) {
 		n = hear(c->fd, in, sizeof(in), (unsigned int)(end - clock_ms()));
+		if (n && take_recall(c, in, n))
+			continue;
 		if (n && ebpfs_parse_hdr(in, n, &session) == EBPFS_NEED) {
 			if (EXPECT(ebpfs_sealed(in, n)) && EXPECT(call->apart) &&
 			    EXPECT_EQ(session, c->s.client_session) &&

@@ -18,6 +18,7 @@
 #include "stats.h"
 
 #define LINES_MAX	(2 * CONFIG_OWNERS(CONFIG_SESSIONS_MAX))
+#define LINE		"%s %016" PRIx64 " %s\n"	/* client, number, export */
 #define FAILED_PAUSE	1000	/* ms before it is tried again */
 
 /**
@@ -52,9 +53,12 @@ static char *path_of(const struct config *c)
 static bool take_line(struct grace *g, const char *line)
 {
 	struct grace_owner *o = calloc(1, sizeof(*o));
+	char again[EBPFS_CLIENT_MAX + EBPFS_EXPORT_MAX + 32];
 
 	_Static_assert(EBPFS_CLIENT_MAX == 64 && EBPFS_EXPORT_MAX == 128, "the widths below");
-	if (!o || sscanf(line, "%63s %16" SCNx64 " %127s", o->client, &o->id, o->export) != 3) {
+	if (!o || sscanf(line, "%63s %16" SCNx64 " %127s", o->client, &o->id, o->export) != 3 ||
+	    snprintf(again, sizeof(again), LINE, o->client, o->id, o->export) < 0 ||
+	    strcmp(line, again)) {
 		free(o);
 		return false;
 	}
@@ -172,6 +176,13 @@ int grace_allows(struct grace *g, struct owner *o, bool reclaim)
 	return err;
 }
 
+/* Can it be left out of the file? Who stops properly need not be patient. Under
+ * owners.lock. */
+static bool holds_nothing(const struct owners *os, const struct owner *o, u64 now)
+{
+	return !o->kept && (os->stop || now - o->idle >= os->lease);
+}
+
 /* The lines of those who are waited for, and of those who hold something. */
 static bool put_lines(struct grace *g, struct owners *os, FILE *f)
 {
@@ -181,16 +192,16 @@ static bool put_lines(struct grace *g, struct owners *os, FILE *f)
 
 	pthread_mutex_lock(&g->lock);
 	for (w = g->owners; w; w = w->next)
-		fprintf(f, "%s %016" PRIx64 " %s\n", w->client, w->id, w->export);
+		fprintf(f, LINE, w->client, w->id, w->export);
 	pthread_mutex_lock(&os->lock);
 	for (o = os->first; o; o = o->next) {
 		o->listed = false;
 		o->written = 0;
-		if (!o->kept && now - o->idle >= os->lease)
+		if (holds_nothing(os, o, now))
 			continue;
 		o->written = g->serial;
 		if (!*find(g, o))
-			fprintf(f, "%s %016" PRIx64 " %s\n", o->client, o->id, o->export->name);
+			fprintf(f, LINE, o->client, o->id, o->export->name);
 	}
 	pthread_mutex_unlock(&os->lock);
 	pthread_mutex_unlock(&g->lock);
@@ -320,7 +331,7 @@ void grace_tick(struct server *srv, u64 now)
 	write = READ_ONCE(g->stale);
 	pthread_mutex_lock(&os->lock);
 	for (o = os->first; o && !write; o = o->next)
-		write = o->listed && !o->kept && now - o->idle >= os->lease;
+		write = o->listed && holds_nothing(os, o, now);
 	pthread_mutex_unlock(&os->lock);
 	if (!write)
 		return;

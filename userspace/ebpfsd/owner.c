@@ -340,6 +340,8 @@ static void *owners_run(void *arg)
 		}
 	}
 	pthread_mutex_unlock(&os->lock);
+	if (os->tick)
+		os->tick(os->srv, now_ms());	/* what should be written down */
 	return NULL;
 }
 
