@@ -4,7 +4,8 @@
 # read: every way to read a file gives the same bytes, also of a sparse file
 # of 1 TiB
 #
-# modes: off tc xdp xdp-generic
+# modes: off tc xdp
+# long-modes: xdp-generic
 # timeout: 180
 
 . "${0%/*}/../lib/lib.sh"

@@ -3,8 +3,8 @@
 #
 # corrupt: bits that flip on the wire change nothing but a counter
 #
-# modes: off tc xdp
-# long-modes: xdp-generic
+# modes: off xdp
+# long-modes: tc xdp-generic
 # timeout: 180
 
 . "${0%/*}/../lib/lib.sh"

@@ -4,7 +4,8 @@
 # crash: the server dies while clients write and sync; whatever fsync acknowledged
 # is there afterwards, and nothing is garbage
 #
-# modes: off tc
+# modes: tc
+# long-modes: off
 # timeout: 300
 #
 # The server is a forgetful one (see userspace/ebpfsd/forget.h): with it goes what
@@ -14,8 +15,9 @@
 
 plan 13
 
-kills=8
-[ -z "${EBPFS_LONG-}" ] || kills=20
+# How often the server is killed, and for how many seconds the link is cut.
+kills=4 cut=6
+[ -z "${EBPFS_LONG-}" ] || kills=20 cut=30
 
 export EBPFSD_FORGETFUL=1
 mkdir -p "$srv"
@@ -50,13 +52,13 @@ note "passes written again: ${S[write_again]}; sessions ${S[sessions]}"
 holds "some of it was written again" "S[write_again] > 0"
 
 # The link is cut for a while.
-spawn ackwrite write "$mnt/c" "$tmp/c" 12 > "$tmp/out-c" 2>&1
+spawn ackwrite write "$mnt/c" "$tmp/c" $((cut + 6)) > "$tmp/out-c" 2>&1
 writer=$!
 nap 1
 lab netem all both loss 100%
-nap 6
+nap $cut
 lab netem all both off
-check "the link is cut for a while, and the writer ends" await 60 $writer || show "$tmp/out-c"
+check "the link is cut for $cut s, and the writer ends" await 60 $writer || show "$tmp/out-c"
 check "all that was acknowledged is there" ackwrite check "$srv/c" "$tmp/c"
 
 # The mount is ended by force: the writer gets an error, what was acknowledged stays.

@@ -3,8 +3,8 @@
 #
 # paths: the same bytes over small and large MTUs, IPv4 and IPv6
 #
-# modes: tc xdp
-# long-modes: off xdp-generic
+# modes: xdp
+# long-modes: off tc xdp-generic
 # timeout: 240
 #
 # MTU 9000 over IPv4 is what all other tests use.
