@@ -388,6 +388,21 @@ static void parts_of_an_append(void)
 	add(&want, bytes, sizeof(bytes));
 	EXPECT(same_content(at("data/whole"), &want));
 	end_life();
+
+	/* Nor is it done if others appended as much, or more. */
+	live(INTENT, 1);
+	make("more", PAGE - 100, &fh);
+	prepare_append(&ch, &fh, bytes, sizeof(bytes));
+	ASSERT_EQ(try_call(&ch, buf, sizeof(buf)), -EPIPE);
+	bytes[0] = 'o';
+	append_here(at("data/more"), bytes, sizeof(bytes));
+	add(&want, bytes, sizeof(bytes));
+	bytes[0] = 'p';
+	live(-1, 0);
+	check_append(try_call(&ch, buf, sizeof(buf)), PAGE - 100 + sizeof(bytes), sizeof(bytes));
+	add(&want, bytes, sizeof(bytes));
+	EXPECT(same_content(at("data/more"), &want));
+	end_life();
 }
 
 /* What others wrote since stays where it is, and as it is. */
