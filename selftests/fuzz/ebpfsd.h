@@ -36,6 +36,8 @@ enum fuzz_record_kind {
 #define FUZZ_TARGET		32	/* data are a target: in directory @count, named by them */
 /* of any that sends */
 #define FUZZ_ELSEWHERE		8	/* from another address */
+/* of FUZZ_JOIN */
+#define FUZZ_OTHER		64	/* another mount of the client's */
 /* of FUZZ_JOBS */
 #define FUZZ_SHORT		1	/* the ring reads half */
 #define FUZZ_ERROR		2	/* the ring says EIO */

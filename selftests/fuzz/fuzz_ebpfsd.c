@@ -146,6 +146,7 @@ static void check_datagram(const u8 *p, u32 len)
 		return;
 	case EBPFS_PROBE_ACK:
 	case EBPFS_NEED:
+	case EBPFS_RECALL:
 		MUST(is_proved(id));
 		return;
 	case EBPFS_CHALLENGE:
@@ -235,8 +236,9 @@ int __wrap_open_by_handle_at(int mount_fd, struct file_handle *h, int flags)
 	MUST(i < NAMES);
 	if (flags & O_PATH)
 		return openat(directory, names[i], flags);
-	/* Opened for reading is what is a regular file, and nothing else. */
-	MUST(S_ISREG(known[i].mode) && flags & O_NONBLOCK);
+	/* Opened is what is a regular file, or, for its lock, a directory. */
+	MUST(flags & O_NONBLOCK);
+	MUST(S_ISREG(known[i].mode) || (S_ISDIR(known[i].mode) && flags & O_DIRECTORY));
 	return openat(directory, names[i], flags);
 }
 
@@ -277,6 +279,8 @@ static void do_jobs(u8 flags)
 	unsigned int left = 1000;
 
 again:
+	while (owners_work(&server.owners))
+		;
 	while (jobs) {
 		struct job *job = jobs;
 
@@ -457,7 +461,7 @@ static void join(u8 flags)
 	strcpy((char *)hs.export, "/data");
 	hs.sec = EBPFS_SEC_CRC;
 	hs.slots = SLOTS;
-	hs.owner = 1;
+	hs.owner = flags & FUZZ_OTHER ? 2 : 1;
 	__wrap_getrandom(&hs.session, sizeof(hs.session), 0);
 	__wrap_getrandom(hs.nonce, sizeof(hs.nonce), 0);
 	hs.session |= 1;
@@ -650,6 +654,7 @@ static void act(const struct fuzz_record *r, const u8 *bytes)
 		worker->now += r->arg % (2 * SESSION_IDLE);
 		files_tick(&server.files, worker->now);
 		sessions_tick(&server.sessions, worker->now);
+		owners_tick(&server.owners, worker->now);
 		break;
 	case FUZZ_JOBS:
 		do_jobs(r->flags);
@@ -664,6 +669,7 @@ static void act(const struct fuzz_record *r, const u8 *bytes)
 	case FUZZ_REVOKE:
 		write_clients(r->flags & 1 ? "alice" : "bob");
 		sessions_revoke(&server.sessions, &server.clients);
+		owners_revoke(&server.owners, &server.clients);
 		break;
 	}
 	MUST(fuzz_acts_as_itself());
@@ -698,6 +704,9 @@ static void begin(void)
 	write_clients("alice");
 	MUST(!files_init(&server.files, 64));
 	MUST(!sessions_init(&server.sessions, 4, 200000));
+	owners_init(&server.owners, &server, 4, 30);
+	locks_init(&server.locks, 8, 8);
+	server.owners.drop_locks = locks_drop;
 	join(0);
 	MUST(nproved);
 }
@@ -710,6 +719,9 @@ static void end(void)
 	worker_forget_sessions(worker);
 	sessions_fini(&server.sessions);
 	MUST(!server.sessions.reply_bytes && !server.sessions.data_bytes);
+	locks_fini(&server.locks);
+	MUST(!server.locks.fds && !server.locks.ranges);
+	owners_fini(&server.owners);
 	files_fini(&server.files);
 	stats_sum(&sum);
 	MUST(sum.files_opened == sum.files_closed);

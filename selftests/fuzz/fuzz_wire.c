@@ -46,6 +46,24 @@ static void check_name(const u8 *name, u16 len)
 	MUST(name[0] != '.' || (len != 1 && (len != 2 || name[1] != '.')));
 }
 
+/* As many as there are; each comes out again. */
+static void check_releases(const u8 *data, u32 len)
+{
+	struct ebpfs_release_info r;
+	u8 again[EBPFS_RELEASE_MAX];
+	int n;
+
+	while (len && (n = ebpfs_parse_release(data, len, &r)) > 0) {
+		MUST((u32)n <= len && n % 8 == 0 && (u32)n <= sizeof(again));
+		MUST(r.fh_len >= 1 && r.fh_len <= EBPFS_FH_MAX);
+		MUST(r.fh >= data && r.fh + r.fh_len <= data + n);
+		MUST(ebpfs_put_release(again, &r) == (u32)n);
+		MUST(!memcmp(again, data, (size_t)n));
+		data += n;
+		len -= (u32)n;
+	}
+}
+
 /* Data of a call that say more than what they are: by the op's own parser. */
 static void check_op_data(u16 op, const u8 *data, u32 len)
 {
@@ -60,6 +78,7 @@ static void check_op_data(u16 op, const u8 *data, u32 len)
 	struct ebpfs_cred cred;
 	struct ebpfs_range range;
 	struct ebpfs_copy copy;
+	struct ebpfs_lock lock;
 	const u8 *link, *fh;
 	u32 mode, valid;
 
@@ -124,6 +143,21 @@ static void check_op_data(u16 op, const u8 *data, u32 len)
 		MUST(fh == data + sizeof(copy) && fh + le16_to_cpu(copy.fh_len) <= data + len);
 		MUST(len == sizeof(copy) + ((le16_to_cpu(copy.fh_len) + 7u) & ~7u));
 		break;
+	case EBPFS_OP_RELEASE:
+		check_releases(data, len);
+		break;
+	case EBPFS_OP_LOCK:
+		if (ebpfs_parse_lock(data, &lock))
+			break;
+		MUST(le64_to_cpu(lock.start) <= le64_to_cpu(lock.end) && !lock.reserved);
+		MUST(le64_to_cpu(lock.end) <= INT64_MAX);
+		MUST(lock.kind == EBPFS_LOCK_POSIX || lock.kind == EBPFS_LOCK_FLOCK);
+		MUST(lock.kind == EBPFS_LOCK_POSIX ||
+		     (!lock.start && le64_to_cpu(lock.end) == INT64_MAX));
+		MUST(lock.type <= EBPFS_LOCK_NONE && lock.flags <= EBPFS_LOCK_TEST);
+		MUST(!lock.flags || lock.type != EBPFS_LOCK_NONE);
+		MUST(!memcmp(&lock, data, sizeof(lock)));
+		break;
 	case EBPFS_OP_CRED:
 		if (ebpfs_parse_cred(data, len))
 			break;
@@ -182,6 +216,10 @@ static void check_call(const struct ebpfs_call_info *c, const u8 *p, u32 len)
 		MUST(c->arg <= INT64_MAX && c->arg + c->data_len <= INT64_MAX);
 		MUST(c->count <= EBPFS_WRITE_STABLE);
 	}
+	if (c->op == EBPFS_OP_GETATTR || c->op == EBPFS_OP_LOOKUP || c->op == EBPFS_OP_CREATE)
+		MUST(c->count <= EBPFS_HOLD_ALL && !c->arg == !c->count);
+	if (c->op == EBPFS_OP_LOCK)
+		MUST(c->arg);
 	if (c->op == EBPFS_OP_CRED)
 		MUST(c->arg && c->arg <= UINT32_MAX);
 }
@@ -251,6 +289,31 @@ static void check_need(const u8 *p, u64 session)
 	MUST(ebpfs_sealed(again, sizeof(again)));
 }
 
+static void check_recall(const u8 *p, u64 session)
+{
+	u8 again[sizeof(struct ebpfs_recall)];
+	struct ebpfs_recall_info r;
+
+	if (ebpfs_parse_recall(p, &r))
+		return;
+	MUST(r.kind == EBPFS_RECALL_LEASE || r.kind == EBPFS_RECALL_LOCK);
+	MUST(r.fh_len >= 1 && r.fh_len <= EBPFS_FH_MAX);
+	MUST(r.fh >= p && r.fh + r.fh_len <= p + sizeof(again));
+	MUST(ebpfs_put_recall(again, session, &r) == sizeof(again));
+	MUST(!memcmp(again + 4, p + 4, sizeof(again) - 4));
+	MUST(ebpfs_sealed(again, sizeof(again)));
+}
+
+static void check_recalled(const u8 *p, u64 session)
+{
+	u8 again[sizeof(struct ebpfs_recalled)];
+	struct ebpfs_recalled r;
+
+	memcpy(&r, p, sizeof(r));
+	MUST(ebpfs_put_recalled(again, session, le64_to_cpu(r.id)) == sizeof(again));
+	MUST(!memcmp(again + 4, p + 4, sizeof(again) - 4));
+}
+
 static void check_entry(const u8 *p, u32 len, bool named)
 {
 	struct ebpfs_entry_info e;
@@ -307,6 +370,14 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	case EBPFS_NEED:
 		MUST(size == sizeof(struct ebpfs_need));
 		check_need(data, session);
+		break;
+	case EBPFS_RECALL:
+		MUST(size == sizeof(struct ebpfs_recall));
+		check_recall(data, session);
+		break;
+	case EBPFS_RECALLED:
+		MUST(size == sizeof(struct ebpfs_recalled));
+		check_recalled(data, session);
 		break;
 	case -EBADMSG:
 		break;

@@ -51,6 +51,13 @@ static u32 make_data(u16 op, u8 *p)
 	};
 	struct ebpfs_create create = { .mode = cpu_to_le32(S_IFLNK | 0777), .target_len = 6 };
 	struct ebpfs_cred cred = { .uid = cpu_to_le32(1000), .ngroups = cpu_to_le32(2) };
+	const struct ebpfs_release_info release = { .hold = 9, .fh = handle, .fh_len = 31 };
+	const struct ebpfs_release_info other = { .hold = 10, .fh = handle, .fh_len = 3 };
+	struct ebpfs_lock lock = {
+		.owner = cpu_to_le64(77), .end = cpu_to_le64(~0ull >> 1), .pid = cpu_to_le32(4711),
+		.kind = EBPFS_LOCK_POSIX, .type = EBPFS_LOCK_WRITE, .flags = EBPFS_LOCK_WAIT,
+	};
+	u32 len;
 
 	switch (op) {
 	case EBPFS_OP_CRED:
@@ -83,6 +90,12 @@ static u32 make_data(u16 op, u8 *p)
 		p[offsetof(struct ebpfs_copy, fh_len)] = 32;
 		memcpy(p + sizeof(struct ebpfs_copy), handle, 32);
 		return sizeof(struct ebpfs_copy) + 32;
+	case EBPFS_OP_RELEASE:
+		len = ebpfs_put_release(p, &release);
+		return len + ebpfs_put_release(p + len, &other);
+	case EBPFS_OP_LOCK:
+		memcpy(p, &lock, sizeof(lock));
+		return sizeof(lock);
 	default:
 		return 0;
 	}
@@ -98,7 +111,11 @@ static struct ebpfs_call_info make_call(u16 op, u8 *data)
 	if (!t)
 		return c;
 	c.cred = op == EBPFS_OP_CRED ? 0 : 1;
-	c.arg = op == EBPFS_OP_CRED;
+	c.arg = op == EBPFS_OP_CRED || op == EBPFS_OP_LOCK;
+	if (op == EBPFS_OP_GETATTR || op == EBPFS_OP_LOOKUP) {
+		c.arg = 5;
+		c.count = EBPFS_HOLD_OPEN | EBPFS_HOLD_LEASE;
+	}
 	if (t->flags & EBPFS_TRAIT_FH) {
 		c.fh = handle;
 		c.fh_len = 32;
@@ -197,6 +214,22 @@ static void apart(void)
 	n.missing = 0x8000000000000005ull;
 	n.cell = 1024;
 	save("wire", "need_some", p, ebpfs_put_need(p, SESSION, &n));
+}
+
+/* What a server says about what is held, and the answer. */
+static void recalls(void)
+{
+	struct ebpfs_recall_info r = {
+		.id = 12, .hold = 9, .kind = EBPFS_RECALL_LEASE, .fh = handle, .fh_len = 31,
+	};
+	u8 p[sizeof(struct ebpfs_recall)];
+
+	save("wire", "recall_lease", p, ebpfs_put_recall(p, SESSION, &r));
+	r.kind = EBPFS_RECALL_LOCK;
+	r.hold = 0;
+	r.fh_len = EBPFS_FH_MAX;
+	save("wire", "recall_lock", p, ebpfs_put_recall(p, SESSION, &r));
+	save("wire", "recalled", p, ebpfs_put_recalled(p, SESSION, 12));
 }
 
 static void replies(void)
@@ -389,6 +422,7 @@ int main(int argc, char **argv)
 		fail("make the directory", top);
 	calls();
 	apart();
+	recalls();
 	replies();
 	entries();
 	handshake_messages();

@@ -58,6 +58,7 @@ static u16 name_and_data(u8 op, u8 *to, u8 *name_len)
 	struct ebpfs_create create = { .mode = cpu_to_le32(0100644) };
 	struct ebpfs_setattr set = { .valid = cpu_to_le32(EBPFS_SET_ALL & ~0x30u) };
 	struct ebpfs_cred cred = { .uid = cpu_to_le32(1000), .ngroups = cpu_to_le32(1) };
+	struct ebpfs_lock lock = { .owner = 5, .end = cpu_to_le64(99), .kind = EBPFS_LOCK_POSIX };
 	u8 *p = to;
 
 	*name_len = 0;
@@ -80,6 +81,10 @@ static u16 name_and_data(u8 op, u8 *to, u8 *name_len)
 	case EBPFS_OP_SETATTR:
 		memcpy(p, &set, sizeof(set));
 		p += sizeof(set);
+		break;
+	case EBPFS_OP_LOCK:
+		memcpy(p, &lock, sizeof(lock));
+		p += sizeof(lock);
 		break;
 	case EBPFS_OP_CRED:
 		memcpy(p, &cred, sizeof(cred));
@@ -105,7 +110,15 @@ static void each_op_on_each_file(void)
 
 	for (op = EBPFS_OP_PING; op <= EBPFS_OP_LAST; op++) {
 		for (handle = 0; handle < 7; handle++) {
-			struct fuzz_record r = call(op, handle, op, 1, op == EBPFS_OP_CRED, 61440);
+			struct fuzz_record r = call(op, handle, op, 1, 0, 61440);
+
+			if (op == EBPFS_OP_CRED || op == EBPFS_OP_LOCK)
+				r.arg = 1;
+			if (op == EBPFS_OP_GETATTR || op == EBPFS_OP_LOOKUP || op == EBPFS_OP_CREATE) {
+				r.arg = handle & 1;
+				r.count = handle & 1 ? 1 + handle % EBPFS_HOLD_ALL : 0;
+			}
+
 
 			add(cred_call(1, bytes), bytes);
 			r.len = name_and_data(op, bytes, &r.name_len);
@@ -353,13 +366,77 @@ static void sessions(void)
 	save("probes");
 }
 
+static void lock_call(u8 slot, u8 handle, u64 number, struct ebpfs_lock l)
+{
+	struct fuzz_record r = call(EBPFS_OP_LOCK, handle, slot, (u8)number, number, 0);
+
+	r.len = sizeof(l);
+	add(r, &l);
+	plain(FUZZ_JOBS, 0, 0);
+}
+
+/* Locks that are granted, refused, split, let go of, and over the limit; waiters; ends. */
+static void locks(void)
+{
+	const u64 end = cpu_to_le64(~0ull >> 1);
+	struct ebpfs_lock all = { .owner = 1, .end = end, .kind = EBPFS_LOCK_POSIX,
+				  .type = EBPFS_LOCK_WRITE, .flags = EBPFS_LOCK_WAIT };
+	struct ebpfs_lock l;
+	u8 i;
+
+	lock_call(1, 1, 1, all);
+	l = all;
+	l.type = EBPFS_LOCK_READ;
+	l.flags = EBPFS_LOCK_TEST;
+	l.owner = 2;
+	lock_call(1, 1, 2, l);
+	plain(FUZZ_JOIN, FUZZ_OTHER, 0);
+	lock_call(1, 1, 1, all);
+	lock_call(1, 1, 2, l);
+	plain(FUZZ_TIME, 0, 20000);
+	lock_call(1, 1, 3, all);
+	plain(FUZZ_TIME, 0, 11000);
+	plain(FUZZ_JOBS, 0, 0);
+	lock_call(1, 1, 4, all);
+	lock_call(1, 1, 2, all);
+	l = all;
+	l.type = EBPFS_LOCK_NONE;
+	l.flags = 0;
+	lock_call(2, 1, 5, l);
+	lock_call(3, 1, 3, all);
+	plain(FUZZ_BYE, 0, 0);
+	save("lock-wait");
+
+	for (i = 1; i < 12; i++) {
+		l = (struct ebpfs_lock){ .owner = i / 8, .start = cpu_to_le64(i * 2u),
+					 .end = cpu_to_le64(i * 2u), .kind = EBPFS_LOCK_POSIX };
+		lock_call(1, 1, i, l);
+	}
+	l.start = 0;
+	l.type = EBPFS_LOCK_NONE;
+	lock_call(1, 1, 12, l);
+	l.end = end;
+	lock_call(1, 1, 13, l);
+	save("lock-limit");
+
+	for (i = 0; i < 9; i++) {
+		l = (struct ebpfs_lock){ .owner = 1, .end = end, .kind = EBPFS_LOCK_FLOCK,
+					 .type = i % 3 };
+		lock_call(i, i % 7, 1 + i, l);
+		lock_call(i, 1, 20 + i, l);
+	}
+	plain(FUZZ_REVOKE, 0, 0);
+	plain(FUZZ_JOBS, 0, 0);
+	save("lock-flock");
+}
+
 static void raws(void)
 {
 	u8 bytes[256] __attribute__((aligned(8)));
 	char name[32];
 	u8 type;
 
-	for (type = 1; type <= EBPFS_NEED; type++) {
+	for (type = 1; type <= EBPFS_RECALLED; type++) {
 		u32 len = ebpfs_type_min_len(type);
 
 		memset(bytes, 0, sizeof(bytes));
@@ -392,6 +469,7 @@ int main(int argc, char **argv)
 	writes();
 	directories();
 	sessions();
+	locks();
 	raws();
 	return 0;
 }

@@ -286,60 +286,71 @@ static void finish(struct owners *os, struct owner *o)
 	owner_put(o);
 }
 
-/* Those that nobody heard of for too long; under the lock. */
-static void expire(struct owners *os, u64 now)
+bool owners_work(struct owners *os)
+{
+	struct owner *o;
+
+	pthread_mutex_lock(&os->lock);
+	o = os->ending;
+	if (o) {
+		os->ending = o->next;
+		o->next = NULL;
+	}
+	pthread_mutex_unlock(&os->lock);
+	if (o)
+		finish(os, o);
+	return o;
+}
+
+void owners_tick(struct owners *os, u64 now)
 {
 	struct owner *o, *next;
 
+	pthread_mutex_lock(&os->lock);
 	for (o = os->first; o; o = next) {
 		next = o->next;
 		if (now > READ_ONCE(o->heard) + os->lease && end_locked(os, o, "silent for too long"))
 			stats_inc(owners_expired);
 	}
+	pthread_mutex_unlock(&os->lock);
+	if (os->tick)
+		os->tick(os->srv, now);
 }
 
-static void wait_until(struct owners *os, u64 ms)
+/* Until somebody ends, or for @ms. Return: false if the thread is to stop. */
+static bool wait_for_work(struct owners *os, u64 ms)
 {
 	struct timespec t;
+	bool stop;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	t.tv_nsec += (long)(ms % 1000) * 1000000;
 	t.tv_sec += (time_t)(ms / 1000) + t.tv_nsec / 1000000000;
 	t.tv_nsec %= 1000000000;
-	pthread_cond_timedwait(&os->wake, &os->lock, &t);
+	pthread_mutex_lock(&os->lock);
+	if (!os->ending && !os->stop)
+		pthread_cond_timedwait(&os->wake, &os->lock, &t);
+	stop = os->stop;
+	pthread_mutex_unlock(&os->lock);
+	return !stop;
 }
 
 static void *owners_run(void *arg)
 {
 	struct owners *os = arg;
 	u64 period = os->lease / 8 < 1000 ? os->lease / 8 : 1000;
-	u64 next = 0;
+	u64 next = 0, now;
 
 	(void)stats_thread();
-	pthread_mutex_lock(&os->lock);
-	while (!os->stop) {
-		struct owner *o = os->ending;
-		u64 now = now_ms();
-
-		if (o) {
-			os->ending = o->next;
-			o->next = NULL;
-			pthread_mutex_unlock(&os->lock);
-			finish(os, o);
-			pthread_mutex_lock(&os->lock);
-		} else if (now >= next) {
+	do {
+		while (owners_work(os))
+			;
+		now = now_ms();
+		if (now >= next) {
+			owners_tick(os, now);
 			next = now + period;
-			expire(os, now);
-			if (os->tick) {
-				pthread_mutex_unlock(&os->lock);
-				os->tick(os->srv, now);
-				pthread_mutex_lock(&os->lock);
-			}
-		} else {
-			wait_until(os, next - now);
 		}
-	}
-	pthread_mutex_unlock(&os->lock);
+	} while (wait_for_work(os, next - now));
 	if (os->tick)
 		os->tick(os->srv, now_ms());	/* what should be written down */
 	return NULL;

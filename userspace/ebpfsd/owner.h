@@ -114,8 +114,7 @@ struct owner {
  * @drop_holds: holds_drop(): an owner has ended, its sessions too: let go of what it
  *	holds. May wait. Called once for each, by one thread.
  * @drop_locks: locks_drop(), likewise, afterwards
- * @tick: called about every eighth of the lease time, at least once a second, by that
- *	thread; may be NULL. For the grace period.
+ * @tick: called by owners_tick() (for the grace period); may be NULL
  */
 struct owners {
 	pthread_mutex_t lock;
@@ -141,6 +140,11 @@ void owners_init(struct owners *os, struct server *srv, u32 max, u32 lease);
 int owners_start(struct owners *os);
 /* End it; what is held stays held. @deadline: on CLOCK_REALTIME. True if it ended by then. */
 bool owners_stop(struct owners *os, const struct timespec *deadline);
+/* What the thread does: end one owner that has to end, false if there is none; and, about
+ * every eighth of the lease time, at least once a second, find the silent. */
+bool owners_work(struct owners *os);
+void owners_tick(struct owners *os, u64 now);
+
 /* No session exists any more. */
 void owners_fini(struct owners *os);
 
