@@ -30,7 +30,11 @@ killed=0 by_itself=0
 one_death() {
 	local point=${points[(killed + by_itself) % ${#points[@]}]} i
 
-	EBPFSD_TEST_DIE=$point:$((1 + RANDOM % 12)) lab start 1 || return
+	# It may be so soon that nobody has seen it ready.
+	if ! EBPFSD_TEST_DIE=$point:$((1 + RANDOM % 12)) lab start 1; then
+		by_itself=$((by_itself + 1))
+		return
+	fi
 	read -r server _ < /run/ebpfs-lab/server-1.pid
 	for ((i = 0; i < 15; i++)); do
 		nap 0.1
