@@ -484,13 +484,18 @@ static bool unknown(struct client *who)
 {
 	struct ebpfs_call_info call = { .op = EBPFS_OP_PING };
 	u8 in[2048] __attribute__((aligned(8)));
-	u64 session;
+	u64 session, end = clock_ms() + 3000;
 	u32 n;
 
 	client_begin(who, &call);
-	client_send(who, &call);
-	n = hear(who->fd, in, sizeof(in), 1000);
-	return n && ebpfs_parse_hdr(in, n, &session) == EBPFS_UNKNOWN;
+	while (clock_ms() < end) {
+		client_send(who, &call);
+		/* What is left over from before comes first. */
+		while ((n = hear(who->fd, in, sizeof(in), ANSWER_MS)))
+			if (ebpfs_parse_hdr(in, n, &session) == EBPFS_UNKNOWN)
+				return true;
+	}
+	return false;
 }
 
 static void the_silent_lose_their_locks(void)

@@ -96,6 +96,7 @@ void grace_start(struct grace *g, const struct config *c, u64 now)
 			    bad == 1 ? "" : "s");
 	if (!g->owners)
 		return;
+	g->waiting = true;
 	g->end = now + c->lease * 1000ull;
 	log_info("%u mount%s held something when ebpfsd ended: for at most %u s nobody else gets a "
 		 "lock", lines - bad, lines - bad == 1 ? "" : "s", c->lease);
@@ -123,7 +124,7 @@ void grace_stop(struct grace *g)
 
 bool grace_over(struct grace *g)
 {
-	return !__atomic_load_n(&g->owners, __ATOMIC_ACQUIRE);
+	return !READ_ONCE(g->waiting);
 }
 
 /* Under the lock. */
@@ -143,11 +144,13 @@ static void finished_locked(struct grace *g, const struct owner *o)
 
 	if (!gone)
 		return;
-	__atomic_store_n(p, gone->next, __ATOMIC_RELEASE);
+	*p = gone->next;
 	free(gone);
 	WRITE_ONCE(g->stale, true);
-	if (!g->owners)
+	if (!g->owners) {
+		WRITE_ONCE(g->waiting, false);
 		log_info("all have claimed their locks again");
+	}
 }
 
 void grace_finished(struct grace *g, const struct owner *o)
@@ -324,6 +327,7 @@ void grace_tick(struct server *srv, u64 now)
 	if (!grace_over(g) && now >= g->end) {
 		pthread_mutex_lock(&g->lock);
 		forget(g);
+		WRITE_ONCE(g->waiting, false);
 		pthread_mutex_unlock(&g->lock);
 		WRITE_ONCE(g->stale, true);
 		log_info("who has not claimed its locks again by now has lost them");

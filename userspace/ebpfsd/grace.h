@@ -38,7 +38,8 @@ struct server;
  * @file: see above
  * @lock: see above
  * @path: of the file
- * @owners: list of those who are waited for; NULL: there is no grace period (any more)
+ * @owners: list of those who are waited for
+ * @waiting: it is not empty; READ_ONCE/WRITE_ONCE
  * @end: of it at the latest, ms
  * @stale: the file has to be written, but there is no hurry; READ_ONCE/WRITE_ONCE
  * @failed: when it could not be written, ms; under @file
@@ -49,6 +50,7 @@ struct grace {
 	pthread_mutex_t lock;
 	char *path;
 	struct grace_owner *owners;
+	bool waiting;
 	u64 end;
 	bool stale;
 	u64 failed;
