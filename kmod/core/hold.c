@@ -328,7 +328,7 @@ bool ebpfs_hold_release(struct ebpfs_holds *h, struct ebpfs_holder *holder,
 	struct ebpfs_hold *hold = find(find_file(h, key), holder);
 	u32 e = early_of(holder, key->hash);
 
-	if (!hold || number > hold->number) {
+	if (!holder->ended && (!hold || number > hold->number)) {
 		h->early[e].holder = holder;
 		h->early[e].hash = key->hash;
 		h->early[e].number = number;

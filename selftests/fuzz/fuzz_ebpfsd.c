@@ -24,6 +24,7 @@
 #include "fuzz/ebpfsd.h"
 #include "fuzz/must.h"
 #include "ebpfsd/handle.h"
+#include "ebpfsd/orphan.h"
 #include "ebpfsd/serve.h"
 #include "ebpfsd/server.h"
 #include "ebpfsd/stats.h"
@@ -255,6 +256,11 @@ ssize_t __wrap_preadv2(int fd, const struct iovec *iov, int n, off_t offset, int
 	}
 	/* Whether this file's pages are in memory is not the input's choice. */
 	return __real_preadv2(fd, cold == 2 ? &half : iov, 1, offset, 0);
+}
+
+bool helpers_resume(struct helpers *h, struct job *job)
+{
+	return helpers_submit(h, job);
 }
 
 bool helpers_submit(struct helpers *h, struct job *job)
@@ -707,6 +713,11 @@ static void begin(void)
 	owners_init(&server.owners, &server, 4, 30);
 	locks_init(&server.locks, 8, 8);
 	server.owners.drop_locks = locks_drop;
+	MUST(!holds_init(&server.holds, &server, 30000, 64));
+	server.owners.drop_holds = holds_drop;
+	server.files.held = orphan_open;
+	server.files.kept = orphan_kept;
+	server.files.last_arg = &server;
 	join(0);
 	MUST(nproved);
 }
@@ -716,12 +727,15 @@ static void end(void)
 	struct stats sum;
 
 	do_jobs(0);
+	MUST(holds_stop(&server.holds, NULL));
 	worker_forget_sessions(worker);
 	sessions_fini(&server.sessions);
 	MUST(!server.sessions.reply_bytes && !server.sessions.data_bytes);
 	locks_fini(&server.locks);
 	MUST(!server.locks.fds && !server.locks.ranges);
 	owners_fini(&server.owners);
+	holds_fini(&server.holds);
+	orphans_stop();
 	files_fini(&server.files);
 	stats_sum(&sum);
 	MUST(sum.files_opened == sum.files_closed);

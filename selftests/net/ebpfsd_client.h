@@ -249,6 +249,7 @@ static long long daemon_stat(struct daemon *d, const char *name)
  * @needed: what the last one said
  * @recalls: RECALLs that came
  * @recalled: the last one
+ * @recall: gets each of them, may be NULL
  * @instance: of the last reply
  * @flags: of the last reply
  */
@@ -265,6 +266,7 @@ struct client {
 	struct ebpfs_need_info needed;
 	unsigned int recalls;
 	struct ebpfs_recall recalled;
+	void (*recall)(struct client *c, const u8 *p, u32 len);
 	u32 instance;
 	u16 flags;
 };
@@ -503,6 +505,8 @@ static bool take_recall(struct client *c, const u8 *p, u32 len)
 	    EXPECT_EQ(session, c->s.client_session) && EXPECT_EQ(ebpfs_parse_recall(p, &r), 0)) {
 		memcpy(&c->recalled, p, sizeof(c->recalled));
 		c->recalls++;
+		if (c->recall)
+			c->recall(c, p, len);
 	}
 	return true;
 }
@@ -619,6 +623,7 @@ static int do_getattr(struct client *c, const struct fh *fh, struct ebpfs_attr *
 {
 	int n = do_op(c, EBPFS_OP_GETATTR, fh, 0, 0, attr, sizeof(*attr));
 
+	attr->may = 0;	/* not in every reply: ebpfsd_hold.c looks at it */
 	return n == sizeof(*attr) ? 0 : n < 0 ? n : -EPROTO;
 }
 
@@ -634,8 +639,10 @@ static int take_entry(const u8 *buf, int n, struct fh *fh, struct ebpfs_attr *at
 		memcpy(fh->bytes, e.fh, e.fh_len);
 		fh->len = e.fh_len;
 	}
-	if (attr)
+	if (attr) {
 		*attr = e.attr;
+		attr->may = 0;
+	}
 	return 0;
 }
 

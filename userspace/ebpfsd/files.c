@@ -198,13 +198,15 @@ static struct file *make(struct files *files, const struct export *e, const u8 *
 	return f;
 }
 
-/* Has @f a name left? Asked now and then only. */
+/* Has @f a name left, or is it held? Asked now and then only. */
 static bool check(struct files *files, struct file *f, u64 now)
 {
 	struct stat st;
 
 	WRITE_ONCE(f->checked, now);
-	if (!fstat(f->fd, &st) && st.st_nlink) {
+	if (!fstat(f->fd, &st) &&
+	    (st.st_nlink || (files->kept && files->kept(files->last_arg, f->export, f->fh,
+							f->fh_len)))) {
 		WRITE_ONCE(f->size, st.st_size);
 		return true;
 	}
@@ -252,6 +254,7 @@ int files_open(struct files *files, const struct export *e, const u8 *fh, u16 le
 	};
 	struct file *f = files_get(files, e, fh, len, access, now);
 	struct stat st;
+	bool held = false;
 	int fd;
 
 	if (f) {
@@ -265,13 +268,19 @@ int files_open(struct files *files, const struct export *e, const u8 *fh, u16 le
 	if (access != FILE_ANY && handle_mode(fh) != S_IFREG)
 		return handle_mode(fh) == S_IFDIR ? -EISDIR : -EINVAL;
 	fd = handle_open(e, fh, flags[access] | O_NOFOLLOW);
+	if ((fd == -ESTALE || fd == -ENOENT) && files->held) {
+		fd = files->held(files->last_arg, e, fh, len, flags[access]);
+		held = true;
+	}
 	if (fd < 0)
 		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? -EAGAIN :
 		       fd == -ENOENT ? -ESTALE : fd;
 	/* But io_uring would take it for a promise that no read ever waits. */
 	if (access != FILE_ANY)
 		fcntl(fd, F_SETFL, 0);
-	if (fstat(fd, &st) || !st.st_nlink || (st.st_mode & S_IFMT) != handle_mode(fh)) {
+	if (fstat(fd, &st) || (st.st_mode & S_IFMT) != handle_mode(fh) ||
+	    (!st.st_nlink && !held &&
+	     !(files->kept && files->kept(files->last_arg, e, fh, len)))) {
 		close(fd);
 		return -ESTALE;
 	}

@@ -6,7 +6,7 @@
  *
  * A descriptor keeps a deleted file's space allocated. Entries are therefore
  * dropped after FILES_IDLE without use, and one in use is looked at every
- * FILES_CHECK and dropped when its last name is gone.
+ * FILES_CHECK and dropped when its last name is gone, unless somebody holds it open.
  *
  * Locking: shards by hash, each with a mutex that is never held across a
  * system call. An entry is referenced by the table and by its users and
@@ -96,7 +96,10 @@ struct files_shard {
  * @locks: files_lock()
  * @last: gets entries that are dirty and no longer wanted, with a reference that it
  *	gives back when it has seen to their data; must not wait. May be NULL.
- * @last_arg: its first argument
+ * @last_arg: its first argument, and that of the next two
+ * @held: opens a file that has no name left but is held open: a descriptor or -errno;
+ *	may be NULL, as the next
+ * @kept: is that such a file?
  */
 struct files {
 	u32 per_shard;
@@ -106,6 +109,8 @@ struct files {
 	pthread_mutex_t locks[FILES_LOCKS];
 	void (*last)(void *arg, struct file *file);
 	void *last_arg;
+	int (*held)(void *arg, const struct export *e, const u8 *fh, u16 len, int flags);
+	bool (*kept)(void *arg, const struct export *e, const u8 *fh, u16 len);
 };
 
 /* @most: descriptors that may be in use. 0 or -ENOMEM. */

@@ -56,6 +56,20 @@ void handle_export_key(const u8 key[EBPFS_SECRET_LEN], const char *name,
 int handle_make(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_MAX]);
 
 /**
+ * handle_build() - a handle of its parts
+ * @e: export
+ * @type: of the kernel's handle
+ * @kind: file type, as mode >> 12
+ * @bytes: the kernel's handle
+ * @len: its bytes, at most HANDLE_KERNEL_MAX
+ * @fh: out, EBPFS_FH_MAX bytes
+ *
+ * Return: bytes of the handle.
+ */
+int handle_build(const struct export *e, u16 type, u8 kind, const u8 *bytes, u8 len,
+		 u8 fh[EBPFS_FH_MAX]);
+
+/**
  * handle_check() - did we make this handle, for this export?
  * @e: export of the session
  * @fh: bytes from the network

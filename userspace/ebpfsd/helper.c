@@ -79,6 +79,26 @@ bool helpers_submit(struct helpers *h, struct job *job)
 	return room;
 }
 
+bool helpers_resume(struct helpers *h, struct job *job)
+{
+	bool wake, taken;
+
+	pthread_mutex_lock(&h->lock);
+	taken = !h->stop;
+	if (taken) {
+		job->next = h->first;
+		h->first = job;
+		if (!job->next)
+			h->last = &job->next;
+		h->queued++;
+	}
+	wake = taken && h->idle;
+	pthread_mutex_unlock(&h->lock);
+	if (wake)
+		pthread_cond_signal(&h->wake);
+	return taken;
+}
+
 bool helpers_stop(struct helpers *h, const struct timespec *deadline)
 {
 	bool all = true;

@@ -47,6 +47,10 @@ int helpers_start(struct helpers *h, struct server *srv, unsigned int count);
 /* Queue a job. Return: false if the queue is full; the job is still the caller's. */
 bool helpers_submit(struct helpers *h, struct job *job);
 
+/* The same for a job that has been in a queue before, whatever its length, and before
+ * all others. Return: false if helpers end; the job is still the caller's. */
+bool helpers_resume(struct helpers *h, struct job *job);
+
 /* Let them finish what is queued, and end. @deadline: on CLOCK_REALTIME.
  * Return: true if all have ended by then. */
 bool helpers_stop(struct helpers *h, const struct timespec *deadline);

@@ -20,6 +20,7 @@
 #include "config.h"
 #include "export.h"
 #include "handle.h"
+#include "hold.h"
 #include "intent.h"
 #include "lib/addr.h"
 #include "log.h"
@@ -392,9 +393,9 @@ int intent_run(struct intent_log *log, const char *client, struct op *op, struct
 		return err;
 	if (state == EBPFS_INTENT_DONE) {
 		res->status = it.former.status;
-		res->flags = it.former.reply_flags;
 		res->total = it.former.total;
 		memcpy(op->buf, it.former.reply, it.former.total);
+		res->flags = hold_replayed(op, it.former.reply_flags, res->total);
 		return 0;
 	}
 	it.begun = state == EBPFS_INTENT_BEGUN;

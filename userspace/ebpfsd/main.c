@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "orphan.h"
 #include "privileges.h"
 #include "serve.h"
 #include "server.h"
@@ -254,6 +255,8 @@ static bool start_threads(struct daemon *d)
 	err = helpers_start(&d->server.helpers, &d->server, helpers);
 	if (!err)
 		err = owners_start(&d->server.owners);
+	if (!err)
+		err = holds_start(&d->server.holds);
 	for (i = 0; !err && i < d->nworkers; i++) {
 		err = -pthread_create(&d->workers[i]->thread, NULL, worker_run, d->workers[i]);
 		if (!err)
@@ -311,10 +314,18 @@ static bool start(struct daemon *d)
 	owners_init(&srv->owners, srv, CONFIG_OWNERS(d->config.sessions_max), d->config.lease);
 	locks_init(&srv->locks, locks, d->config.locks_max);
 	srv->owners.drop_locks = locks_drop;
+	srv->owners.drop_holds = holds_drop;
+	if (holds_init(&srv->holds, srv, srv->owners.lease, HOLDS_MAX) ||
+	    orphans_start(srv, srv->owners.lease)) {
+		log_error("no memory to start");
+		return false;
+	}
 	srv->owners.tick = grace_tick;
 	grace_start(&srv->grace, &d->config, now_ms());
 	srv->files.last = serve_last;
 	srv->files.last_arg = srv;
+	srv->files.held = orphan_open;
+	srv->files.kept = orphan_kept;
 	return make_workers(d) && !privileges_drop(exports_writable(&srv->exports)) &&
 	       start_threads(d);
 }
@@ -357,6 +368,7 @@ static void serve(struct daemon *d, const sigset_t *signals)
 	struct server *srv = &d->server;
 
 	for (;;) {
+		u32 holds, leases, parked;
 		u64 now;
 
 		switch (sigtimedwait(signals, NULL, &tick)) {
@@ -367,11 +379,12 @@ static void serve(struct daemon *d, const sigset_t *signals)
 			reload(d);
 			break;
 		case SIGUSR1:
+			holds_count(&srv->holds, &holds, &leases, &parked);
 			if (log_writable(STDOUT_FILENO))
 				stats_print(stdout, sessions_count(&srv->sessions),
 					    READ_ONCE(srv->sessions.reply_bytes),
 					    READ_ONCE(srv->sessions.data_bytes),
-					    files_count(&srv->files));
+					    files_count(&srv->files), holds, leases, parked);
 			break;
 		}
 		now = now_ms();
@@ -400,6 +413,8 @@ static bool stop_threads(struct daemon *d)
 			all = false;
 	if (!owners_stop(&d->server.owners, &deadline))
 		all = false;
+	if (!holds_stop(&d->server.holds, &deadline))
+		all = false;
 	return helpers_stop(&d->server.helpers, &deadline) && all;
 }
 
@@ -420,6 +435,8 @@ static void free_all(struct daemon *d)
 	locks_fini(&d->server.locks);
 	owners_fini(&d->server.owners);
 	grace_stop(&d->server.grace);
+	holds_fini(&d->server.holds);
+	orphans_stop();
 	files_fini(&d->server.files);
 	clients_fini(&d->server.clients);
 	intent_log_close(d->server.intents);

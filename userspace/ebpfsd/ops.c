@@ -13,9 +13,13 @@
 #include <unistd.h>
 
 #include "handle.h"
+#include "hold.h"
 #include "ops.h"
+#include "orphan.h"
 #include "server.h"
 #include "stats.h"
+
+#define LOOKUP_TRIES	4
 
 u32 op_room(const struct ebpfs_call_info *c)
 {
@@ -105,6 +109,7 @@ static int examine(const struct export *e, int fd, struct statx *sx)
 		return -errno;
 	if (sx->stx_dev_major != e->dev_major || sx->stx_dev_minor != e->dev_minor)
 		return -EXDEV;
+	orphan_hide_links(e, sx);
 	return 0;
 }
 
@@ -151,6 +156,41 @@ static int get_file(struct op *op, enum file_access access, struct file **file)
 	return files_open(files, op->e, c->fh, c->fh_len, access, op->now, file);
 }
 
+/* Attributes for the caller of @op, with what it may do; -EAGAIN: that takes a thread
+ * that may wait. */
+static int attr_for(struct op *op, int fd, struct ebpfs_attr *attr)
+{
+	struct statx sx;
+	int err = examine(op->e, fd, &sx), may;
+
+	if (err)
+		return err;
+	may = op_may(op, fd, &sx);
+	if (may == -EAGAIN)
+		return may;
+	put_attr(attr, &sx);
+	attr->may = cpu_to_le32(may < 0 ? 0 : (u32)may | EBPFS_MAY_KNOWN);
+	return 0;
+}
+
+static int get_attr(struct op *op, const struct file *file)
+{
+	const struct ebpfs_call_info *c = op->c;
+	struct ebpfs_attr *attr = (struct ebpfs_attr *)op->buf;
+	int err;
+
+	op->flags = hold_take(op, c->fh, c->fh_len);
+	err = attr_for(op, file->fd, attr);
+	/* Held, but too late. */
+	if (!err && op->flags && !attr->nlink && !orphan_kept(op->srv, op->e, c->fh, c->fh_len))
+		err = -ESTALE;
+	if (!err)
+		return sizeof(*attr);
+	if (err != -EAGAIN)
+		hold_give_back(op, c->fh, c->fh_len);
+	return err;
+}
+
 int op_put_entry(struct op *op, int fd, u8 access)
 {
 	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
@@ -160,6 +200,14 @@ int op_put_entry(struct op *op, int fd, u8 access)
 	int err;
 
 	err = op_describe(op->e, fd, &info, fh);
+	if (!err) {
+		op->flags = hold_take(op, fh, info.fh_len);
+		err = attr_for(op, fd, &info.attr);
+		if (!err && op->c->op == EBPFS_OP_LOOKUP && !info.attr.nlink)
+			err = -ESTALE;
+		if (err && err != -EAGAIN)
+			hold_give_back(op, fh, info.fh_len);
+	}
 	if (err) {
 		close(fd);
 		return err;
@@ -179,6 +227,7 @@ static int lookup(struct op *op, struct file *dir)
 			   (op->may_wait ? 0 : RESOLVE_CACHED),
 	};
 	char name[EBPFS_NAME_MAX + 1];
+	unsigned int i;
 	int fd, err;
 
 	if (dir->mode != S_IFDIR)
@@ -187,10 +236,16 @@ static int lookup(struct op *op, struct file *dir)
 	if (err)
 		return err;
 	op_name(name, op->c->name, op->c->name_len);
-	fd = (int)syscall(SYS_openat2, dir->fd, name, &how, sizeof(how));
-	if (fd < 0)
-		return errno == EMFILE || errno == ENFILE ? -EAGAIN : -errno;
-	return op_put_entry(op, fd, FILE_ANY);
+	for (i = 0; i < LOOKUP_TRIES; i++) {
+		fd = (int)syscall(SYS_openat2, dir->fd, name, &how, sizeof(how));
+		if (fd < 0)
+			return errno == EMFILE || errno == ENFILE ? -EAGAIN : -errno;
+		err = op_put_entry(op, fd, FILE_ANY);
+		/* Removed or replaced since it was opened? */
+		if (err != -ESTALE)
+			return err;
+	}
+	return -ENOENT;
 }
 
 static int put_statfs(const struct export *e, u8 *buf)
@@ -295,6 +350,7 @@ static bool quick(const struct export *e, u16 op)
 {
 	switch (op) {
 	case EBPFS_OP_READDIR:		/* long */
+	case EBPFS_OP_RELEASE:		/* likewise */
 	case EBPFS_OP_CREATE:		/* needs the thread's umask */
 	case EBPFS_OP_REMOVE:
 	case EBPFS_OP_RENAME:
@@ -324,8 +380,7 @@ static int dispatch(struct op *op, struct file *file)
 {
 	switch (op->c->op) {
 	case EBPFS_OP_GETATTR:
-		return op_attr(op->e, file->fd, (struct ebpfs_attr *)op->buf) ?:
-		       (int)sizeof(struct ebpfs_attr);
+		return get_attr(op, file);
 	case EBPFS_OP_LOOKUP:
 		return lookup(op, file);
 	case EBPFS_OP_READDIR:
@@ -373,6 +428,39 @@ static int dispatch(struct op *op, struct file *file)
 	}
 }
 
+/* The daemon's own directory is nobody's to see. */
+static int check_names(const struct op *op)
+{
+	const struct ebpfs_call_info *c = op->c;
+	const struct ebpfs_op_traits *traits = ebpfs_op_traits(c->op);
+	struct ebpfs_target_info t;
+
+	if (traits->flags & EBPFS_TRAIT_NAME && orphan_hidden(c->name, c->name_len))
+		return c->op == EBPFS_OP_CREATE ? -EACCES : -ENOENT;
+	if ((c->op == EBPFS_OP_RENAME || c->op == EBPFS_OP_LINK) &&
+	    !ebpfs_parse_target(c->data, c->data_len, &t) && orphan_hidden(t.name, t.name_len))
+		return -EACCES;
+	return 0;
+}
+
+/* A change: when all leases of others on what it changes were given back. */
+static int change(struct op *op, struct file *file)
+{
+	int ret = hold_begin(op, file);
+
+	if (ret)
+		return ret;
+	ret = dispatch(op, file);
+	hold_end(op);
+	return ret;
+}
+
+static int release(struct op *op)
+{
+	grace_finished(&op->srv->grace, op->owner);
+	return op_release(op);
+}
+
 int op_run(struct op *op, struct op_result *res)
 {
 	struct file *file = NULL;
@@ -389,12 +477,15 @@ int op_run(struct op *op, struct op_result *res)
 	if (!op->may_wait && !quick(op->e, op->c->op))
 		return -EAGAIN;
 	ret = op->c->op == EBPFS_OP_LOCK ? op_lock(op) :
+	      op->c->op == EBPFS_OP_RELEASE ? release(op) :
 	      get_file(op, reads(op->c->op) ? FILE_READ : FILE_ANY, &file);
 	if (file) {
-		ret = dispatch(op, file);
+		ret = check_names(op);
+		if (!ret)
+			ret = changes(op->c->op) ? change(op, file) : dispatch(op, file);
 		files_put(file);
 	}
-	if (ret == -EAGAIN && !op->refused)
+	if ((ret == -EAGAIN && !op->refused) || ret == -EINPROGRESS)
 		return ret;
 	if (ret < 0) {
 		res->status = (u16)-ret;

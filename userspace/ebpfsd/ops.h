@@ -25,6 +25,7 @@
 
 struct export;
 struct file;
+struct hold_change;
 struct intent;
 struct owner;
 struct server;
@@ -42,6 +43,8 @@ struct user;
  * @now: ms
  * @flags: EBPFS_REPLY_* of the reply
  * @refused: EAGAIN is the answer: somebody has a lock
+ * @change: what the call has to do with holds (hold.h); NULL: it holds and changes
+ *	nothing
  * @intent: the call's record in the log (intent.h), NULL: it has none
  */
 struct op {
@@ -55,6 +58,7 @@ struct op {
 	u64 now;
 	u16 flags;
 	bool refused;
+	struct hold_change *change;
 	struct intent *intent;
 };
 
@@ -80,7 +84,8 @@ u32 op_room(const struct ebpfs_call_info *c);
  *
  * Return: 0 and @res, which may carry an error number for the client; or
  * -EAGAIN: it would have to wait, or, with @may_wait, it cannot be done just
- * now and the client should ask again. Nothing has been changed then.
+ * now and the client should ask again; or -EINPROGRESS: it has to wait for leases,
+ * see hold_park(). Nothing has been changed then.
  */
 int op_run(struct op *op, struct op_result *res);
 
@@ -88,6 +93,9 @@ int op_run(struct op *op, struct op_result *res);
  * the call's, open in whatever way; @dir too. */
 int op_readdir(struct op *op, struct file *dir);
 int op_access(struct op *op, struct file *file);
+/* EBPFS_MAY_*: what the caller may do with @fd, or a negative number if that would cost
+ * more than it is worth; -EAGAIN: it has to wait. */
+int op_may(struct op *op, int fd, const struct statx *sx);
 int op_create(struct op *op, struct file *dir);
 int op_remove(struct op *op, struct file *dir);
 int op_rename(struct op *op, struct file *dir);
@@ -161,8 +169,9 @@ int op_describe(const struct export *e, int fd, struct ebpfs_entry_info *info, u
 /* Attributes of an open file that must lie in @e. 0 or -errno. */
 int op_attr(const struct export *e, int fd, struct ebpfs_attr *attr);
 
-/* LOOKUP's and CREATE's reply, of @fd, which is consumed. @access: FILE_*, how @fd
- * is open. Return: bytes or -errno. */
+/* LOOKUP's and CREATE's reply, of @fd, which is consumed, held as the call asks for.
+ * @access: FILE_*, how @fd is open. Return: bytes or -errno: -ESTALE: it has lost its
+ * name since it was opened. */
 int op_put_entry(struct op *op, int fd, u8 access);
 
 /* A name of a call, NUL terminated. */

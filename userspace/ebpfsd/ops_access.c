@@ -62,6 +62,38 @@ int op_allowed(struct op *op, struct file *file, u32 may, bool use)
 	return err;
 }
 
+int op_may(struct op *op, int fd, const struct statx *sx)
+{
+	const struct user *u = op->user;
+	u32 most = EBPFS_MAY_READ | EBPFS_MAY_EXEC, may, bit;
+	bool executable = S_ISDIR(sx->stx_mode) || sx->stx_mode & 0111;
+	bool root = !u || !u->uid;
+	int err;
+
+	if (op->e->writable && !(sx->stx_attributes & STATX_ATTR_IMMUTABLE))
+		most |= EBPFS_MAY_WRITE;
+	/* Here the kernel looks at the mode only, no ACL matters. Other filesystems have
+	 * rules of their own. */
+	if (op->e->local && root)
+		return (int)(executable ? most : most & ~(u32)EBPFS_MAY_EXEC);
+	if (op->e->local && u->uid == sx->stx_uid)
+		return (int)(most & sx->stx_mode >> 6 & 7);
+	if (!op->c->count)
+		return -EOPNOTSUPP;
+	if (!op->may_wait && !op->e->in_memory)
+		return -EAGAIN;
+	err = cred_become(u);
+	if (err)
+		return err;
+	may = most;
+	for (bit = ask(fd, most) ? EBPFS_MAY_EXEC : 8; bit <= EBPFS_MAY_READ; bit <<= 1)
+		if (most & bit && ask(fd, bit))
+			may &= ~bit;
+	cred_return(u);
+	/* As in ACCESS. */
+	return (int)(root && executable ? may | EBPFS_MAY_EXEC : may);
+}
+
 int op_access(struct op *op, struct file *file)
 {
 	struct ebpfs_access *out = (struct ebpfs_access *)op->buf;

@@ -88,6 +88,7 @@ void owner_put(struct owner *o)
 {
 	if (__atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL))
 		return;
+	free(o->holds);
 	free(o->late);
 	free(o);
 }

@@ -8,7 +8,8 @@
  * cookie is good for as long as the filesystem says, restarts included. Every
  * entry is opened by name first (O_PATH) and then described, so that its
  * attributes and its handle belong to the same file whatever is renamed
- * meanwhile. Runs in helper threads.
+ * meanwhile. A directory that was removed while it is open is empty. Runs in helper
+ * threads.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 
 #include "handle.h"
 #include "ops.h"
+#include "orphan.h"
 #include "server.h"
 
 /* An entry on the wire takes about four times as much as in getdents64(). */
@@ -95,6 +97,8 @@ int op_readdir(struct op *op, struct file *dir)
 	w.at_root = st.st_ino == op->e->root_ino;
 	for (;;) {
 		n = getdents64(w.dir, dents, piece);
+		if (n < 0 && errno == ENOENT)
+			n = 0;
 		if (n < 0)
 			goto fail;
 		if (!n) {
@@ -103,15 +107,18 @@ int op_readdir(struct op *op, struct file *dir)
 		}
 		for (pos = 0; pos < n; ) {
 			const struct dirent64 *d = (const struct dirent64 *)(dents + pos);
-			u32 len = put_one(&w, d, op->buf + done, room - done);
+			u32 len;
 
+			pos += d->d_reclen;
+			if (orphan_hidden(d->d_name, (u32)strlen(d->d_name)))
+				continue;
+			len = put_one(&w, d, op->buf + done, room - done);
 			if (!len) {
 				close(w.dir);
 				/* Not even one: the client has to make more room. */
 				return done ? (int)done : -EINVAL;
 			}
 			done += len;
-			pos += d->d_reclen;
 		}
 	}
 	close(w.dir);

@@ -205,6 +205,20 @@ static void receive_bye(struct worker *w, const struct route *r, const u8 *p, u6
 	}
 }
 
+static void receive_recalled(struct worker *w, const struct route *r, const u8 *p, u64 id)
+{
+	const struct ebpfs_recalled *recalled = (const struct ebpfs_recalled *)p;
+	struct session *s = enter_session(w, r, id);
+	struct owner *owner;
+
+	if (!s)
+		return;
+	/* Its session keeps it, and the cache the session. */
+	owner = s->owner;
+	pthread_mutex_unlock(&s->lock);
+	hold_recalled(w->srv, owner, le64_to_cpu(recalled->id));
+}
+
 void receive_datagram(struct worker *w, const struct route *r, const u8 *p, u32 len)
 {
 	int type;
@@ -227,6 +241,9 @@ void receive_datagram(struct worker *w, const struct route *r, const u8 *p, u32 
 		break;
 	case EBPFS_DATA:
 		receive_data(w, r, p, len, id);
+		break;
+	case EBPFS_RECALLED:
+		receive_recalled(w, r, p, id);
 		break;
 	case EBPFS_PROBE:
 		receive_probe(w, r, p, id);

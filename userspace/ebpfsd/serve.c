@@ -12,6 +12,9 @@
  * A call whose data come apart waits in gather.c until they are there, and is
  * executed by whatever datagram was the last one.
  *
+ * A call that others' leases are in the way of is parked until they were given back
+ * (hold.h), and then executed by a helper as if it had just come.
+ *
  * A call that cannot be done just now (no memory, no descriptor, queues full)
  * is forgotten rather than answered with an error: the client asks again. That
  * is so only before anything has been changed: once a call that must not be
@@ -24,6 +27,7 @@
 #include "export.h"
 #include "gather.h"
 #include "ops.h"
+#include "orphan.h"
 #include "serve.h"
 #include "server.h"
 #include "stats.h"
@@ -104,6 +108,9 @@ static void count_call(const struct ebpfs_call_info *c, const struct op_result *
 		break;
 	case EBPFS_OP_APPEND:
 		stats_inc(calls_append);
+		break;
+	case EBPFS_OP_RELEASE:
+		stats_inc(calls_release);
 		break;
 	case EBPFS_OP_LOCK:
 		stats_inc(calls_lock);
@@ -198,6 +205,7 @@ static struct job *job_new(struct sessions *ss, struct session *s, struct incomi
 	job->buf = (struct reply_buf){ 0 };
 	job->file = NULL;
 	job->done = 0;
+	job->change = (struct hold_change){ .job = job };
 	if (c->fh_len)
 		memcpy(job->fh, c->fh, c->fh_len);
 	job->call.fh = job->fh;
@@ -210,6 +218,7 @@ static struct job *job_new(struct sessions *ss, struct session *s, struct incomi
 
 void job_free(struct sessions *ss, struct job *job)
 {
+	hold_cancel(&job->change);
 	reply_buf_free(ss, &job->buf);
 	data_free(ss, job->data, job->call.data_len);
 	if (job->file)
@@ -226,8 +235,11 @@ static void job_end(struct server *srv, struct job *job, const struct op_result 
 	u16 slot = EBPFS_ID_SLOT(job->call.id);
 
 	pthread_mutex_lock(&s->lock);
-	if (s->dead || s->served.slots[slot].seq != EBPFS_ID_SEQ(job->call.id)) {
+	if (s->dead) {
 		stats_inc(drop_late);
+	} else if (s->served.slots[slot].seq != EBPFS_ID_SEQ(job->call.id)) {
+		stats_inc(drop_late);
+		hold_late(job, res);
 	} else if (!res) {
 		ask_again(s, &job->call);
 	} else {
@@ -264,6 +276,20 @@ static void flush(struct server *srv, struct job *job)
 	free(job);
 }
 
+/* Is nobody interested any more in a call that has waited? An owner that has lost what
+ * it held must not change anything with what it sent before. */
+static bool given_up(struct job *job)
+{
+	struct session *s = job->session;
+	bool up;
+
+	pthread_mutex_lock(&s->lock);
+	up = s->dead || s->served.slots[EBPFS_ID_SLOT(job->call.id)].seq !=
+			EBPFS_ID_SEQ(job->call.id);
+	pthread_mutex_unlock(&s->lock);
+	return up;
+}
+
 void job_run(struct server *srv, struct job *job)
 {
 	struct op_result res;
@@ -274,21 +300,43 @@ void job_run(struct server *srv, struct job *job)
 		.c = &job->call,
 		.may_wait = true,
 		.now = now,
+		.change = &job->change,
 	};
-	bool done;
+	int err = -ENOMEM;
 
 	if (!job->session) {
-		flush(srv, job);
+		if (job->file) {
+			flush(srv, job);
+		} else {
+			free(job);
+			orphans_sweep(srv);
+		}
 		return;
 	}
 	op.e = job->session->export;
 	op.owner = job->session->owner;
-	done = ensure_buf(&srv->sessions, &job->buf, op_room(&job->call));
-	if (done) {
-		op.buf = job->buf.data;
-		done = !intent_run(srv->intents, job->session->client, &op, &res);
+	if (job->change.srv && given_up(job)) {
+		job_end(srv, job, NULL, now);
+		return;
 	}
-	job_end(srv, job, done ? &res : NULL, now);
+	if (ensure_buf(&srv->sessions, &job->buf, op_room(&job->call))) {
+		op.buf = job->buf.data;
+		do {
+			err = intent_run(srv->intents, job->session->client, &op, &res);
+			if (err != -EINPROGRESS)
+				break;
+			switch (hold_park(job)) {
+			case HOLD_PARKED:
+				return;
+			case HOLD_GO:
+				break;
+			case HOLD_DROP:
+				job_end(srv, job, NULL, now);
+				return;
+			}
+		} while (true);
+	}
+	job_end(srv, job, err ? NULL : &res, now);
 }
 
 static void defer(struct worker *w, struct session *s, struct incoming *in)
@@ -423,6 +471,7 @@ static void run(struct worker *w, struct session *s, struct incoming *in)
 {
 	const struct ebpfs_call_info *c = in->c;
 	struct reply_buf *b = &s->bufs[EBPFS_ID_SLOT(c->id)];
+	struct hold_change change = { 0 };
 	struct op_result res;
 	struct op op = {
 		.srv = w->srv,
@@ -431,9 +480,10 @@ static void run(struct worker *w, struct session *s, struct incoming *in)
 		.user = in->user,
 		.c = c,
 		.now = w->now,
+		.change = &change,
 	};
 
-	if (c->op == EBPFS_OP_READDIR || only_once(c->op)) {
+	if (c->op == EBPFS_OP_READDIR || c->op == EBPFS_OP_RELEASE || only_once(c->op)) {
 		defer(w, s, in);
 		return;
 	}

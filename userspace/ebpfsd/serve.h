@@ -6,6 +6,7 @@
 #ifndef EBPFSD_SERVE_H
 #define EBPFSD_SERVE_H
 
+#include "hold.h"
 #include "send.h"
 #include "session.h"
 
@@ -17,7 +18,8 @@ struct worker;
 /**
  * struct job - a call whose execution outlives its datagram
  * @next: in the helpers' queue
- * @session: whose, with a reference; NULL: no call, @file is to be flushed
+ * @session: whose, with a reference; NULL: no call: @file is to be flushed or, without
+ *	one, orphans are to be removed
  * @route: where the reply goes
  * @call: with copies of handle and name, and @data
  * @user: who acts, with a reference; NULL: the daemon's own root
@@ -25,6 +27,7 @@ struct worker;
  * @buf: for the reply; the slot's when it is done
  * @file: READ in the ring: with a reference
  * @done: READ in the ring: bytes so far
+ * @change: what it holds and changes
  * @fh: the handle
  * @name: the name
  */
@@ -38,6 +41,7 @@ struct job {
 	struct reply_buf buf;
 	struct file *file;
 	u32 done;
+	struct hold_change change;
 	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
 	u8 name[EBPFS_NAME_MAX + 1];
 };

@@ -15,6 +15,7 @@
 #include "files.h"
 #include "grace.h"
 #include "helper.h"
+#include "hold.h"
 #include "intent.h"
 #include "lock.h"
 #include "owner.h"
@@ -29,6 +30,7 @@
  * @owners: of what is held, mounts of clients
  * @locks: of clients
  * @grace: for locks of before the start
+ * @holds: open files and leases
  * @helpers: threads for what may wait
  * @handshake: cookie key
  * @instance: random, of this start
@@ -45,6 +47,7 @@ struct server {
 	struct owners owners;
 	struct locks locks;
 	struct grace grace;
+	struct holds holds;
 	struct helpers helpers;
 	struct ebpfs_hs_server handshake;
 	u64 instance;

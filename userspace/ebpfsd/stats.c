@@ -47,14 +47,18 @@ void stats_sum(struct stats *sum)
 	pthread_mutex_unlock(&blocks_lock);
 }
 
-void stats_print(FILE *out, u64 sessions, u64 reply_bytes, u64 data_bytes, u64 files)
+void stats_print(FILE *out, u64 sessions, u64 reply_bytes, u64 data_bytes, u64 files,
+		 u64 holds, u64 leases, u64 parked)
 {
 	struct stats sum;
 
 	stats_sum(&sum);
-	fprintf(out, "{\"sessions\":%llu,\"reply_bytes\":%llu,\"data_bytes\":%llu,\"files\":%llu",
+	fprintf(out, "{\"sessions\":%llu,\"reply_bytes\":%llu,\"data_bytes\":%llu,\"files\":%llu,"
+		"\"holds\":%llu,\"leases\":%llu,\"parked\":%llu",
 		(unsigned long long)sessions, (unsigned long long)reply_bytes,
-		(unsigned long long)data_bytes, (unsigned long long)files);
+		(unsigned long long)data_bytes, (unsigned long long)files,
+		(unsigned long long)holds, (unsigned long long)leases,
+		(unsigned long long)parked);
 #define X(name) fprintf(out, ",\"" #name "\":%llu", (unsigned long long)sum.name);
 	EBPFSD_STATS(X)
 #undef X

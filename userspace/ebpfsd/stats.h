@@ -42,6 +42,7 @@
 	X(calls_copy)							\
 	X(calls_append)							\
 	X(calls_lock)							\
+	X(calls_release)						\
 	X(calls_failed)		/* answered with an error number */	\
 	X(read_bytes)		/* bytes of file data in replies, each once */ \
 	X(read_cached)		/* READs answered from the page cache at once */ \
@@ -90,6 +91,21 @@
 	X(locks_told)		/* owners told that a lock may be free */ \
 	X(locks_dropped)	/* of owners that ended */		\
 	X(grace_writes)		/* of the file of owners */		\
+	X(opens_granted)	/* files held open from then on */	\
+	X(leases_granted)						\
+	X(holds_refused)	/* asked for, and not or not wholly granted */ \
+	X(releases)		/* files let go of by RELEASE */	\
+	X(holds_dropped)	/* of owners that ended */		\
+	X(calls_parked)		/* that waited for leases of others */	\
+	X(parked_full)		/* too many did, or it was too late: the client asks again */ \
+	X(leases_recalled)	/* RECALLs of leases, repetitions counted */ \
+	X(recalls_repeated)						\
+	X(recalls_answered)						\
+	X(owners_fenced)	/* ended since they did not answer a recall */ \
+	X(orphans_made)		/* files that outlived their last name */ \
+	X(orphans_kept)		/* of these, and directories, by a descriptor only */ \
+	X(orphans_lost)		/* that could not be kept */		\
+	X(orphans_removed)						\
 	X(recalls_sent)		/* RECALLs of leases and locks */	\
 	X(replies_forgotten)	/* kept replies freed for the budget */	\
 	X(files_opened)							\
@@ -127,7 +143,11 @@ void stats_sum(struct stats *sum);
  * @reply_bytes: of memory that replies take now
  * @data_bytes: of memory that calls' data take now
  * @files: open now
+ * @holds: files held by owners now
+ * @leases: of these
+ * @parked: calls that wait for leases now
  */
-void stats_print(FILE *out, u64 sessions, u64 reply_bytes, u64 data_bytes, u64 files);
+void stats_print(FILE *out, u64 sessions, u64 reply_bytes, u64 data_bytes, u64 files,
+		 u64 holds, u64 leases, u64 parked);
 
 #endif /* EBPFSD_STATS_H */
