@@ -13,7 +13,7 @@
 plan 3
 
 records=1250
-[ -z "${EBPFS_LONG-}" ] || records=10000
+[ -z "${EBPFS_LONG-}" ] || [ "$steer" != tc ] || records=10000
 
 mkdir -p "$srv"
 lab_up --export "$srv" --clients 2

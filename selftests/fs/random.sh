@@ -15,7 +15,7 @@
 plan 5
 
 few=400 many=1500 processes=1
-[ -z "${EBPFS_LONG-}" ] || few=5000 many=20000 processes=8
+[ -z "${EBPFS_LONG-}" ] || few=2000 many=5000 processes=8
 bad=${EBPFS_FSRANDOM_OPS:-$((${EBPFS_LONG:-0} ? 200000 : few))}
 seed=$RANDOM
 note "seed $seed"

@@ -9,7 +9,7 @@
 # timeout: 180
 #
 # The short set reads headers of the kernel (2,700 files), the long set all of
-# these, and in one mode all documentation of the guest, too (36,000 files).
+# these, and in one mode all documentation of the guest, too (19,000 files).
 
 . "${0%/*}/../lib/lib.sh"
 
