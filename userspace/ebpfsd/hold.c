@@ -121,7 +121,7 @@ static struct hold_owner *holder_of(struct owner *owner)
 	ho = calloc(1, sizeof(*ho));
 	if (ho)
 		ho->owner = owner;
-	owner->holds = ho;	/* freed with it */
+	__atomic_store_n(&owner->holds, ho, __ATOMIC_RELEASE);	/* freed with it */
 	return ho;
 }
 
@@ -581,6 +581,13 @@ int op_release(struct op *op)
 		stats_inc(releases);
 	}
 	return 0;
+}
+
+bool hold_any(const struct owner *owner)
+{
+	const struct hold_owner *ho = __atomic_load_n(&owner->holds, __ATOMIC_ACQUIRE);
+
+	return ho && READ_ONCE(ho->core.count);
 }
 
 u32 hold_opens(struct server *srv, const struct ebpfs_hold_key *key)

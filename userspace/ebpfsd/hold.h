@@ -193,6 +193,9 @@ void hold_recalled(struct server *srv, struct owner *owner, u64 id);
 /* RELEASE: 0 or -errno. In helper threads. */
 int op_release(struct op *op);
 
+/* Does it hold anything? A hint. */
+bool hold_any(const struct owner *owner);
+
 /* How many owners have it open. */
 u32 hold_opens(struct server *srv, const struct ebpfs_hold_key *key);
 

@@ -113,7 +113,7 @@ static bool make_room(struct owners *os, const char *client)
 		bool mine = !strcmp(o->client, client);
 
 		owned += mine;
-		if (o->sessions || o->kept)
+		if (o->sessions || o->kept || hold_any(o))
 			continue;
 		if (!any || READ_ONCE(o->heard) < READ_ONCE(any->heard))
 			any = o;
