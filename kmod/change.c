@@ -302,6 +302,8 @@ static int ebpfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct 
 	ebpfs_put_setattr(&a, attr);
 	if (!a.valid)
 		return 0;
+	if (attr->ia_valid & ATTR_ATIME)
+		EBPFS_I(inode)->read_at = (struct timespec64){};
 	/* What was written before it was set comes before it at the server. */
 	if (S_ISREG(inode->i_mode)) {
 		err = filemap_write_and_wait(inode->i_mapping);
@@ -324,6 +326,20 @@ static int ebpfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct 
 	return err;
 }
 
+/* What is read from the cache moves atime, as the mount's options say, but here only. */
+static int ebpfs_update_time(struct inode *inode, int flags)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+
+	if (flags & S_ATIME) {
+		spin_lock_bh(&ei->attr_lock);
+		ei->read_at = current_time(inode);
+		inode_set_atime_to_ts(inode, ei->read_at);
+		spin_unlock_bh(&ei->attr_lock);
+	}
+	return 0;
+}
+
 const struct inode_operations ebpfs_dir_iops = {
 	.lookup = ebpfs_lookup,
 	.create = ebpfs_create,
@@ -335,6 +351,7 @@ const struct inode_operations ebpfs_dir_iops = {
 	.rmdir = ebpfs_rmdir,
 	.rename = ebpfs_rename,
 	.setattr = ebpfs_setattr,
+	.update_time = ebpfs_update_time,
 	.listxattr = ebpfs_listxattr,
 	.getattr = ebpfs_getattr,
 	.permission = ebpfs_permission,
@@ -345,6 +362,7 @@ const struct inode_operations ebpfs_dir_iops = {
 const struct inode_operations ebpfs_symlink_iops = {
 	.get_link = ebpfs_get_link,
 	.setattr = ebpfs_setattr,
+	.update_time = ebpfs_update_time,
 	.listxattr = ebpfs_listxattr,
 	.getattr = ebpfs_getattr,
 	.permission = ebpfs_permission,
@@ -352,6 +370,7 @@ const struct inode_operations ebpfs_symlink_iops = {
 
 const struct inode_operations ebpfs_other_iops = {
 	.setattr = ebpfs_setattr,
+	.update_time = ebpfs_update_time,
 	.listxattr = ebpfs_listxattr,
 	.getattr = ebpfs_getattr,
 	.permission = ebpfs_permission,

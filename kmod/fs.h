@@ -90,6 +90,7 @@ struct ebpfs_sb {
  * @writer: who wrote last, and so writes back, with a reference
  * @timed_out: when a read of the file last passed its deadline, jiffies, 0 never
  * @btime: time of creation, 0 if not known
+ * @read_at: atime by reads from the cache, which the server does not know of, or 0
  * @names_at: of a directory: names that were asked for earlier are not believed, ns;
  *	READ_ONCE/WRITE_ONCE
  * @hold_link: in sbi->open or sbi->idle; this and the next seven under sbi->holds_lock
@@ -125,6 +126,7 @@ struct ebpfs_inode {
 	struct ebpfs_user *writer;
 	unsigned long timed_out;
 	struct timespec64 btime;
+	struct timespec64 read_at;
 	u64 names_at;
 	struct list_head hold_link;
 	u64 hold;

@@ -120,6 +120,7 @@ static void ebpfs_set_attr(struct inode *inode, const struct ebpfs_attr *attr)
 {
 	struct ebpfs_inode *ei = EBPFS_I(inode);
 	u32 nlink = le32_to_cpu(attr->nlink);
+	struct timespec64 atime = ebpfs_time(attr->atime, attr->atime_ns);
 	loff_t size = le64_to_cpu(attr->size);
 
 	ei->remote_size = size;
@@ -137,7 +138,12 @@ static void ebpfs_set_attr(struct inode *inode, const struct ebpfs_attr *attr)
 		clear_nlink(inode);
 	i_uid_write(inode, le32_to_cpu(attr->uid));
 	i_gid_write(inode, le32_to_cpu(attr->gid));
-	inode_set_atime_to_ts(inode, ebpfs_time(attr->atime, attr->atime_ns));
+	/* Of reads from the cache the server knows nothing. */
+	if (le64_to_cpu(attr->ctime) != (u64)inode_get_ctime_sec(inode) ||
+	    le32_to_cpu(attr->ctime_ns) != inode_get_ctime_nsec(inode) ||
+	    timespec64_compare(&atime, &ei->read_at) >= 0)
+		ei->read_at = (struct timespec64){};
+	inode_set_atime_to_ts(inode, ei->read_at.tv_sec ? ei->read_at : atime);
 	inode_set_mtime_to_ts(inode, ebpfs_time(attr->mtime, attr->mtime_ns));
 	inode_set_ctime_to_ts(inode, ebpfs_time(attr->ctime, attr->ctime_ns));
 	ei->btime = ebpfs_time(attr->btime, attr->btime_ns);
@@ -352,7 +358,7 @@ struct inode *ebpfs_iget(struct super_block *sb, const u8 *fh, u16 fh_len,
 	inode->i_blkbits = PAGE_SHIFT;
 	inode->i_acl = ACL_DONT_CACHE;
 	inode->i_default_acl = ACL_DONT_CACHE;
-	inode->i_flags |= S_NOATIME | S_NOCMTIME;
+	inode->i_flags |= S_NOCMTIME;
 	switch (inode->i_mode & S_IFMT) {
 	case S_IFREG:
 		inode->i_op = &ebpfs_other_iops;

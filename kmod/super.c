@@ -424,7 +424,7 @@ static int ebpfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_blocksize = PAGE_SIZE;
 	sb->s_blocksize_bits = PAGE_SHIFT;
 	sb->s_time_gran = 1;
-	sb->s_flags |= SB_NOATIME | SB_POSIXACL;
+	sb->s_flags |= SB_POSIXACL;
 	if (cfg->noac)
 		sb->s_flags |= SB_SYNCHRONOUS;
 	sb->s_iflags |= SB_I_STABLE_WRITES;	/* a page's checksum goes with it */
