@@ -69,6 +69,7 @@ void config_forget_exports(struct config *c)
 
 		free(e->path);
 		free(e->clients);
+		free(e->idmap);
 		free(e->where);
 	}
 }
@@ -386,9 +387,11 @@ static void set_export(struct config *c, struct config_export *e, const char *ke
 		set_id(c, &e->anonuid, key, value, where);
 	else if (!strcmp(key, "anongid"))
 		set_id(c, &e->anongid, key, value, where);
+	else if (!strcmp(key, "idmap"))
+		config_set_path(c, &e->idmap, value, where);
 	else
 		mistake(c, where, "unknown key \"%s\": in an export path, clients, access, "
-			"squash, anonuid and anongid are known (global keys stand before the "
+			"squash, anonuid, anongid and idmap are known (global keys stand before the "
 			"first export)", key);
 }
 
@@ -460,6 +463,7 @@ void config_read(struct config *c, const char *path, bool must_exist)
 	free(line);
 	free(scrap.path);
 	free(scrap.clients);
+	free(scrap.idmap);
 }
 
 void config_finish(struct config *c)

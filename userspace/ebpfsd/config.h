@@ -46,6 +46,7 @@ enum squash {
  * @squash: who becomes anonymous
  * @anonuid: user number of the anonymous user
  * @anongid: its group
+ * @idmap: path of the file with users' other numbers, NULL: they have the same
  * @where: "file:line" or the option, for messages
  */
 struct config_export {
@@ -56,6 +57,7 @@ struct config_export {
 	enum squash squash;
 	u32 anonuid;
 	u32 anongid;
+	char *idmap;
 	char *where;
 };
 

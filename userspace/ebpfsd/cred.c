@@ -16,6 +16,7 @@
 #include "core/wire.h"
 #include "cred.h"
 #include "export.h"
+#include "idmap.h"
 #include "log.h"
 
 #ifndef SYS_setgroups32
@@ -125,16 +126,29 @@ struct user *creds_find(struct creds *creds, u32 number)
 	return user_get(c->user);
 }
 
-/* Whom @uid, @gid and @groups are here. */
-static struct user *squash(const struct export *e, u32 uid, u32 gid, const __le32 *groups,
-			   u32 ngroups)
+/* From the clients' groups to ours; those that are not listed are left out. */
+static void map_groups(const struct export *e, struct user *u)
+{
+	u32 i, n = 0;
+
+	if (!idmap_in(e->idmap, IDMAP_GROUP, u->gid, &u->gid))
+		u->gid = e->anonymous->gid;
+	for (i = 0; i < u->ngroups; i++)
+		n += idmap_in(e->idmap, IDMAP_GROUP, u->groups[i], &u->groups[n]);
+	u->ngroups = n;
+}
+
+struct user *user_here(const struct export *e, u32 uid, u32 gid, const __le32 *groups,
+		       u32 ngroups)
 {
 	struct user *u;
 	u32 i;
 
-	if (e->squash == SQUASH_ALL)
+	if (e->squash == SQUASH_ALL || !idmap_in(e->idmap, IDMAP_USER, uid, &uid))
 		return user_get(e->anonymous);
 	u = user_new(uid, gid, groups, ngroups);
+	if (u && e->idmap)
+		map_groups(e, u);
 	if (!u || e->squash == SQUASH_NONE)
 		return u;
 	/* root's group is as good as root for much of a system. */
@@ -142,7 +156,7 @@ static struct user *squash(const struct export *e, u32 uid, u32 gid, const __le3
 		u->uid = e->anonymous->uid;
 	if (!u->gid)
 		u->gid = e->anonymous->gid;
-	for (i = 0; i < ngroups; i++)
+	for (i = 0; i < u->ngroups; i++)
 		if (!u->groups[i])
 			u->groups[i] = e->anonymous->gid;
 	return u;
@@ -169,7 +183,7 @@ int creds_store(struct creds *creds, const struct export *e, u32 number, const u
 	for (i = 0; i < ngroups; i++)
 		if (groups[i] == ~0u)
 			return -EINVAL;
-	u = squash(e, uid, gid, groups, ngroups);
+	u = user_here(e, uid, gid, groups, ngroups);
 	c = u ? malloc(sizeof(*c)) : NULL;
 	if (!c) {
 		user_put(u);

@@ -52,6 +52,10 @@ static inline struct user *user_get(struct user *u)
 	return u;
 }
 
+/* Whom a client's @uid, @gid and @groups are in @e, mapped and squashed; as user_new(). */
+struct user *user_here(const struct export *e, u32 uid, u32 gid, const __le32 *groups,
+		       u32 ngroups);
+
 struct cred;
 
 /**

@@ -21,6 +21,7 @@
 #include "export.h"
 #include "forget.h"
 #include "handle.h"
+#include "idmap.h"
 #include "lib/secret.h"
 #include "log.h"
 
@@ -192,11 +193,20 @@ static unsigned int open_one(struct export *e, const struct config_export *c,
 	e->clients = c->clients;
 	e->writable = c->writable;
 	e->squash = c->squash;
-	if (e->squash != SQUASH_NONE) {
+	if (c->idmap && idmap_read(c->idmap, &e->idmap)) {
+		log_error("%s: the idmap of export %s has to be mended", c->where, e->name);
+		return 1;
+	}
+	if (e->squash != SQUASH_NONE || e->idmap) {
 		e->anonymous = user_new(c->anonuid, c->anongid, NULL, 0);
-		if (!e->anonymous) {
+		e->superuser = e->anonymous ? user_here(e, 0, 0, NULL, 0) : NULL;
+		if (!e->superuser) {
 			log_error("%s: no memory for an export", c->where);
 			return 1;
+		}
+		if (!e->superuser->uid && !e->superuser->gid) {
+			user_put(e->superuser);
+			e->superuser = NULL;
 		}
 	}
 	e->root = check_only ? open(c->path, O_PATH | O_DIRECTORY | O_CLOEXEC) :
@@ -268,6 +278,8 @@ void exports_close(struct exports *e)
 		if (e->list[i].root >= 0)
 			close(e->list[i].root);
 		user_put(e->list[i].anonymous);
+		user_put(e->list[i].superuser);
+		idmap_free(e->list[i].idmap);
 	}
 	if (e->list)
 		explicit_bzero(e->list, e->count * sizeof(*e->list));

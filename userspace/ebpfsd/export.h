@@ -14,6 +14,7 @@
 #include "config.h"
 #include "core/platform.h"
 
+struct idmap;
 struct user;
 
 /**
@@ -32,7 +33,9 @@ struct user;
  * @in_memory: so are data; there is no disk to wait for
  * @writable: its clone of the mount is not read-only
  * @squash: who becomes @anonymous
- * @anonymous: the user for those; NULL if there are none
+ * @anonymous: the user for those, and who is not in @idmap; NULL if there are none
+ * @superuser: who a client's superuser is here; NULL: the daemon's own root
+ * @idmap: from clients' users to ours; NULL: they have the same numbers
  * @clients: list of names, as in struct config_export
  */
 struct export {
@@ -43,6 +46,8 @@ struct export {
 	bool writable;
 	enum squash squash;
 	struct user *anonymous;
+	struct user *superuser;
+	struct idmap *idmap;
 	int root;
 	u32 dev_major;
 	u32 dev_minor;

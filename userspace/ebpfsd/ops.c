@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "handle.h"
+#include "idmap.h"
 #include "hold.h"
 #include "ops.h"
 #include "orphan.h"
@@ -76,7 +77,7 @@ static u64 change_of(const struct statx *sx)
 	return c ^ c >> 32;
 }
 
-static void put_attr(struct ebpfs_attr *a, const struct statx *sx)
+static void put_attr(const struct export *e, struct ebpfs_attr *a, const struct statx *sx)
 {
 	memset(a, 0, sizeof(*a));
 	a->ino = cpu_to_le64(sx->stx_ino);
@@ -100,6 +101,7 @@ static void put_attr(struct ebpfs_attr *a, const struct statx *sx)
 	a->rdev_major = cpu_to_le32(sx->stx_rdev_major);
 	a->rdev_minor = cpu_to_le32(sx->stx_rdev_minor);
 	a->blksize = cpu_to_le32(sx->stx_blksize);
+	idmap_attr(e->idmap, a);
 }
 
 /* statx() of an open file that must lie in @e. */
@@ -119,7 +121,7 @@ int op_attr(const struct export *e, int fd, struct ebpfs_attr *attr)
 	int err = examine(e, fd, &sx);
 
 	if (!err)
-		put_attr(attr, &sx);
+		put_attr(e, attr, &sx);
 	return err;
 }
 
@@ -137,7 +139,7 @@ int op_describe(const struct export *e, int fd, struct ebpfs_entry_info *info, u
 	info->fh_len = (u16)err;
 	info->type = (u8)(sx.stx_mode >> 12);
 	info->flags = EBPFS_ENTRY_ATTR;
-	put_attr(&info->attr, &sx);
+	put_attr(e, &info->attr, &sx);
 	return 0;
 }
 
@@ -168,7 +170,7 @@ static int attr_for(struct op *op, int fd, struct ebpfs_attr *attr)
 	may = op_may(op, fd, &sx);
 	if (may == -EAGAIN)
 		return may;
-	put_attr(attr, &sx);
+	put_attr(op->e, attr, &sx);
 	attr->may = cpu_to_le32(may < 0 ? 0 : (u32)may | EBPFS_MAY_KNOWN);
 	return 0;
 }

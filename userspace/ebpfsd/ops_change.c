@@ -28,6 +28,7 @@
 #include "cred.h"
 #include "export.h"
 #include "handle.h"
+#include "idmap.h"
 #include "intent.h"
 #include "ops.h"
 #include "server.h"
@@ -607,6 +608,9 @@ int op_setattr(struct op *op, struct file *any)
 	/* chown()'s number for "as it is". */
 	if ((valid & EBPFS_SET_UID && a.uid == ~0u) || (valid & EBPFS_SET_GID && a.gid == ~0u))
 		return -EINVAL;
+	err = idmap_setattr(op->e->idmap, &a);
+	if (err)
+		return err;
 	if (valid & EBPFS_SET_SIZE) {
 		err = open_to_size(op, any, &file);
 		if (err)

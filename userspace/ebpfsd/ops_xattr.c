@@ -20,6 +20,7 @@
 
 #include "cred.h"
 #include "export.h"
+#include "idmap.h"
 #include "ops.h"
 #include "server.h"
 #include "settle.h"
@@ -63,6 +64,8 @@ int op_getxattr(struct op *op, struct file *file)
 	n = getxattr(t.path, t.name, op->buf, op->c->count);
 	err = errno;
 	cred_return(op->user);
+	if (n > 0 && idmap_is_acl(t.name))
+		idmap_acl(op->e->idmap, false, op->buf, (u32)n);
 	return n < 0 ? refused(err) : (int)n;
 }
 
@@ -190,10 +193,37 @@ static int change_and_tell(struct op *op, struct file *file)
 	return ret;
 }
 
+/* An ACL with the clients' numbers in it. */
+static int set_mapped(struct op *op, struct file *file)
+{
+	const struct ebpfs_call_info *c = op->c;
+	struct ebpfs_call_info mapped = *c;
+	u8 *acl = malloc(c->data_len);
+	int ret;
+
+	if (!acl)
+		return -EAGAIN;
+	memcpy(acl, c->data, c->data_len);
+	mapped.data = acl;
+	ret = idmap_acl(op->e->idmap, true, acl, c->data_len);
+	if (!ret) {
+		op->c = &mapped;
+		ret = change_and_tell(op, file);
+		op->c = c;
+	}
+	free(acl);
+	return ret;
+}
+
 int op_setxattr(struct op *op, struct file *file)
 {
+	char name[EBPFS_NAME_MAX + 1];
+
 	if (op->c->arg & ~(u64)(XATTR_CREATE | XATTR_REPLACE))
 		return -EINVAL;
+	op_name(name, op->c->name, op->c->name_len);
+	if (op->e->idmap && op->c->data_len && idmap_is_acl(name))
+		return set_mapped(op, file);
 	return change_and_tell(op, file);
 }
 

@@ -512,8 +512,7 @@ static bool find_user(struct session *s, const struct ebpfs_call_info *c, struct
 		*user = creds_find(&s->creds, c->cred);
 		return *user;
 	}
-	if (e->squash != SQUASH_NONE)
-		*user = user_get(e->anonymous);
+	*user = user_get(e->superuser);
 	return true;
 }
 
