@@ -364,6 +364,11 @@ u32 ebpfs_hold_opens(const struct ebpfs_holds *h, const struct ebpfs_hold_key *k
 	return f ? f->opens : 0;
 }
 
+bool ebpfs_hold_in_change(const struct ebpfs_holds *h, const struct ebpfs_hold_key *key)
+{
+	return h->slots[key->hash % EBPFS_HOLD_SLOTS].running && ebpfs_hold_opens(h, key);
+}
+
 static void slot_enter(struct ebpfs_holds *h, const struct ebpfs_holder *holder, u64 hash, u64 now)
 {
 	u32 i = hash % EBPFS_HOLD_SLOTS;

@@ -248,6 +248,9 @@ bool ebpfs_hold_drop(struct ebpfs_holds *h, struct ebpfs_holder *holder,
 /* How many have it open. */
 u32 ebpfs_hold_opens(const struct ebpfs_holds *h, const struct ebpfs_hold_key *key);
 
+/* Is it open, and somebody changing it (or, rarely, another)? */
+bool ebpfs_hold_in_change(const struct ebpfs_holds *h, const struct ebpfs_hold_key *key);
+
 /**
  * ebpfs_change_begin() - a change begins
  * @h: table

@@ -10,12 +10,14 @@
 
 #include "ebpfsd_client.h"
 
+static u64 op_id_base;	/* of one of several processes */
+
 /* Never used again. */
 static u64 next_op_id(void)
 {
 	static u64 id;
 
-	return ++id;
+	return op_id_base + ++id;
 }
 
 /**

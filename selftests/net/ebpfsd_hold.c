@@ -22,6 +22,7 @@
 #define R_OPEN	EBPFS_REPLY_OPEN
 #define R_LEASE	EBPFS_REPLY_LEASE
 #define HELD	3		/* s, lease= of the daemon */
+#define CROWD_MS	4000
 #define REST	1100		/* ms after a change until others get a lease */
 
 static u8 secret[EBPFS_SECRET_LEN];
@@ -850,6 +851,138 @@ static void malformed_releases(void)
 	EXPECT_EQ(do_remove(&b, &dir, "f", EBPFS_REMOVE_FILE), 0);
 }
 
+static void answer_at_once(struct client *to, const u8 *p, u32 len)
+{
+	struct ebpfs_recall_info r;
+
+	(void)len;
+	if (EXPECT_EQ(ebpfs_parse_recall(p, &r), 0))
+		answer(to, r.id);
+}
+
+/* One of several that open, rename, remove and write to the same few files. What it holds
+ * open must be there, whoever removed it. Return: failures. */
+static int crowd_one(unsigned int seed)
+{
+	static const char *const names[] = { "c0", "c1", "c2", "c3" };
+	struct fh dir, held[8] = { { .len = 0 } }, fh;
+	u64 numbers[8] = { 0 }, until = clock_ms() + CROWD_MS;
+	u8 reply[1024] __attribute__((aligned(8)));
+	struct ebpfs_attr attr;
+	unsigned int i, j, done = 0;
+	struct change ch;
+	int n;
+
+	ktap.failures = 0;
+	op_id_base = (u64)seed << 32;
+	if (!join(&a, "alice"))
+		return 1;
+	a.recall = answer_at_once;
+	dir = root();
+	srand(seed);
+	while (clock_ms() < until && !ktap.failures) {
+		const char *one = names[rand() % 4], *two = names[rand() % 4];
+
+		i = (unsigned int)rand() % 8;
+		switch (rand() % 6) {
+		case 0:
+			prepare_create(&a, &ch, &dir, one, S_IFREG | 0644, 0, 0);
+			ch.call.arg = ++number;
+			ch.call.count = OPEN | (rand() % 2 ? LEASE : 0);
+			n = client_call(&a, &ch.call, reply, sizeof(reply));
+			if (n < 0 || !(a.flags & R_OPEN))
+				break;
+			if (held[i].len)
+				EXPECT_EQ(release(&a, &held[i], numbers[i]), 0);
+			EXPECT_EQ(take_entry(reply, n, &held[i], NULL), 0);
+			numbers[i] = number;
+			/* The same file is held once, under the highest number. */
+			for (j = 0; j < 8; j++)
+				if (j != i && held[j].len == held[i].len &&
+				    !memcmp(held[j].bytes, held[i].bytes, held[i].len))
+					held[j].len = 0;
+			break;
+		case 1:
+			n = do_remove(&a, &dir, one, EBPFS_REMOVE_FILE);
+			EXPECT(!n || n == -ENOENT);
+			break;
+		case 2:
+			n = do_rename(&a, &dir, one, &dir, two, 0);
+			EXPECT(!n || n == -ENOENT);
+			break;
+		case 3:
+			n = do_lookup(&a, &dir, one, &fh, NULL);
+			if (!n)
+				n = hold(&a, &fh, LEASE);
+			EXPECT(n >= 0 || n == -ENOENT || n == -ESTALE);
+			break;
+		default:
+			if (!held[i].len)
+				break;
+			n = hold_number(&a, &held[i], numbers[i] = ++number, OPEN, &attr);
+			EXPECT_EQ(n, R_OPEN);
+			EXPECT_EQ(do_write(&a, &held[i], 0, "x", 1, EBPFS_WRITE_UNSTABLE, false,
+					   NULL), 0);
+			if (rand() % 4 == 0) {
+				EXPECT_EQ(release(&a, &held[i], numbers[i]), 0);
+				held[i].len = 0;
+			}
+		}
+		done++;
+	}
+	EXPECT(done > 50);
+	leave(&a);
+	return (int)ktap.failures;
+}
+
+static void crowds(void)
+{
+	struct fh dir;
+	pid_t pids[6];
+	unsigned int i;
+	int status;
+
+	fflush(stdout);
+	for (i = 0; i < ARRAY_SIZE(pids); i++) {
+		pids[i] = fork();
+		if (!pids[i]) {
+			int failures = crowd_one(i + 1);
+
+			fflush(stdout);
+			_exit(failures ? 1 : 0);
+		}
+	}
+	for (i = 0; i < ARRAY_SIZE(pids); i++) {
+		EXPECT_EQ(waitpid(pids[i], &status, 0), pids[i]);
+		EXPECT_EQ(status, 0);
+	}
+	EXPECT(join(&b, "alice"));
+	a = b;
+	dir = root();
+	for (i = 0; i < 4; i++)
+		do_remove(&b, &dir, (char[]){ 'c', (char)('0' + i), '\0' }, EBPFS_REMOVE_FILE);
+	leave(&b);
+	EXPECT(orphans_become(0, 5000));
+	EXPECT_EQ(daemon_stat(&daemon_, "holds"), 0);
+	EXPECT_EQ(daemon_stat(&daemon_, "leases"), 0);
+	EXPECT_EQ(daemon_stat(&daemon_, "parked"), 0);
+	EXPECT_EQ(daemon_stat(&daemon_, "orphans_lost"), 0);
+	EXPECT(daemon_stat(&daemon_, "calls_parked") > 10);
+	EXPECT(daemon_stat(&daemon_, "orphans_made") > 10);
+}
+
+static void crowds_on_disk(void)
+{
+	crowds();
+}
+
+static void crowds_on_memory(void)
+{
+	where = "memory";
+	crowds();
+	where = "disk";
+}
+
 /* Each test with a name of its own for each export. */
 #define ON_BOTH(test)							\
 	static void test##_on_disk(void)				\
@@ -913,6 +1046,8 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(who_waits_in_vain),
 	KTAP_TEST(replies_say_what_may_be_done_on_disk),
 	KTAP_TEST(replies_say_what_may_be_done_on_memory),
+	KTAP_TEST(crowds_on_disk),
+	KTAP_TEST(crowds_on_memory),
 	KTAP_TEST(orphans_of_another_life),
 	KTAP_TEST(stopping_with_calls_that_wait),
 };
@@ -925,7 +1060,7 @@ int main(int argc, char **argv)
 	umask(0);
 	mkdir(at("disk"), 0755);
 	mkdir(at("memory"), 0755);
-	if (mount("none", at("memory"), "tmpfs", 0, "size=8m,mode=755"))
+	if (mount("none", at("memory"), "tmpfs", 0, "size=64m,mode=755"))
 		return KTAP_EXIT_FAIL;
 	add_client(at("clients"), "alice", secret);
 	write_file(at("conf"), 0644,

@@ -81,6 +81,13 @@ static u32 opens(unsigned int n)
 	return ebpfs_hold_opens(h, &k);
 }
 
+static bool in_change(unsigned int n)
+{
+	struct ebpfs_hold_key k = key(n);
+
+	return ebpfs_hold_in_change(h, &k);
+}
+
 static enum ebpfs_hold_due due(void)
 {
 	return ebpfs_hold_due(h, now, &r, &next);
@@ -223,7 +230,13 @@ static void change_without_leases(void)
 	EXPECT_EQ(next, EBPFS_NEVER);
 	/* Nor is an open file. */
 	take(&b, 2, 1, OPEN);
+	EXPECT(!in_change(2));
 	EXPECT(begin(&ch, &a, 2, false));
+	EXPECT(in_change(2));
+	ebpfs_change_end(h, &ch, now);
+	EXPECT(!in_change(2));
+	EXPECT(begin(&ch, &a, 3, false));
+	EXPECT(!in_change(3));
 	ebpfs_change_end(h, &ch, now);
 }
 

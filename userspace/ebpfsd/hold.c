@@ -248,14 +248,22 @@ void hold_late(struct job *job, const struct op_result *res)
 u16 hold_replayed(struct op *op, u16 flags, u32 total)
 {
 	struct ebpfs_entry_info entry;
+	struct file *file;
 
 	if (op->c->op != EBPFS_OP_CREATE || !(flags & (EBPFS_REPLY_OPEN | EBPFS_REPLY_LEASE)))
 		return flags;
 	flags &= (u16)~(EBPFS_REPLY_OPEN | EBPFS_REPLY_LEASE);
-	/* Its attributes are old: open, but under no lease. */
-	if (!ebpfs_parse_entry(op->buf, total, false, &entry))
-		flags |= hold_take(op, entry.fh, entry.fh_len) & EBPFS_REPLY_OPEN;
-	return flags;
+	if (ebpfs_parse_entry(op->buf, total, false, &entry))
+		return flags;
+	/* Its attributes are old: open, if it is still there, but under no lease. */
+	if (!(hold_take(op, entry.fh, entry.fh_len) & EBPFS_REPLY_OPEN))
+		return flags;
+	if (files_open(&op->srv->files, op->e, entry.fh, entry.fh_len, FILE_ANY, op->now, &file)) {
+		hold_give_back(op, entry.fh, entry.fh_len);
+		return flags;
+	}
+	files_put(file);
+	return flags | EBPFS_REPLY_OPEN;
 }
 
 /* The names locks of one directory or two. */
@@ -375,6 +383,10 @@ static int changed_files(struct op *op, const struct file *file, struct ebpfs_ho
 
 	hold_key_of(op->srv, op->e, c->fh, &keys[0]);
 	switch (c->op) {
+	case EBPFS_OP_CREATE:
+		/* Or who removes what is not there yet would not see that it is held. */
+		lock_names(op, keys, 1);
+		return 1;
 	case EBPFS_OP_REMOVE:
 		if (file->mode != S_IFDIR)
 			return 0;
@@ -391,6 +403,7 @@ static int changed_files(struct op *op, const struct file *file, struct ebpfs_ho
 		    !handle_check(op->e, t.fh, t.fh_len))
 			return 0;
 		hold_key_of(op->srv, op->e, t.fh, &keys[1]);
+		lock_names(op, &keys[1], 1);
 		return (int)add_key(keys, 1);
 	default:
 		return 1;
@@ -581,6 +594,22 @@ int op_release(struct op *op)
 		stats_inc(releases);
 	}
 	return 0;
+}
+
+bool hold_in_change(struct op *op)
+{
+	const struct ebpfs_call_info *c = op->c;
+	struct holds *hs = &op->srv->holds;
+	struct ebpfs_hold_key key;
+	bool busy;
+
+	if (!c->fh_len || !handle_check(op->e, c->fh, c->fh_len))
+		return false;
+	hold_key_of(op->srv, op->e, c->fh, &key);
+	pthread_mutex_lock(&hs->lock);
+	busy = ebpfs_hold_in_change(&hs->table, &key);
+	pthread_mutex_unlock(&hs->lock);
+	return busy;
 }
 
 bool hold_any(const struct owner *owner)

@@ -10,8 +10,9 @@
  * the last answer gives it to the helpers again. Leases that a client asks for are on
  * record before the attributes of the reply are read.
  *
- * What is removed while somebody holds it open is orphan.c's. For its sake calls that may
- * take a file's last name (REMOVE, RENAME) do so one after the other in each directory.
+ * What is removed while somebody holds it open is orphan.c's. For its sake calls that make
+ * or take names (CREATE, LINK, REMOVE, RENAME) do so one after the other in each
+ * directory.
  *
  * Files are known by device and kernel handle, so that exports that overlap see each
  * other's holds.
@@ -192,6 +193,10 @@ void hold_recalled(struct server *srv, struct owner *owner, u64 id);
 
 /* RELEASE: 0 or -errno. In helper threads. */
 int op_release(struct op *op);
+
+/* Is the call's file open, and about to lose its name or to have lost it just now? Until
+ * that call has ended nobody can say whether it is kept. */
+bool hold_in_change(struct op *op);
 
 /* Does it hold anything? A hint. */
 bool hold_any(const struct owner *owner);

@@ -185,7 +185,7 @@ static int get_attr(struct op *op, const struct file *file)
 	err = attr_for(op, file->fd, attr);
 	/* Held, but too late. */
 	if (!err && op->flags && !attr->nlink && !orphan_kept(op->srv, op->e, c->fh, c->fh_len))
-		err = -ESTALE;
+		err = hold_in_change(op) ? -EAGAIN : -ESTALE;
 	if (!err)
 		return sizeof(*attr);
 	if (err != -EAGAIN)
@@ -205,8 +205,12 @@ int op_put_entry(struct op *op, int fd, u8 access)
 	if (!err) {
 		op->flags = hold_take(op, fh, info.fh_len);
 		err = attr_for(op, fd, &info.attr);
-		if (!err && op->c->op == EBPFS_OP_LOOKUP && !info.attr.nlink)
-			err = -ESTALE;
+		if (!err && !info.attr.nlink) {
+			if (op->c->op == EBPFS_OP_LOOKUP)
+				err = -ESTALE;
+			else if (op->flags & EBPFS_REPLY_OPEN && !orphan_adopt(op, fd, fh))
+				op->flags &= (u16)~EBPFS_REPLY_OPEN;
+		}
 		if (err && err != -EAGAIN)
 			hold_give_back(op, fh, info.fh_len);
 	}
@@ -481,6 +485,9 @@ int op_run(struct op *op, struct op_result *res)
 	ret = op->c->op == EBPFS_OP_LOCK ? op_lock(op) :
 	      op->c->op == EBPFS_OP_RELEASE ? release(op) :
 	      get_file(op, reads(op->c->op) ? FILE_READ : FILE_ANY, &file);
+	/* Who removes it may be about to keep it. */
+	if (ret == -ESTALE && !file && hold_in_change(op))
+		return -EAGAIN;
 	if (file) {
 		ret = check_names(op);
 		if (!ret)

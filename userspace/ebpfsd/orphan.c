@@ -62,7 +62,7 @@ static struct {
 	struct orphan *by_key[BUCKETS];
 	struct orphan *doomed;
 	u32 count;			/* READ_ONCE/WRITE_ONCE */
-	u32 kept;
+	u32 kept;			/* likewise */
 	bool sweeping;
 	u64 grace;			/* until then, ms; 0: over */
 	struct orphan_dir *dirs;	/* of each export */
@@ -117,7 +117,7 @@ static struct orphan *add(const struct export *e, const struct ebpfs_hold_key *k
 	o->next_key = *key_bucket(key);
 	*key_bucket(key) = o;
 	WRITE_ONCE(set.count, set.count + 1);
-	set.kept += fd >= 0;
+	WRITE_ONCE(set.kept, set.kept + (fd >= 0));
 	pthread_mutex_unlock(&set.lock);
 	return o;
 }
@@ -135,7 +135,7 @@ static void take_out(struct orphan *o)
 		p = &(*p)->next_key;
 	*p = o->next_key;
 	WRITE_ONCE(set.count, set.count - 1);
-	set.kept -= o->fd >= 0;
+	WRITE_ONCE(set.kept, set.kept - (o->fd >= 0));
 	if (!o->doomed)
 		return;
 	for (p = &set.doomed; *p != o; )
@@ -369,11 +369,22 @@ static void take_back(struct op *op)
 	free(o);
 }
 
-/* Keep a descriptor of what has no name. False: it is not kept. */
-static bool keep(struct server *srv, const struct export *e, const struct ebpfs_hold_key *key,
-		 u64 ino, int fd)
+/* Keep a descriptor of what has no name, which is consumed. False: it is not kept. Under
+ * the lock of the directories, so that there is one for each file. */
+static bool keep_locked(struct server *srv, const struct export *e,
+			const struct ebpfs_hold_key *key, u64 ino, int fd)
 {
+	bool known;
+
+	pthread_mutex_lock(&set.lock);
+	known = find(key);
+	pthread_mutex_unlock(&set.lock);
+	if (known) {
+		close(fd);
+		return true;
+	}
 	if (READ_ONCE(set.kept) >= ORPHAN_KEPT_MAX || !add(e, key, ino, fd)) {
+		close(fd);
 		stats_inc(orphans_lost);
 		log_warning_limited("%s: a file that is held open was removed and is lost: too many are",
 				    e->name);
@@ -386,6 +397,28 @@ static bool keep(struct server *srv, const struct export *e, const struct ebpfs_
 	return true;
 }
 
+static bool keep(struct server *srv, const struct export *e, const struct ebpfs_hold_key *key,
+		 u64 ino, int fd)
+{
+	bool kept;
+
+	pthread_mutex_lock(&set.work);
+	kept = keep_locked(srv, e, key, ino, fd);
+	pthread_mutex_unlock(&set.work);
+	return kept;
+}
+
+bool orphan_adopt(struct op *op, int fd, const u8 *fh)
+{
+	struct ebpfs_hold_key key;
+	struct stat st;
+	int own;
+
+	hold_key_of(op->srv, op->e, fh, &key);
+	own = fstat(fd, &st) ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return own >= 0 && keep(op->srv, op->e, &key, st.st_ino, own);
+}
+
 void orphan_after(struct op *op)
 {
 	struct hold_change *ch = op->change;
@@ -393,17 +426,19 @@ void orphan_after(struct op *op)
 
 	if (fstat(ch->victim, &st))
 		return;
-	if (ch->linked) {
-		if (st.st_nlink > 1) {
-			take_back(op);
-			return;
+	if (!st.st_nlink) {
+		/* Even if it was linked: who had it open may have closed it, and another opened
+		 * it before its name went. */
+		if (hold_opens(op->srv, &ch->victim_key)) {
+			keep(op->srv, op->e, &ch->victim_key, st.st_ino, ch->victim);
+			ch->has_victim = false;
 		}
+	} else if (ch->linked && st.st_nlink > 1) {
+		take_back(op);
+	} else if (ch->linked) {
 		stats_inc(orphans_made);
 		if (!hold_opens(op->srv, &ch->victim_key))
 			orphan_closed(op->srv, &ch->victim_key);
-	} else if (!st.st_nlink && hold_opens(op->srv, &ch->victim_key)) {
-		if (keep(op->srv, op->e, &ch->victim_key, st.st_ino, ch->victim))
-			ch->has_victim = false;
 	}
 }
 
@@ -472,7 +507,9 @@ static void remove_one(struct server *srv, struct orphan *o)
 					    "removed: %m", o->export->name);
 	}
 	stats_inc(orphans_removed);
-	if (fd >= 0 && (!hold_opens(srv, &o->key) || !keep(srv, o->export, &o->key, o->ino, fd)))
+	if (fd >= 0 && hold_opens(srv, &o->key))
+		keep_locked(srv, o->export, &o->key, o->ino, fd);
+	else if (fd >= 0)
 		close(fd);
 	free(o);
 }

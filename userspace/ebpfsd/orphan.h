@@ -52,6 +52,10 @@ bool orphan_hidden(const void *name, u32 len);
 void orphan_before(struct op *op);
 void orphan_after(struct op *op);
 
+/* The call has opened a file, by @fd, that lost its last name before it was held: keep it.
+ * False: it is not kept. In helper threads. */
+bool orphan_adopt(struct op *op, int fd, const u8 *fh);
+
 /* Nobody has this file open any more. Does not wait. */
 void orphan_closed(struct server *srv, const struct ebpfs_hold_key *key);
 
