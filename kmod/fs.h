@@ -20,8 +20,8 @@
  *	append.c  O_APPEND
  *
  * Consistency: attributes and names are believed for actimeo=, or until the lease
- * they came with is recalled; opening a file asks the server, unless there is a lease,
- * and closing it writes back what was changed (close-to-open); a file whose change attribute differs by more than what was
+ * they came with is recalled; opening a file asks the server and closing it writes back
+ * what was changed (close-to-open); a file whose change attribute differs by more than what was
  * done here loses its cached pages. All functions run in process context unless said
  * otherwise; those that call the server sleep and are killable.
  */
@@ -93,6 +93,7 @@ struct ebpfs_sb {
  * @read_at: atime by reads from the cache, which the server does not know of, or 0
  * @names_at: of a directory: names that were asked for earlier are not believed, ns;
  *	READ_ONCE/WRITE_ONCE
+ * @lease_asked: of a directory: when a lease was last asked for, ns; READ_ONCE/WRITE_ONCE
  * @hold_link: in sbi->open or sbi->idle; this and the next seven under sbi->holds_lock
  * @hold: number under which the file is held, 0: it is not
  * @held: EBPFS_HOLD_* that are
@@ -128,6 +129,7 @@ struct ebpfs_inode {
 	struct timespec64 btime;
 	struct timespec64 read_at;
 	u64 names_at;
+	u64 lease_asked;
 	struct list_head hold_link;
 	u64 hold;
 	u8 held;
@@ -212,6 +214,7 @@ void ebpfs_hold_ask(struct ebpfs_req *req, u32 what);
 void ebpfs_hold_granted(struct inode *inode, const struct ebpfs_req *req);
 bool ebpfs_held_open(const struct inode *inode);	/* any context */
 bool ebpfs_leased(const struct inode *inode);		/* any context */
+void ebpfs_lease_names(struct inode *dir);
 void ebpfs_hold_open(struct inode *inode);
 void ebpfs_hold_close(struct inode *inode);
 void ebpfs_hold_unlinked(struct inode *inode);

@@ -11,10 +11,10 @@
  *	none --granted--> idle <--open, close--> open
  *	  ^----released----/
  *
- * Under a lease, an open needs no GETATTR as long as the attributes are believed.
- * It does not make them believed for longer than actimeo=: of what changes on the
- * server itself we are not told. When it is recalled, attributes and the names in a
- * directory are no longer believed at once.
+ * Without a lease, what another client changes is seen after actimeo=, or by opening.
+ * Under a lease we are told: attributes, cached pages and the names in a directory are
+ * no longer believed at once. A lease does not make anything believed for longer, since
+ * of what is changed on the server itself we are not told.
  *
  * A lease is good for as long as the server surely keeps it: three quarters of its
  * lease time after the sending of what it answered last (ebpfs_node_keeps()).
@@ -30,6 +30,7 @@
 #include "fs.h"
 
 #define EBPFS_HOLD_IDLE	(20 * EBPFS_NSEC_PER_SEC)	/* held so long after the last close */
+#define EBPFS_LEASE_AGAIN	EBPFS_NSEC_PER_SEC	/* a lease that was not to be had */
 #define EBPFS_RELEASE_BYTES	8192u			/* of handles in one RELEASE */
 
 /**
@@ -268,6 +269,25 @@ bool ebpfs_leased(const struct inode *inode)
 	return leased;
 }
 
+/**
+ * ebpfs_lease_names() - a name in a directory is going to be asked for
+ * @dir: directory
+ *
+ * Only under a lease of the directory are we told when it means something else. It is
+ * asked for once in a while, in vain for as long as others work there.
+ */
+void ebpfs_lease_names(struct inode *dir)
+{
+	struct ebpfs_inode *ei = EBPFS_I(dir);
+	u64 now = ebpfs_now();
+
+	if (!EBPFS_SB(dir->i_sb)->actimeo || now - READ_ONCE(ei->lease_asked) < EBPFS_LEASE_AGAIN ||
+	    ebpfs_leased(dir))
+		return;
+	WRITE_ONCE(ei->lease_asked, now);
+	ebpfs_revalidate_hold(dir, EBPFS_HOLD_LEASE);
+}
+
 /* A file is open here, once more. */
 void ebpfs_hold_open(struct inode *inode)
 {
@@ -393,6 +413,7 @@ void ebpfs_recall(struct ebpfs_mount *mnt, const struct ebpfs_recall_info *r)
 	spin_unlock(&sbi->holds_lock);
 	if (inode) {
 		WRITE_ONCE(EBPFS_I(inode)->names_at, ebpfs_now());
+		WRITE_ONCE(EBPFS_I(inode)->stale_data, true);
 		ebpfs_may_forget(inode);
 		ebpfs_expire(inode);
 	}

@@ -52,6 +52,7 @@ struct inode *ebpfs_inode_alloc(struct super_block *sb)
 	ei->uncommitted = false;
 	ei->timed_out = 0;
 	ei->names_at = 0;
+	ei->lease_asked = 0;
 	ei->hold = 0;
 	ei->held = 0;
 	ei->reclaim = false;
@@ -603,6 +604,10 @@ int ebpfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat
 	if (ei->btime.tv_sec || ei->btime.tv_nsec) {
 		stat->btime = ei->btime;
 		stat->result_mask |= STATX_BTIME;
+	}
+	if (request_mask & STATX_CHANGE_COOKIE) {
+		stat->change_cookie = ei->change;
+		stat->result_mask |= STATX_CHANGE_COOKIE;
 	}
 	spin_unlock_bh(&ei->attr_lock);
 	return 0;

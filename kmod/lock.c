@@ -3,7 +3,8 @@
  * Advisory locks, fcntl(2) and flock(2), which hold between clients.
  *
  * A lock is taken at the server first and then noted in the kernel's own lists, which
- * know what to unlock at close, at exit and at a reclaim; unlocked likewise. Whoever
+ * know what to unlock at close, at exit and at a reclaim; and let go of in the other
+ * order. Whoever
  * locks is known to the server by a number made from the kernel's lock owner.
  *
  * Nobody waits at the server: a lock that is not to be had is asked for again, when
@@ -149,18 +150,25 @@ static bool ebpfs_unlocked(struct inode *inode)
 static int ebpfs_let_go(struct file *file, struct file_lock *fl)
 {
 	struct inode *inode = file_inode(file);
+	unsigned int flags = fl->c.flc_flags;
 	int err;
 
+	/* Every close by a process asks for this, also of those that never had one: they
+	 * are not to wait for a server. Until it is gone there, too, nobody here gets it.
+	 */
+	fl->c.flc_flags |= FL_EXISTS;
+	err = locks_lock_file_wait(file, fl);
+	fl->c.flc_flags = flags;
+	if (err)
+		return err == -ENOENT ? 0 : err;
 	if (S_ISREG(inode->i_mode)) {
 		filemap_write_and_wait(inode->i_mapping);
 		ebpfs_append_sync(inode);
 	}
 	ebpfs_unlock(inode, fl);
-	/* Here it is gone in any case. */
-	err = locks_lock_file_wait(file, fl);
 	if (ebpfs_unlocked(inode))
 		WRITE_ONCE(EBPFS_I(inode)->lock_lost, false);
-	return err;
+	return 0;
 }
 
 /* Waits until it is worth while to ask again. 0, or -ERESTARTSYS: a signal. */
@@ -217,16 +225,20 @@ static int ebpfs_take(struct file *file, struct file_lock *fl, bool wait)
 	err = ebpfs_lock_remote(inode, fl, wait);
 	if (err)
 		return err;
-	fl->c.flc_flags &= ~FL_SLEEP;
 	err = locks_lock_file_wait(file, fl);
-	fl->c.flc_flags = flags;
 	if (err < 0) {
 		ebpfs_unlock(inode, fl);
 		return err;
 	}
-	/* What others did before they let go. */
-	if (S_ISREG(inode->i_mode) && !ebpfs_revalidate(inode, true))
-		ebpfs_revalidate_data(inode);
+	/* What others did before they let go. Clocks of filesystems tick slowly, so that
+	 * attributes alone need not tell: without a lease nothing cached is believed.
+	 */
+	if (S_ISREG(inode->i_mode)) {
+		if (!ebpfs_leased(inode))
+			WRITE_ONCE(EBPFS_I(inode)->stale_data, true);
+		if (!ebpfs_revalidate(inode, true))
+			ebpfs_revalidate_data(inode);
+	}
 	return 0;
 }
 

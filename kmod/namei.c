@@ -2,8 +2,9 @@
 /*
  * Names. A name is believed for actimeo= after the server was asked, or until the
  * directory's lease is recalled; then the parent is asked again whether the name
- * still means the same handle. Opening a file asks for its attributes (close-to-open),
- * unless there is a lease or the name was looked up for this very open.
+ * still means the same handle. To open a file its name is asked for in any case
+ * (close-to-open), which brings its attributes and has it held open, unless the mount
+ * has nocto.
  */
 #include <linux/namei.h>
 #include <linux/slab.h>
@@ -28,6 +29,7 @@ static int ebpfs_lookup_call(struct inode *dir, const struct qstr *name, unsigne
 		.limit = sizeof(*buf),
 		.buf = buf,
 	};
+	ebpfs_lease_names(dir);
 	ebpfs_req_prepare(req, ebpfs_mnt(dir));
 	ebpfs_hold_ask(req, flags & LOOKUP_OPEN ? EBPFS_HOLD_OPEN | EBPFS_HOLD_LEASE :
 						  EBPFS_HOLD_LEASE);
@@ -111,8 +113,11 @@ void ebpfs_prime_dentry(struct dentry *parent, const struct ebpfs_entry_info *e,
 	dput(dentry);
 }
 
-/* Is what the name meant when it was last asked for still believed? */
-static bool ebpfs_name_fresh(const struct dentry *dentry)
+/* Is what the name meant when it was last asked for still believed? @open: to open it,
+ * which is a reason to ask (close-to-open). A lease is none not to: of changes that are
+ * made on the server itself it does not tell.
+ */
+static bool ebpfs_name_fresh(const struct dentry *dentry, bool open)
 {
 	const struct ebpfs_sb *sbi = EBPFS_SB(dentry->d_sb);
 	u64 at = READ_ONCE(dentry->d_time);
@@ -122,18 +127,10 @@ static bool ebpfs_name_fresh(const struct dentry *dentry)
 	rcu_read_lock();
 	dir = d_inode_rcu(READ_ONCE(dentry->d_parent));
 	fresh = dir && at >= READ_ONCE(EBPFS_I(dir)->names_at) &&
-		at >= READ_ONCE(sbi->lost_at) && ebpfs_now() - at < sbi->actimeo;
+		at >= READ_ONCE(sbi->lost_at) && ebpfs_now() - at < sbi->actimeo &&
+		(!open || sbi->nocto);
 	rcu_read_unlock();
 	return fresh;
-}
-
-/* May a file be opened that the server was asked about a while ago? */
-static bool ebpfs_open_fresh(const struct inode *inode)
-{
-	if (!S_ISREG(inode->i_mode))
-		return true;
-	return ebpfs_attr_fresh(inode) && ebpfs_held_open(inode) &&
-	       (EBPFS_SB(inode->i_sb)->nocto || ebpfs_leased(inode));
 }
 
 static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
@@ -147,22 +144,19 @@ static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
 	bool fresh;
 	int err;
 
-	fresh = ebpfs_name_fresh(dentry);
 	inode = d_inode_rcu(dentry);
+	fresh = ebpfs_name_fresh(dentry, flags & LOOKUP_OPEN &&
+					 (!inode || S_ISREG(inode->i_mode)));
 	/* Whether a name is free is asked when it is to be made. */
 	if (!inode)
 		return fresh && !(flags & (LOOKUP_CREATE | LOOKUP_RENAME_TARGET));
 	/* So is whether it is taken. */
 	if (flags & (LOOKUP_EXCL | LOOKUP_RENAME_TARGET))
 		fresh = false;
-	if (fresh && (!(flags & LOOKUP_OPEN) || ebpfs_open_fresh(inode)))
+	if (fresh)
 		return 1;
 	if (flags & LOOKUP_RCU)
 		return -ECHILD;
-	if (fresh) {
-		err = ebpfs_revalidate_hold(inode, EBPFS_HOLD_OPEN | EBPFS_HOLD_LEASE);
-		return err == -ESTALE ? 0 : err ?: 1;
-	}
 
 	asked = ebpfs_now();
 	parent = dget_parent(dentry);

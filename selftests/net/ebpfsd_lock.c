@@ -654,6 +654,18 @@ static bool start_it(void)
 	return EXPECT(daemon_start(&daemon_, daemon_args));
 }
 
+/* All that was held is claimed again. 0 or the error. */
+static int finish(struct client *c)
+{
+	struct fh root = root_of(c);
+	struct ebpfs_release_info r = { .fh_len = root.len, .fh = root.bytes };
+	u8 data[EBPFS_RELEASE_MAX] __attribute__((aligned(8))), reply[8];
+	struct ebpfs_call_info call = { .op = EBPFS_OP_RELEASE, .data = data };
+
+	call.data_len = ebpfs_put_release(data, &r);
+	return client_call(c, &call, reply, sizeof(reply));
+}
+
 static void locks_are_claimed_again(void)
 {
 	const u8 reclaim = EBPFS_LOCK_RECLAIM;
@@ -680,7 +692,9 @@ static void locks_are_claimed_again(void)
 	EXPECT_EQ(lock_flags(&a, WRITE, 0, 9, reclaim), 0);
 	EXPECT_EQ(lock(&a, NONE, 50, 50), 0);		/* does not finish it */
 	EXPECT_EQ(lock_flags(&a, READ, 30, 30, reclaim), 0);
-	EXPECT_EQ(lock(&a, WRITE, 40, 49), -EBPFS_STATUS_GRACE);	/* this does */
+	EXPECT_EQ(lock(&a, WRITE, 40, 49), -EBPFS_STATUS_GRACE);	/* nor does this */
+	EXPECT_EQ(lock_flags(&a, READ, 32, 32, reclaim), 0);
+	EXPECT_EQ(finish(&a), 0);
 	EXPECT_EQ(lock_flags(&a, READ, 31, 31, reclaim), -ENOLCK);
 
 	/* Killed in the middle: who has not claimed again still may, who has may again. */
@@ -695,7 +709,10 @@ static void locks_are_claimed_again(void)
 	EXPECT_EQ(lock(&c, WRITE, 100, 100), -EBPFS_STATUS_GRACE);
 	EXPECT_EQ(lock_flags(&a, WRITE, 0, 9, reclaim), 0);
 	EXPECT_EQ(lock_flags(&a, WRITE, 10, 10, reclaim), -EAGAIN);
-	EXPECT_EQ(lock(&a, WRITE, 40, 49), 0);		/* the last to finish */
+	EXPECT_EQ(finish(&b), 0);
+	EXPECT_EQ(lock(&a, WRITE, 40, 49), -EBPFS_STATUS_GRACE);
+	EXPECT_EQ(finish(&a), 0);			/* the last one */
+	EXPECT_EQ(lock(&a, WRITE, 40, 49), 0);
 	EXPECT_EQ(lock(&c, WRITE, 100, 100), 0);
 	EXPECT_EQ(lock(&c, READ, 0, 0), -EAGAIN);
 	EXPECT_EQ(lock(&c, READ, 10, 10), -EAGAIN);
@@ -759,6 +776,7 @@ static void a_damaged_file_of_owners_does_no_harm(void)
 	EXPECT(strstr(daemon_.log, "1 mount held something"));
 	ASSERT_EQ(join_again(&a), 0);
 	EXPECT_EQ(lock_flags(&a, WRITE, 0, 9, EBPFS_LOCK_RECLAIM), 0);
+	EXPECT_EQ(finish(&a), 0);
 	EXPECT_EQ(lock(&a, WRITE, 10, 10), 0);
 	ASSERT_EQ(join_again(&b), 0);
 	ASSERT_EQ(join_again(&c), 0);

@@ -169,8 +169,6 @@ int grace_allows(struct grace *g, struct owner *o, bool reclaim)
 	if (grace_over(g))
 		return reclaim ? -ENOLCK : 0;
 	pthread_mutex_lock(&g->lock);
-	if (!reclaim)
-		finished_locked(g, o);
 	if (reclaim)
 		err = *find(g, o) ? 0 : -ENOLCK;
 	else if (g->owners)

@@ -12,8 +12,9 @@
  *
  * If there is such a file at the start and it is not empty, LOCK is answered by
  * EBPFS_STATUS_GRACE, but with RECLAIM, by owners that are in it. It ends when all of
- * them have ended, or have finished: by LOCK (or TEST) without RECLAIM, or RELEASE, but
- * not by unlocking; at the latest after the lease time. Until then those that have not
+ * them have ended, or have said that they are finished, by RELEASE of number 0 (a LOCK
+ * of another program may overtake a RECLAIM, and says nothing); at the latest after the
+ * lease time. Until then those that have not
  * finished stay in the file.
  *
  * A file that cannot be written is a warning, and locks are granted all the same.

@@ -461,9 +461,13 @@ static int change(struct op *op, struct file *file)
 	return ret;
 }
 
+/* Number 0 lets go of nothing: it says that all is claimed that was held before. */
 static int release(struct op *op)
 {
-	grace_finished(&op->srv->grace, op->owner);
+	struct ebpfs_release_info r;
+
+	if (ebpfs_parse_release(op->c->data, op->c->data_len, &r) >= 0 && !r.hold)
+		grace_finished(&op->srv->grace, op->owner);
 	return op_release(op);
 }
 

@@ -607,7 +607,9 @@ struct ebpfs_bye {
 
 /**
  * struct ebpfs_release - data of RELEASE, one or several: no longer held
- * @hold: the file is let go of, open and lease, unless it is held under a higher number
+ * @hold: the file is let go of, open and lease, unless it is held under a higher number.
+ *	0 in the first one, which then lets go of nothing: all that was held before a
+ *	restart of the server is claimed again
  * @fh_len: bytes of handle that follow, zero padded to a multiple of 8
  * @reserved: 0
  */
