@@ -45,6 +45,8 @@ static const char help[] =
 	"     timeo=N retrans=N  a server is silent after timeo*(retrans+1) tenths of a second\n"
 	"     hard | soft        wait for silent servers, or fail\n"
 	"     actimeo=SECONDS    trust attributes for so long\n"
+	"     noac               ask each time, and write synchronously\n"
+	"     nocto              open without asking, while attributes are trusted\n"
 	"     port=N slots=N rsize=BYTES\n"
 	"              and those of every filesystem: ro, nosuid, nodev, noexec, remount ...\n"
 	"  -f          everything but the mount itself\n"
