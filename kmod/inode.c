@@ -51,6 +51,7 @@ struct inode *ebpfs_inode_alloc(struct super_block *sb)
 	ei->appended_bytes = 0;
 	ei->uncommitted = false;
 	ei->timed_out = 0;
+	ei->read_at = (struct timespec64){};
 	ei->names_at = 0;
 	ei->lease_asked = 0;
 	ei->hold = 0;
