@@ -12,30 +12,11 @@
 #include <stdint.h>
 #include <sys/file.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "ktap.h"
 #include "lab.h"
 
-#define MNT2	MNT "-2"
 #define LEASE	4
-#define IN_C2	"nsenter --net=/run/netns/ebpfs-c2 "
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static const char *other(const char *name)
-{
-	static char dir[64];
-
-	snprintf(dir, sizeof(dir), MNT2 "/%s", strrchr(lab_here, '/') + 1);
-	return lab_join(dir, name);
-}
 
 static int open_rw(const char *path)
 {
@@ -66,7 +47,7 @@ static void ranges(void)
 
 	begin("ranges");
 	a = open_rw(C("f"));
-	b = open_rw(other("f"));
+	b = open_rw(C2("f"));
 	EXPECT_EQ(lock(a, F_SETLK, F_WRLCK, 100, 100), 0);
 	EXPECT(in_the_way(lock(b, F_SETLK, F_WRLCK, 0, 0)));
 	EXPECT(in_the_way(lock(b, F_SETLK, F_RDLCK, 199, 1)));
@@ -90,7 +71,7 @@ static void ranges(void)
 	EXPECT_EQ(lock(a, F_SETLK, F_WRLCK, 0, 0), 0);
 	EXPECT_EQ(lock(a, F_SETLK, F_UNLCK, 0, 0), 0);
 	/* Those of an open file description do not. */
-	b = open_rw(other("f"));
+	b = open_rw(C2("f"));
 	EXPECT_EQ(lock(a, F_OFD_SETLK, F_WRLCK, 0, 10), 0);
 	close(open(C("f"), O_RDONLY));
 	EXPECT(in_the_way(lock(b, F_OFD_SETLK, F_RDLCK, 9, 1)));
@@ -106,7 +87,7 @@ static void whole_files(void)
 	begin("flock");
 	a = open_rw(C("f"));
 	a2 = open_rw(C("f"));
-	b = open_rw(other("f"));
+	b = open_rw(C2("f"));
 	EXPECT_EQ(flock(a, LOCK_EX | LOCK_NB), 0);
 	EXPECT_EQ(ERRNO_OF(flock(a2, LOCK_SH | LOCK_NB)), EWOULDBLOCK);
 	EXPECT_EQ(ERRNO_OF(flock(b, LOCK_SH | LOCK_NB)), EWOULDBLOCK);
@@ -178,7 +159,7 @@ static void waiting(void)
 	int b;
 
 	begin("wait");
-	b = open_rw(other("f"));
+	b = open_rw(C2("f"));
 	pid = holder(C("f"), F_WRLCK);
 	EXPECT(in_the_way(lock(b, F_SETLK, F_WRLCK, 0, 0)));
 	/* It is killed, not asked: its locks go with it, and who waits gets them soon. */
@@ -196,7 +177,7 @@ static void waiting(void)
 	close(b);
 	/* A signal ends the waiting. */
 	pid = holder(C("f"), F_WRLCK);
-	b = open_rw(other("f"));
+	b = open_rw(C2("f"));
 	sigaction(SIGALRM, &alarmed, NULL);
 	ualarm(300000, 0);
 	EXPECT_EQ(lock(b, F_SETLKW, F_WRLCK, 0, 0), EINTR);
@@ -250,9 +231,9 @@ static void what_is_written_is_seen(void)
 		if (!fork())
 			_exit(count_up(C(names[i]), times, i));
 		if (!fork())
-			_exit(count_up(other(names[i]), times, i));
+			_exit(count_up(C2(names[i]), times, i));
 		if (!fork())
-			_exit(count_up(other(names[i]), times, i));
+			_exit(count_up(C2(names[i]), times, i));
 		while (wait(&status) > 0)
 			EXPECT_EQ(status, 0);
 		snprintf(want, sizeof(want), "%d\n", 4 * times);
@@ -266,7 +247,7 @@ static void server_dies(void)
 
 	begin("restart");
 	a = open_rw(C("f"));
-	b = open_rw(other("f"));
+	b = open_rw(C2("f"));
 	EXPECT_EQ(lock(a, F_SETLK, F_WRLCK, 0, 50), 0);
 	EXPECT_EQ(flock(a, LOCK_SH), 0);
 	for (i = 0; i < 3; i++) {
@@ -294,7 +275,7 @@ static void client_is_lost(void)
 	char c;
 
 	begin("lost");
-	a = open_rw(other("f"));
+	a = open_rw(C2("f"));
 	b = open_rw(C("f"));
 	EXPECT_EQ(pwrite(a, "x", 1, 0), 1);
 	EXPECT_EQ(fsync(a), 0);

@@ -8,31 +8,12 @@
  */
 #include <dirent.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "ktap.h"
 #include "lab.h"
 
-#define MNT2	MNT "-2"
 #define LEASE	4
-#define IN_C2	"nsenter --net=/run/netns/ebpfs-c2 "
 #define ORPHANS	SRC "/.ebpfs-orphans"
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static const char *other(const char *name)
-{
-	static char dir[64];
-
-	snprintf(dir, sizeof(dir), MNT2 "/%s", strrchr(lab_here, '/') + 1);
-	return lab_join(dir, name);
-}
 
 /* Files without a name that the server keeps. */
 static int orphans(void)
@@ -114,9 +95,9 @@ static void by_others(void)
 	a = open(C("f"), O_RDONLY | O_CLOEXEC);
 	b = open(C("g"), O_RDONLY | O_CLOEXEC);
 	c = open(C("g"), O_RDONLY | O_CLOEXEC);
-	EXPECT_EQ(unlink(other("f")), 0);
-	EXPECT_EQ(put(other("n"), "new"), 0);
-	EXPECT_EQ(rename(other("n"), other("g")), 0);
+	EXPECT_EQ(unlink(C2("f")), 0);
+	EXPECT_EQ(put(C2("n"), "new"), 0);
+	EXPECT_EQ(rename(C2("n"), C2("g")), 0);
 	sleep(2);
 	EXPECT(reads(a, "mine"));
 	EXPECT(reads(b, "over"));
@@ -138,7 +119,7 @@ static void client_is_lost(void)
 
 	begin("lost");
 	EXPECT_EQ(put(C("f"), "kept"), 0);
-	fd = open(other("f"), O_RDONLY | O_CLOEXEC);
+	fd = open(C2("f"), O_RDONLY | O_CLOEXEC);
 	EXPECT_EQ(unlink(C("f")), 0);
 	sleep(LEASE + 2);
 	EXPECT_EQ(orphans(), 1);
@@ -158,22 +139,22 @@ static void changes_are_seen_at_once(void)
 		char text[16];
 
 		snprintf(text, sizeof(text), "%d", i);
-		EXPECT_EQ(ERRNO_OF(stat(other(text), &st)), ENOENT);
+		EXPECT_EQ(ERRNO_OF(stat(C2(text), &st)), ENOENT);
 		EXPECT_EQ(put(C(text), text), 0);
-		EXPECT(holds(other(text), text));
+		EXPECT(holds(C2(text), text));
 		EXPECT_EQ(put(C("f"), text), 0);
-		EXPECT(holds(other("f"), text));
-		EXPECT_EQ(put(other("f"), "back"), 0);
+		EXPECT(holds(C2("f"), text));
+		EXPECT_EQ(put(C2("f"), "back"), 0);
 		EXPECT(holds(C("f"), "back"));
-		EXPECT_EQ(unlink(other(text)), 0);
+		EXPECT_EQ(unlink(C2(text)), 0);
 		EXPECT_EQ(ERRNO_OF(open(C(text), O_RDONLY)), ENOENT);
 	}
 	/* After a rest there are leases, and recalls. */
 	sleep(2);
 	EXPECT(holds(C("f"), "back"));
-	EXPECT(holds(other("f"), "back"));
+	EXPECT(holds(C2("f"), "back"));
 	EXPECT_EQ(chmod(C("f"), 0600), 0);
-	EXPECT_EQ(stat(other("f"), &st), 0);
+	EXPECT_EQ(stat(C2("f"), &st), 0);
 	EXPECT_EQ(st.st_mode & 07777, 0600);
 }
 

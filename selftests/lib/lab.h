@@ -15,10 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SRC	"/srv/ebpfs"
 #define MNT	"/mnt/ebpfs"
+#define MNT2	MNT "-2"	/* of the second client, if there is one */
+#define IN_C2	"nsenter --net=/run/netns/ebpfs-c2 "
 
 static bool lab_is_up;
 /* The test's directory by server and client. */
@@ -96,6 +99,25 @@ static inline const char *lab_join(const char *dir, const char *name)
 
 #define C(name)	lab_join(lab_here, name)
 #define S(name)	lab_join(lab_there, name)
+#define C2(name) lab_join(lab_second(), name)
+
+/* The test's directory by the second client. */
+static inline const char *lab_second(void)
+{
+	static char dir[80];
+
+	snprintf(dir, sizeof(dir), MNT2 "%s", lab_here + strlen(MNT));
+	return dir;
+}
+
+/* Seconds of a clock that goes on. */
+static inline double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
 
 /* A new directory for the test that calls, where all may do all. */
 static inline void begin(const char *name)
