@@ -41,6 +41,7 @@ static int ebpfs_dir_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	dir->pos = -1;
 	file->private_data = dir;
+	ebpfs_hold_open(inode);
 	return 0;
 }
 
@@ -48,6 +49,7 @@ static int ebpfs_dir_release(struct inode *inode, struct file *file)
 {
 	struct ebpfs_dir *dir = file->private_data;
 
+	ebpfs_hold_close(inode);
 	kvfree(dir->buf);
 	kfree(dir);
 	return 0;
@@ -142,5 +144,6 @@ const struct file_operations ebpfs_dir_fops = {
 	.iterate_shared = ebpfs_iterate,
 	.llseek = ebpfs_dir_llseek,
 	.fsync = ebpfs_dir_fsync,
+	.flock = ebpfs_file_flock,
 	.read = generic_read_dir,
 };

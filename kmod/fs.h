@@ -94,6 +94,7 @@ struct ebpfs_sb {
  * @names_at: of a directory: names that were asked for earlier are not believed, ns;
  *	READ_ONCE/WRITE_ONCE
  * @lease_asked: of a directory: when a lease was last asked for, ns; READ_ONCE/WRITE_ONCE
+ * @lock_mutex: calls about locks of the file are made one after the other, see lock.c
  * @hold_link: in sbi->open or sbi->idle; this and the next seven under sbi->holds_lock
  * @hold: number under which the file is held, 0: it is not
  * @held: EBPFS_HOLD_* that are
@@ -130,6 +131,7 @@ struct ebpfs_inode {
 	struct timespec64 read_at;
 	u64 names_at;
 	u64 lease_asked;
+	struct mutex lock_mutex;
 	struct list_head hold_link;
 	u64 hold;
 	u8 held;
@@ -219,6 +221,7 @@ void ebpfs_hold_open(struct inode *inode);
 void ebpfs_hold_close(struct inode *inode);
 void ebpfs_hold_unlinked(struct inode *inode);
 void ebpfs_hold_evict(struct inode *inode);
+void ebpfs_reclaim_soon(struct inode *inode);
 void ebpfs_sb_holds_init(struct ebpfs_sb *sbi);
 void ebpfs_holds_exit(struct ebpfs_sb *sbi);
 

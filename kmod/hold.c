@@ -111,10 +111,11 @@ static bool ebpfs_release_collect(struct ebpfs_sb *sbi, struct ebpfs_releases *r
 	*next = EBPFS_NEVER;
 	spin_lock_bh(&sbi->holds_lock);
 	list_for_each_entry_safe(g, g_tmp, &sbi->gone, link) {
-		if (ebpfs_release_add(r, &sbi->mnt, g->hash, g->hold, g->fh, g->fh_len))
-			list_move(&g->link, &gone);
-		else
+		if (!ebpfs_release_add(r, &sbi->mnt, g->hash, g->hold, g->fh, g->fh_len)) {
 			*next = now;
+			break;
+		}
+		list_move(&g->link, &gone);
 	}
 	list_for_each_entry_safe(ei, ei_tmp, &sbi->idle, hold_link) {
 		u64 due = ei->idle_since + EBPFS_HOLD_IDLE;
@@ -123,10 +124,11 @@ static bool ebpfs_release_collect(struct ebpfs_sb *sbi, struct ebpfs_releases *r
 			*next = min(*next, due);
 			break;
 		}
-		if (ebpfs_release_add(r, &sbi->mnt, ei->hash, ei->hold, ei->fh, ei->fh_len))
-			ebpfs_unhold(sbi, ei);
-		else
+		if (!ebpfs_release_add(r, &sbi->mnt, ei->hash, ei->hold, ei->fh, ei->fh_len)) {
 			*next = now;
+			break;
+		}
+		ebpfs_unhold(sbi, ei);
 	}
 	spin_unlock_bh(&sbi->holds_lock);
 	list_for_each_entry_safe(g, g_tmp, &gone, link)
@@ -141,6 +143,7 @@ static void ebpfs_release_send(struct ebpfs_sb *sbi, struct ebpfs_releases *r)
 
 	memset(&r->req, 0, sizeof(r->req));
 	ebpfs_req_prepare(&r->req, &sbi->mnt);
+	r->req.deadline = EBPFS_NEVER;	/* nobody waits for it */
 	r->req.op = EBPFS_OP_RELEASE;
 	r->req.hash = hash;
 	r->req.data = r->data;
@@ -178,10 +181,9 @@ static void ebpfs_release_soon(struct ebpfs_sb *sbi, unsigned long delay)
 {
 	if (READ_ONCE(sbi->mnt.aborted))
 		return;
-	if (delay)
-		schedule_delayed_work(&sbi->release, delay);	/* if it is not pending */
-	else
-		mod_delayed_work(system_wq, &sbi->release, 0);
+	if (!schedule_delayed_work(&sbi->release, delay) &&
+	    time_before(jiffies + delay, READ_ONCE(sbi->release.timer.expires)))
+		mod_delayed_work(system_wq, &sbi->release, delay);
 }
 
 /**
@@ -212,22 +214,32 @@ void ebpfs_hold_granted(struct inode *inode, const struct ebpfs_req *req)
 		held |= EBPFS_HOLD_OPEN;
 	if (req->res.flags & EBPFS_REPLY_LEASE)
 		held |= EBPFS_HOLD_LEASE;
-	if (!held)
-		return;
 	spin_lock_bh(&sbi->holds_lock);
-	/* It may have been recalled before this answer came. */
+	/* It may have been recalled before this answer came; or the server, or what it
+	 * holds for us, is another by now.
+	 */
 	if (req->arg <= sbi->recalled)
 		held &= ~EBPFS_HOLD_LEASE;
+	if (req->res.first_at <= sbi->lost_at)
+		held = 0;
+	if (!held && !ei->hold) {
+		spin_unlock_bh(&sbi->holds_lock);
+		return;
+	}
 	if (!ei->hold) {
 		atomic_inc(&sbi->mnt.holding);
 		ei->idle_since = ebpfs_now();
 		if (!ei->opens)
 			list_move_tail(&ei->hold_link, &sbi->idle);
 	}
-	if (req->arg > ei->hold)
+	/* Each of these calls asks for a lease: the last answer tells if there is one. */
+	if (req->arg > ei->hold) {
 		ei->hold = req->arg;
+		ei->held &= ~EBPFS_HOLD_LEASE;
+	}
 	ei->held |= held;
-	ei->hold_node = READ_ONCE(req->node->number);
+	if (held)
+		ei->hold_node = READ_ONCE(req->node->number);
 	spin_unlock_bh(&sbi->holds_lock);
 	ebpfs_release_soon(sbi, HZ);
 }
@@ -295,8 +307,10 @@ void ebpfs_hold_open(struct inode *inode)
 	struct ebpfs_inode *ei = EBPFS_I(inode);
 
 	spin_lock_bh(&sbi->holds_lock);
-	if (!ei->opens++)
+	if (!ei->opens++) {
+		atomic_inc(&sbi->mnt.holding);	/* it may be locked */
 		list_move_tail(&ei->hold_link, &sbi->open);
+	}
 	spin_unlock_bh(&sbi->holds_lock);
 }
 
@@ -309,6 +323,7 @@ void ebpfs_hold_close(struct inode *inode)
 
 	spin_lock_bh(&sbi->holds_lock);
 	if (!--ei->opens) {
+		atomic_dec(&sbi->mnt.holding);
 		ei->idle_since = ebpfs_now();
 		if (!ei->hold) {
 			list_del_init(&ei->hold_link);
@@ -433,18 +448,19 @@ void ebpfs_holds_lost(struct ebpfs_node *node)
 	struct ebpfs_inode *ei, *tmp;
 
 	spin_lock_bh(&sbi->holds_lock);
+	/* Whatever was believed under a lease, and grants that are on their way. */
+	WRITE_ONCE(sbi->lost_at, ebpfs_now());
 	list_for_each_entry_safe(ei, tmp, &sbi->idle, hold_link)
 		if (ei->hold_node == node->number)
 			ebpfs_unhold(sbi, ei);
 	list_for_each_entry(ei, &sbi->open, hold_link) {
-		if (ei->hold && ei->hold_node == node->number) {
+		/* One that is not held may be locked. */
+		if (!ei->hold || ei->hold_node == node->number) {
 			ebpfs_unhold(sbi, ei);
 			ei->reclaim = true;
 		}
 	}
 	spin_unlock_bh(&sbi->holds_lock);
-	/* Whatever was believed under a lease. */
-	WRITE_ONCE(sbi->lost_at, ebpfs_now());
 	queue_work(system_unbound_wq, &sbi->reclaim);
 }
 
@@ -479,6 +495,17 @@ static void ebpfs_reclaim_end(struct ebpfs_sb *sbi)
 	ebpfs_release_add(r, mnt, ebpfs_place_hash(mnt->root_fh, mnt->root_fh_len), 0,
 			  mnt->root_fh, mnt->root_fh_len);
 	ebpfs_release_send(sbi, r);
+}
+
+/* What the server holds of an open file is not what it should be. Any context. */
+void ebpfs_reclaim_soon(struct inode *inode)
+{
+	struct ebpfs_sb *sbi = EBPFS_SB(inode->i_sb);
+
+	spin_lock_bh(&sbi->holds_lock);
+	EBPFS_I(inode)->reclaim = true;
+	spin_unlock_bh(&sbi->holds_lock);
+	queue_work(system_unbound_wq, &sbi->reclaim);
 }
 
 static void ebpfs_reclaim_work(struct work_struct *work)

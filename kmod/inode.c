@@ -18,6 +18,7 @@ static void ebpfs_inode_once(void *p)
 
 	inode_init_once(&ei->vfs);
 	INIT_LIST_HEAD(&ei->hold_link);
+	mutex_init(&ei->lock_mutex);
 	spin_lock_init(&ei->attr_lock);
 }
 

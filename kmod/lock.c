@@ -18,9 +18,15 @@
  * that somebody else has got meanwhile is lost: reads and writes of the file fail with
  * EIO until nobody here has a lock on it or the file is closed.
  *
+ * A server ignores a call that a later one of the same lock owner has overtaken.
+ * Therefore the inode's lock_mutex is held over each call, outside of the kernel's
+ * locks of lists, but never while a lock is waited for. Only a task that is on its way
+ * out does not wait for it: nobody else locks as that owner any more.
+ *
  * Context: process, sleeps. Waiting for a lock can be interrupted as POSIX has it;
  * calls can be killed.
  */
+#include <linux/delay.h>
 #include <linux/filelock.h>
 #include <linux/net.h>
 #include <linux/pagemap.h>
@@ -108,8 +114,21 @@ static void ebpfs_unlock_done(struct ebpfs_req *req, int err)
 {
 	struct ebpfs_unlock *u = container_of(req, struct ebpfs_unlock, req);
 
+	/* There was no room to remember the two parts of a range: the server has more than
+	 * it should, until the rest is let go of, too.
+	 */
+	if (err == -ENOLCK)
+		pr_warn_ratelimited("ebpfs: the server could not let go of a part of a lock\n");
 	complete(&u->done);
 	ebpfs_unlock_put(u);
+}
+
+/* A task that ends, or the kernel's own that closes files for others: waiting could
+ * not be ended.
+ */
+static bool ebpfs_must_not_wait(void)
+{
+	return current->flags & (PF_EXITING | PF_KTHREAD);
 }
 
 /* Let go of @fl's range at the server, and wait for it unless killed. */
@@ -123,6 +142,7 @@ static void ebpfs_unlock(struct inode *inode, const struct file_lock *fl)
 	ebpfs_lock_fill(&u->lock, fl, 0);
 	u->lock.type = EBPFS_LOCK_NONE;
 	ebpfs_req_prepare(&u->req, ebpfs_mnt(inode));
+	u->req.deadline = EBPFS_NEVER;
 	u->req.op = EBPFS_OP_LOCK;
 	u->req.arg = atomic64_inc_return(&EBPFS_SB(inode->i_sb)->next_hold);
 	u->req.hash = ei->hash;
@@ -134,7 +154,8 @@ static void ebpfs_unlock(struct inode *inode, const struct file_lock *fl)
 	u->req.data_len = sizeof(u->lock);
 	u->req.done = ebpfs_unlock_done;
 	ebpfs_req_submit(&u->req);
-	wait_for_completion_killable(&u->done);
+	if (!ebpfs_must_not_wait())
+		wait_for_completion_killable(&u->done);
 	ebpfs_unlock_put(u);
 }
 
@@ -150,7 +171,9 @@ static bool ebpfs_unlocked(struct inode *inode)
 static int ebpfs_let_go(struct file *file, struct file_lock *fl)
 {
 	struct inode *inode = file_inode(file);
+	struct ebpfs_inode *ei = EBPFS_I(inode);
 	unsigned int flags = fl->c.flc_flags;
+	bool mine;
 	int err;
 
 	/* Every close by a process asks for this, also of those that never had one: they
@@ -165,9 +188,13 @@ static int ebpfs_let_go(struct file *file, struct file_lock *fl)
 		filemap_write_and_wait(inode->i_mapping);
 		ebpfs_append_sync(inode);
 	}
+	mine = ebpfs_must_not_wait() ? mutex_trylock(&ei->lock_mutex) :
+				       !mutex_lock_killable(&ei->lock_mutex);
 	ebpfs_unlock(inode, fl);
 	if (ebpfs_unlocked(inode))
-		WRITE_ONCE(EBPFS_I(inode)->lock_lost, false);
+		WRITE_ONCE(ei->lock_lost, false);
+	if (mine)
+		mutex_unlock(&ei->lock_mutex);
 	return 0;
 }
 
@@ -187,16 +214,50 @@ static int ebpfs_lock_pause(struct inode *inode, long *jiffies_left)
 	return signal_pending(current) ? -ERESTARTSYS : 0;
 }
 
-/* At the server, waiting if the caller wants that. */
-static int ebpfs_lock_remote(struct inode *inode, const struct file_lock *fl, bool wait)
+/* It may have been done at the server, and is not to be. What was held of the range
+ * before is gone with it.
+ */
+static void ebpfs_lock_undo(struct inode *inode, const struct file_lock *fl)
 {
+	ebpfs_unlock(inode, fl);
+	if (!ebpfs_unlocked(inode))
+		ebpfs_reclaim_soon(inode);
+}
+
+/* One try, at the server and here. */
+static int ebpfs_lock_try(struct file *file, struct file_lock *fl, bool wait)
+{
+	struct inode *inode = file_inode(file);
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+	unsigned int flags = fl->c.flc_flags;
+	int err;
+
+	if (mutex_lock_killable(&ei->lock_mutex))
+		return -EINTR;
+	err = ebpfs_lock_call(inode, fl, wait ? EBPFS_LOCK_WAIT : 0, NULL);
+	if (!err) {
+		/* Nobody here is in the way: they would be there, too. */
+		fl->c.flc_flags &= ~FL_SLEEP;
+		err = locks_lock_file_wait(file, fl);
+		fl->c.flc_flags = flags;
+		if (err < 0)
+			ebpfs_lock_undo(inode, fl);
+	} else if (err == -EINTR || err == -ETIMEDOUT) {
+		ebpfs_lock_undo(inode, fl);
+	}
+	mutex_unlock(&ei->lock_mutex);
+	return err;
+}
+
+/* Waiting if the caller wants that. */
+static int ebpfs_lock_both(struct file *file, struct file_lock *fl, bool wait)
+{
+	struct inode *inode = file_inode(file);
 	long pause = EBPFS_LOCK_AGAIN, grace = EBPFS_GRACE_AGAIN;
 	int err;
 
 	for (;;) {
-		err = ebpfs_lock_call(inode, fl, wait ? EBPFS_LOCK_WAIT : 0, NULL);
-		if (err == -EINTR)	/* killed: it may have been done */
-			ebpfs_unlock(inode, fl);
+		err = ebpfs_lock_try(file, fl, wait);
 		if (err == -EBPFS_STATUS_GRACE) {
 			err = ebpfs_lock_pause(inode, &grace);
 			grace = EBPFS_GRACE_AGAIN;
@@ -222,14 +283,9 @@ static int ebpfs_take(struct file *file, struct file_lock *fl, bool wait)
 	fl->c.flc_flags = flags;
 	if (err < 0)
 		return err;
-	err = ebpfs_lock_remote(inode, fl, wait);
+	err = ebpfs_lock_both(file, fl, wait);
 	if (err)
 		return err;
-	err = locks_lock_file_wait(file, fl);
-	if (err < 0) {
-		ebpfs_unlock(inode, fl);
-		return err;
-	}
 	/* What others did before they let go. Clocks of filesystems tick slowly, so that
 	 * attributes alone need not tell: without a lease nothing cached is believed.
 	 */
@@ -254,9 +310,15 @@ int ebpfs_file_lock(struct file *file, int cmd, struct file_lock *fl)
 			return 0;
 		/* Nobody here; the question again, to the server. */
 		fl->c.flc_type = type;
-		err = ebpfs_lock_call(inode, fl, EBPFS_LOCK_TEST, &answer);
-		if (err)
-			return err;
+		do {
+			long grace = EBPFS_GRACE_AGAIN;
+
+			err = ebpfs_lock_call(inode, fl, EBPFS_LOCK_TEST, &answer);
+			if (err == -EBPFS_STATUS_GRACE && !ebpfs_lock_pause(inode, &grace))
+				continue;
+			if (err)
+				return err == -EBPFS_STATUS_GRACE ? -ERESTARTSYS : err;
+		} while (err);
 		fl->c.flc_type = answer.type == EBPFS_LOCK_NONE ? F_UNLCK :
 				 answer.type == EBPFS_LOCK_WRITE ? F_WRLCK : F_RDLCK;
 		if (answer.type != EBPFS_LOCK_NONE) {
@@ -287,17 +349,18 @@ void ebpfs_lock_hint(struct ebpfs_mount *mnt)
 	wake_up_all(&container_of(mnt, struct ebpfs_sb, mnt)->lock_wait);
 }
 
-/* A copy of the @n-th lock of a list; false if there are not as many. */
-static bool ebpfs_lock_copy(struct inode *inode, struct list_head *list,
-			    struct file_lock_context *ctx, unsigned int n, struct file_lock *copy)
+/* Copies of at most @max locks of a list; how many there are. */
+static unsigned int ebpfs_locks_copy(struct list_head *list, struct file_lock_context *ctx,
+				     struct file_lock *copies, unsigned int max)
 {
-	struct file_lock *fl;
-	bool found = false;
+	struct file_lock *fl, *copy;
+	unsigned int n = 0;
 
 	spin_lock(&ctx->flc_lock);
 	list_for_each_entry(fl, list, c.flc_list) {
-		if (n--)
+		if (n++ >= max)
 			continue;
+		copy = &copies[n - 1];
 		locks_init_lock(copy);
 		copy->c.flc_owner = fl->c.flc_owner;
 		copy->c.flc_pid = fl->c.flc_pid;
@@ -305,41 +368,56 @@ static bool ebpfs_lock_copy(struct inode *inode, struct list_head *list,
 		copy->c.flc_type = fl->c.flc_type;
 		copy->fl_start = fl->fl_start;
 		copy->fl_end = fl->fl_end;
-		found = true;
-		break;
 	}
 	spin_unlock(&ctx->flc_lock);
-	return found;
+	return n;
+}
+
+static void ebpfs_lock_reclaim(struct inode *inode, const struct file_lock *fl)
+{
+	const struct ebpfs_mount *mnt = ebpfs_mnt(inode);
+	int err;
+
+	err = ebpfs_lock_call(inode, fl, EBPFS_LOCK_RECLAIM, NULL);
+	if (err == -ENOLCK) {	/* too late, but it may be free still */
+		while ((err = ebpfs_lock_call(inode, fl, 0, NULL)) == -EBPFS_STATUS_GRACE &&
+		       !READ_ONCE(mnt->aborted))
+			msleep(500);
+	}
+	if (!err || READ_ONCE(mnt->aborted))
+		return;
+	pr_warn_ratelimited("ebpfs: %s: the server gave a lock of file %lu to somebody else (error %d): reading and writing it fails until it is unlocked\n",
+			    mnt->source, inode->i_ino, err);
+	WRITE_ONCE(EBPFS_I(inode)->lock_lost, true);
 }
 
 /**
  * ebpfs_locks_reclaim() - the server lost what it held for us
  * @inode: an open file
  *
+ * What is unlocked meanwhile here is unlocked at the server afterwards.
+ *
  * Context: process, a work.
  */
 void ebpfs_locks_reclaim(struct inode *inode)
 {
 	struct file_lock_context *ctx = locks_inode_context(inode);
-	struct list_head *lists[2];
-	struct file_lock fl;
-	unsigned int i, n;
-	int err;
+	unsigned int max = 16, posix, all, i;
+	struct file_lock *copies = NULL;
 
 	if (!ctx)
 		return;
-	lists[0] = &ctx->flc_posix;
-	lists[1] = &ctx->flc_flock;
-	for (i = 0; i < ARRAY_SIZE(lists); i++) {
-		for (n = 0; ebpfs_lock_copy(inode, lists[i], ctx, n, &fl); n++) {
-			err = ebpfs_lock_call(inode, &fl, EBPFS_LOCK_RECLAIM, NULL);
-			if (err == -ENOLCK)	/* too late, but it may be free still */
-				err = ebpfs_lock_remote(inode, &fl, false);
-			if (!err)
-				continue;
-			pr_warn_ratelimited("ebpfs: %s: the server gave a lock of file %lu to somebody else (error %d): reading and writing it fails until it is unlocked\n",
-					    ebpfs_mnt(inode)->source, inode->i_ino, err);
-			WRITE_ONCE(EBPFS_I(inode)->lock_lost, true);
-		}
-	}
+	mutex_lock(&EBPFS_I(inode)->lock_mutex);
+	do {
+		kvfree(copies);
+		copies = kvmalloc_array(max, sizeof(*copies), GFP_KERNEL | __GFP_NOFAIL);
+		posix = ebpfs_locks_copy(&ctx->flc_posix, ctx, copies, max);
+		all = posix;
+		if (posix < max)
+			all += ebpfs_locks_copy(&ctx->flc_flock, ctx, copies + posix, max - posix);
+	} while ((posix >= max || all > max) && (max *= 2));
+	for (i = 0; i < all; i++)
+		ebpfs_lock_reclaim(inode, &copies[i]);
+	mutex_unlock(&EBPFS_I(inode)->lock_mutex);
+	kvfree(copies);
 }

@@ -139,6 +139,7 @@ static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
 	struct ebpfs_entry_info e;
 	struct dentry *parent;
 	struct inode *inode, *dir;
+	struct name_snapshot name;
 	struct ebpfs_req req;
 	u64 asked;
 	bool fresh;
@@ -161,7 +162,9 @@ static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
 	asked = ebpfs_now();
 	parent = dget_parent(dentry);
 	dir = d_inode(parent);
-	err = ebpfs_lookup_call(dir, &dentry->d_name, flags, &req, &buf, &e);
+	take_dentry_name_snapshot(&name, dentry);	/* a rename may free it */
+	err = ebpfs_lookup_call(dir, &name.name, flags, &req, &buf, &e);
+	release_dentry_name_snapshot(&name);
 	dput(parent);
 	if (err == -ENOENT || err == -ESTALE)
 		return 0;

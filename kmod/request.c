@@ -72,7 +72,9 @@ static void ebpfs_req_finish(struct ebpfs_req *req, int err)
 			return;
 		err = req->error ?: -EIO;
 	} else if (!err && req->res.status) {
-		err = -(int)req->res.status;
+		/* Not what only the kernel itself says, as ERESTARTSYS. */
+		err = req->res.status <= EHWPOISON || req->res.status == EBPFS_STATUS_GRACE ?
+		      -(int)req->res.status : -EIO;
 	}
 	if (unlikely(err < 0 && node && req->error))
 		ebpfs_stat_inc(node->stats, calls_failed);
