@@ -68,11 +68,11 @@ freeze() {
 # was acknowledged last is then not saved by a later sync, if its own did nothing.
 kill_server() {
 	if (($1 % 2)); then
-		freeze $data && nap 0.1 && freeze $names || return
+		freeze "$data" && nap 0.1 && freeze "$names" || return
 	fi
 	cp "$tmp/a" "$tmp/before-a" && cp "$tmp/n" "$tmp/before-n" &&
 		dmsetup message $map 0 mark "kill-$1" && lab kill 1 || return
-	kill -CONT $data $names
+	kill -CONT "$data" "$names"
 	cp "$tmp/a" "$tmp/after-a" && cp "$tmp/n" "$tmp/after-n"
 }
 
