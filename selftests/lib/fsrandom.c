@@ -9,8 +9,10 @@
  * and closes and opens the file, the next time by the next PATH: several PATHs
  * are the same file by several mounts, which close-to-open promises to show
  * alike. -l is the largest size (default 256 KiB). Mappings also write behind the
- * end of the file, where nothing may be kept; -b leaves that out, for tmpfs shows
- * it when the file grows. Every read is compared with
+ * end of the file, where nothing may be kept. -b: one PATH is the server's own: that
+ * is left out, for tmpfs shows it when the file grows; and between two PATHs a tick of
+ * the clock passes, without which an old and a new file of one size look alike to
+ * others (before Linux 6.13). Every read is compared with
  * the model, and the whole file after each opening and at the end.
  *
  * A failure names the operation and the first wrong byte and prints the last
@@ -233,6 +235,8 @@ static void reopen(void)
 	if (fd >= 0 && close(fd))
 		die("close");
 	path = (path + 1) % npaths;
+	if (!beyond)
+		usleep(12000);
 	fd = open(paths[path], O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		die("open");
