@@ -11,7 +11,7 @@
 
 plan 4
 
-steps=600
+steps=300
 [ -z "${EBPFS_LONG-}" ] || steps=10000
 seed=${EBPFS_SEED:-$RANDOM}
 note "seed $seed"
