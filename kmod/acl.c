@@ -129,21 +129,19 @@ static const char *ebpfs_acl_name(int type)
 
 struct posix_acl *ebpfs_get_acl(struct mnt_idmap *idmap, struct dentry *dentry, int type)
 {
-	const struct qstr name = QSTR_INIT(ebpfs_acl_name(type), strlen(ebpfs_acl_name(type)));
-	struct ebpfs_result res;
-	struct posix_acl *acl;
+	struct posix_acl *acl = NULL;
 	void *value;
-	int err;
+	ssize_t n;
 
 	value = kvmalloc(EBPFS_MSG_MAX, GFP_KERNEL);
 	if (!value)
 		return ERR_PTR(-ENOMEM);
-	err = ebpfs_call_inode(d_inode(dentry), EBPFS_OP_GETXATTR, 0, EBPFS_MSG_MAX, &name, value,
-			       EBPFS_MSG_MAX, &res);
-	if (err)
-		acl = err == -ENODATA ? NULL : ERR_PTR(err);
-	else
-		acl = posix_acl_from_xattr(&init_user_ns, value, res.total);
+	n = ebpfs_xattr_ask(d_inode(dentry), EBPFS_OP_GETXATTR, ebpfs_acl_name(type), value,
+			    EBPFS_MSG_MAX);
+	if (n >= 0)
+		acl = posix_acl_from_xattr(&init_user_ns, value, n);
+	else if (n != -ENODATA)
+		acl = ERR_PTR(n);
 	kvfree(value);
 	return acl;
 }
@@ -151,24 +149,12 @@ struct posix_acl *ebpfs_get_acl(struct mnt_idmap *idmap, struct dentry *dentry, 
 int ebpfs_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_acl *acl, int type)
 {
 	struct inode *inode = d_inode(dentry);
-	const char *name = ebpfs_acl_name(type);
-	struct ebpfs_written done;
-	struct ebpfs_req req = {
-		.limit = sizeof(done),
-		.buf = &done,
-		.name = name,
-		.name_len = strlen(name),
-	};
 	void *value = NULL;
+	size_t size = 0;
 	int err;
 
-	ebpfs_req_prepare_once(&req, ebpfs_mnt(inode));
-	req.op = EBPFS_OP_REMOVEXATTR;
 	if (acl) {
-		size_t size = posix_acl_xattr_size(acl->a_count);
-
-		if (size > EBPFS_MSG_MAX)
-			return -E2BIG;
+		size = posix_acl_xattr_size(acl->a_count);
 		value = kmalloc(size, GFP_KERNEL);
 		if (!value)
 			return -ENOMEM;
@@ -177,11 +163,8 @@ int ebpfs_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_a
 			kfree(value);
 			return err;
 		}
-		req.op = EBPFS_OP_SETXATTR;
-		req.data = value;
-		req.data_len = size;
 	}
-	err = ebpfs_call_change(inode, &req, &done);
+	err = ebpfs_xattr_change(inode, ebpfs_acl_name(type), value, size, 0);
 	kfree(value);
 	ebpfs_may_forget(inode);
 	return err == -ENODATA && !acl ? 0 : err;

@@ -72,8 +72,7 @@ static int ebpfs_make(struct inode *dir, struct dentry *dentry, umode_t mode, de
 	inode = ebpfs_iget(dir->i_sb, e.fh, e.fh_len, &e.attr, asked);
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
-	ebpfs_hold_granted(inode, &req);
-	ebpfs_may_told(inode, req.acted, le32_to_cpu(e.attr.may), asked);
+	ebpfs_asked(inode, &req, &e.attr, asked);
 	WRITE_ONCE(EBPFS_I(inode)->uncommitted, true);
 	dentry->d_time = asked;
 	d_instantiate(dentry, inode);
@@ -285,6 +284,7 @@ static void ebpfs_put_setattr(struct ebpfs_setattr *a, const struct iattr *attr)
 static int ebpfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *attr)
 {
 	struct inode *inode = d_inode(dentry);
+	struct ebpfs_inode *ei = EBPFS_I(inode);
 	struct ebpfs_written done;
 	struct ebpfs_setattr a;
 	struct ebpfs_req req;
@@ -302,8 +302,11 @@ static int ebpfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct 
 	ebpfs_put_setattr(&a, attr);
 	if (!a.valid)
 		return 0;
-	if (attr->ia_valid & ATTR_ATIME)
-		EBPFS_I(inode)->read_at = (struct timespec64){};
+	if (attr->ia_valid & ATTR_ATIME) {
+		spin_lock_bh(&ei->attr_lock);
+		ei->read_at = (struct timespec64){};
+		spin_unlock_bh(&ei->attr_lock);
+	}
 	/* What was written before it was set comes before it at the server. */
 	if (S_ISREG(inode->i_mode)) {
 		err = filemap_write_and_wait(inode->i_mapping);

@@ -75,13 +75,18 @@ static int ebpfs_fsync(struct file *file, loff_t start, loff_t end, int datasync
 	return err;
 }
 
+/* Before anything of the page cache is used. */
+static int ebpfs_read_begin(struct inode *inode)
+{
+	if (unlikely(READ_ONCE(EBPFS_I(inode)->lock_lost)))
+		return -EIO;
+	return ebpfs_revalidate_data(inode);
+}
+
 static ssize_t ebpfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	int err;
+	int err = ebpfs_read_begin(file_inode(iocb->ki_filp));
 
-	if (unlikely(READ_ONCE(EBPFS_I(file_inode(iocb->ki_filp))->lock_lost)))
-		return -EIO;
-	err = ebpfs_revalidate_data(file_inode(iocb->ki_filp));
 	return err ?: generic_file_read_iter(iocb, to);
 }
 
@@ -113,6 +118,8 @@ static ssize_t ebpfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		return -EAGAIN;
 	if (unlikely(READ_ONCE(EBPFS_I(inode)->lock_lost)))
 		return -EIO;
+	if (READ_ONCE(EBPFS_SB(inode->i_sb)->noac))
+		iocb->ki_flags |= IOCB_DSYNC;
 	inode_lock(inode);
 	/* Limits are judged by where the file is believed to end; where it does, the
 	 * server says with each append.
@@ -133,14 +140,14 @@ static ssize_t ebpfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 static ssize_t ebpfs_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *pipe,
 				 size_t len, unsigned int flags)
 {
-	int err = ebpfs_revalidate_data(file_inode(in));
+	int err = ebpfs_read_begin(file_inode(in));
 
 	return err ?: filemap_splice_read(in, pos, pipe, len, flags);
 }
 
 static int ebpfs_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	int err = ebpfs_revalidate_data(file_inode(file));
+	int err = ebpfs_read_begin(file_inode(file));
 
 	if (err)
 		return err;

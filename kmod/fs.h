@@ -39,6 +39,8 @@
  * @mnt: the engine's
  * @sb: the superblock
  * @actimeo: how long attributes and names are believed, ns
+ * @actimeo_opt: the option, s
+ * @noac: nothing is believed (@actimeo is 0), and writes are synchronous; READ_ONCE
  * @nocto: opening asks only for what is not believed any more
  * @next_hold: the last number of a hold or lock that was given out
  * @holds_lock: protects the next four, see hold.c
@@ -55,6 +57,8 @@ struct ebpfs_sb {
 	struct ebpfs_mount mnt;
 	struct super_block *sb;
 	u64 actimeo;
+	u32 actimeo_opt;
+	bool noac;
 	bool nocto;
 	atomic64_t next_hold;
 	spinlock_t holds_lock;
@@ -190,6 +194,8 @@ void ebpfs_inode_free(struct inode *inode);
 struct inode *ebpfs_iget(struct super_block *sb, const u8 *fh, u16 fh_len,
 			 const struct ebpfs_attr *attr, u64 asked);
 int ebpfs_update(struct inode *inode, const struct ebpfs_attr *attr, u64 asked);
+void ebpfs_asked(struct inode *inode, const struct ebpfs_req *req, const struct ebpfs_attr *attr,
+		 u64 asked);
 bool ebpfs_attr_fresh(const struct inode *inode);
 int ebpfs_revalidate(struct inode *inode, bool force);
 int ebpfs_revalidate_hold(struct inode *inode, u32 what);
@@ -290,6 +296,9 @@ void ebpfs_append_forget(struct ebpfs_inode *ei);
 
 /* xattr.c APIs */
 extern const struct xattr_handler * const ebpfs_xattr_handlers[];
+ssize_t ebpfs_xattr_ask(struct inode *inode, u16 op, const char *name, void *buf, size_t size);
+int ebpfs_xattr_change(struct inode *inode, const char *name, const void *value, size_t size,
+		       int flags);
 ssize_t ebpfs_listxattr(struct dentry *dentry, char *list, size_t size);
 
 /* space.c APIs */

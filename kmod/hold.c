@@ -300,6 +300,15 @@ void ebpfs_lease_names(struct inode *dir)
 	ebpfs_revalidate_hold(dir, EBPFS_HOLD_LEASE);
 }
 
+/* Nobody comes back to an inode that is not open: to be released next. holds_lock held;
+ * ebpfs_release_soon() afterwards.
+ */
+static void ebpfs_hold_end(struct ebpfs_sb *sbi, struct ebpfs_inode *ei)
+{
+	ei->idle_since = 0;
+	list_move(&ei->hold_link, &sbi->idle);
+}
+
 /* A file is open here, once more. */
 void ebpfs_hold_open(struct inode *inode)
 {
@@ -331,8 +340,7 @@ void ebpfs_hold_close(struct inode *inode)
 			list_move_tail(&ei->hold_link, &sbi->idle);
 		} else {
 			/* Nobody comes back to it, or nothing is gained by holding it. */
-			ei->idle_since = 0;
-			list_move(&ei->hold_link, &sbi->idle);
+			ebpfs_hold_end(sbi, ei);
 			now = true;
 		}
 	}
@@ -350,8 +358,7 @@ void ebpfs_hold_unlinked(struct inode *inode)
 
 	spin_lock_bh(&sbi->holds_lock);
 	if (ei->hold && !ei->opens) {
-		ei->idle_since = 0;
-		list_move(&ei->hold_link, &sbi->idle);
+		ebpfs_hold_end(sbi, ei);
 		now = true;
 	}
 	spin_unlock_bh(&sbi->holds_lock);
@@ -420,8 +427,7 @@ void ebpfs_recall(struct ebpfs_mount *mnt, const struct ebpfs_recall_info *r)
 		ei = EBPFS_I(inode);
 		ei->held &= ~EBPFS_HOLD_LEASE;
 		if (ei->hold && !ei->opens) {
-			ei->idle_since = 0;
-			list_move(&ei->hold_link, &sbi->idle);
+			ebpfs_hold_end(sbi, ei);
 			now = true;
 		}
 	}

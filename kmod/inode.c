@@ -298,6 +298,20 @@ int ebpfs_update(struct inode *inode, const struct ebpfs_attr *attr, u64 asked)
 	return 0;
 }
 
+/**
+ * ebpfs_asked() - what GETATTR, LOOKUP or CREATE say beside attributes
+ * @inode: file that they are about
+ * @req: the call, made after ebpfs_hold_ask()
+ * @attr: as received
+ * @asked: ns when the request left
+ */
+void ebpfs_asked(struct inode *inode, const struct ebpfs_req *req, const struct ebpfs_attr *attr,
+		 u64 asked)
+{
+	ebpfs_hold_granted(inode, req);
+	ebpfs_may_told(inode, req->acted, le32_to_cpu(attr->may), asked);
+}
+
 struct ebpfs_iget_key {
 	const u8 *fh;
 	u16 fh_len;
@@ -527,10 +541,8 @@ int ebpfs_revalidate_hold(struct inode *inode, u32 what)
 		return err;
 	if (req.res.total != sizeof(attr))
 		return -EIO;
-	ebpfs_hold_granted(inode, &req);
 	err = ebpfs_update(inode, &attr, asked);
-	if (!err)
-		ebpfs_may_told(inode, req.acted, le32_to_cpu(attr.may), asked);
+	ebpfs_asked(inode, &req, &attr, asked);
 	return err;
 }
 

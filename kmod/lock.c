@@ -4,8 +4,8 @@
  *
  * A lock is taken at the server first and then noted in the kernel's own lists, which
  * know what to unlock at close, at exit and at a reclaim; and let go of in the other
- * order. Whoever
- * locks is known to the server by a number made from the kernel's lock owner.
+ * order. Whoever locks is known to the server by a number made from the kernel's lock
+ * owner.
  *
  * Nobody waits at the server: a lock that is not to be had is asked for again, when
  * the server says that it may be free (RECALL of kind LOCK), and from time to time.
@@ -249,26 +249,31 @@ static int ebpfs_lock_try(struct file *file, struct file_lock *fl, bool wait)
 	return err;
 }
 
+/* Is @err only that others may claim their locks again first? Then waits a while, and
+ * makes it -ERESTARTSYS if a signal comes.
+ */
+static bool ebpfs_lock_grace(struct inode *inode, int *err)
+{
+	long pause = EBPFS_GRACE_AGAIN;
+
+	if (*err != -EBPFS_STATUS_GRACE)
+		return false;
+	*err = ebpfs_lock_pause(inode, &pause);
+	return !*err;
+}
+
 /* Waiting if the caller wants that. */
 static int ebpfs_lock_both(struct file *file, struct file_lock *fl, bool wait)
 {
 	struct inode *inode = file_inode(file);
-	long pause = EBPFS_LOCK_AGAIN, grace = EBPFS_GRACE_AGAIN;
+	long pause = EBPFS_LOCK_AGAIN;
 	int err;
 
-	for (;;) {
+	do {
 		err = ebpfs_lock_try(file, fl, wait);
-		if (err == -EBPFS_STATUS_GRACE) {
-			err = ebpfs_lock_pause(inode, &grace);
-			grace = EBPFS_GRACE_AGAIN;
-		} else if (err == -EAGAIN && wait) {
-			err = ebpfs_lock_pause(inode, &pause);
-		} else {
-			return err;
-		}
-		if (err)
-			return err;
-	}
+	} while (ebpfs_lock_grace(inode, &err) ||
+		 (err == -EAGAIN && wait && !(err = ebpfs_lock_pause(inode, &pause))));
+	return err;
 }
 
 static int ebpfs_take(struct file *file, struct file_lock *fl, bool wait)
@@ -311,14 +316,10 @@ int ebpfs_file_lock(struct file *file, int cmd, struct file_lock *fl)
 		/* Nobody here; the question again, to the server. */
 		fl->c.flc_type = type;
 		do {
-			long grace = EBPFS_GRACE_AGAIN;
-
 			err = ebpfs_lock_call(inode, fl, EBPFS_LOCK_TEST, &answer);
-			if (err == -EBPFS_STATUS_GRACE && !ebpfs_lock_pause(inode, &grace))
-				continue;
-			if (err)
-				return err == -EBPFS_STATUS_GRACE ? -ERESTARTSYS : err;
-		} while (err);
+		} while (ebpfs_lock_grace(inode, &err));
+		if (err)
+			return err;
 		fl->c.flc_type = answer.type == EBPFS_LOCK_NONE ? F_UNLCK :
 				 answer.type == EBPFS_LOCK_WRITE ? F_WRLCK : F_RDLCK;
 		if (answer.type != EBPFS_LOCK_NONE) {

@@ -54,10 +54,8 @@ struct dentry *ebpfs_lookup(struct inode *dir, struct dentry *dentry, unsigned i
 	err = ebpfs_lookup_call(dir, &dentry->d_name, flags, &req, &buf, &e);
 	if (!err) {
 		inode = ebpfs_iget(dir->i_sb, e.fh, e.fh_len, &e.attr, asked);
-		if (!IS_ERR(inode)) {
-			ebpfs_hold_granted(inode, &req);
-			ebpfs_may_told(inode, req.acted, le32_to_cpu(e.attr.may), asked);
-		}
+		if (!IS_ERR(inode))
+			ebpfs_asked(inode, &req, &e.attr, asked);
 	} else if (err != -ENOENT)
 		return ERR_PTR(err);
 	dentry->d_time = asked;
@@ -173,8 +171,7 @@ static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
 	if (e.fh_len != EBPFS_I(inode)->fh_len || memcmp(e.fh, EBPFS_I(inode)->fh, e.fh_len) ||
 	    ebpfs_update(inode, &e.attr, asked))
 		return 0;
-	ebpfs_hold_granted(inode, &req);
-	ebpfs_may_told(inode, req.acted, le32_to_cpu(e.attr.may), asked);
+	ebpfs_asked(inode, &req, &e.attr, asked);
 	dentry->d_time = asked;
 	return 1;
 }

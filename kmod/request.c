@@ -72,8 +72,11 @@ static void ebpfs_req_finish(struct ebpfs_req *req, int err)
 			return;
 		err = req->error ?: -EIO;
 	} else if (!err && req->res.status) {
-		/* Not what only the kernel itself says, as ERESTARTSYS. */
-		err = req->res.status <= EHWPOISON || req->res.status == EBPFS_STATUS_GRACE ?
+		/* Not what only the kernel itself says, as ERESTARTSYS, and no number of
+		 * the protocol's own to who does not know it.
+		 */
+		err = req->res.status <= EHWPOISON ||
+		      (req->res.status == EBPFS_STATUS_GRACE && req->op == EBPFS_OP_LOCK) ?
 		      -(int)req->res.status : -EIO;
 	}
 	if (unlikely(err < 0 && node && req->error))

@@ -388,6 +388,8 @@ static void ebpfs_apply(struct ebpfs_sb *sbi, const struct ebpfs_fc *cfg)
 	mnt->timeo = (u64)cfg->timeo * (NSEC_PER_SEC / 10);
 	mnt->retrans = cfg->retrans;
 	mnt->soft = cfg->soft;
+	sbi->actimeo_opt = cfg->actimeo;
+	sbi->noac = cfg->noac;
 	sbi->actimeo = cfg->noac ? 0 : cfg->actimeo * NSEC_PER_SEC;
 	sbi->nocto = cfg->nocto;
 	snprintf(mnt->options, sizeof(mnt->options),
@@ -425,8 +427,6 @@ static int ebpfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_blocksize_bits = PAGE_SHIFT;
 	sb->s_time_gran = 1;
 	sb->s_flags |= SB_POSIXACL;
-	if (cfg->noac)
-		sb->s_flags |= SB_SYNCHRONOUS;
 	sb->s_iflags |= SB_I_STABLE_WRITES;	/* a page's checksum goes with it */
 	err = super_setup_bdi(sb);
 	if (err)
@@ -477,10 +477,6 @@ static int ebpfs_reconfigure(struct fs_context *fc)
 		return invalfc(fc, "slots= and rsize= cannot be changed while mounted");
 	sync_filesystem(sb);
 	ebpfs_apply(sbi, cfg);
-	if (cfg->noac) {
-		fc->sb_flags |= SB_SYNCHRONOUS;
-		fc->sb_flags_mask |= SB_SYNCHRONOUS;
-	}
 	return 0;
 }
 
@@ -519,9 +515,9 @@ static int ebpfs_init_fs_context(struct fs_context *fc)
 		cfg->timeo = mnt->timeo / (NSEC_PER_SEC / 10);
 		cfg->retrans = mnt->retrans;
 		cfg->soft = mnt->soft;
-		cfg->noac = !sbi->actimeo && sbi->sb->s_flags & SB_SYNCHRONOUS;
+		cfg->noac = sbi->noac;
 		cfg->nocto = sbi->nocto;
-		cfg->actimeo = div_u64(sbi->actimeo, NSEC_PER_SEC);
+		cfg->actimeo = sbi->actimeo_opt;
 		cfg->sec = mnt->sec;
 		cfg->slots = mnt->slots;
 		cfg->rsize = mnt->rsize;

@@ -12,11 +12,17 @@
 
 #include "fs.h"
 
-/* Ask for @op with the name of an attribute, or none; the answer goes to @buf, or if
- * only its size is wanted (@size 0), nowhere. Return: its bytes, or an error.
+/**
+ * ebpfs_xattr_ask() - an attribute's value, or all names
+ * @inode: file
+ * @op: GETXATTR or LISTXATTR
+ * @name: of the attribute, or NULL
+ * @buf: for the answer
+ * @size: bytes at @buf; 0: only the size is wanted
+ *
+ * Return: bytes of the answer, or an error.
  */
-static ssize_t ebpfs_xattr_ask(struct inode *inode, u16 op, const char *name, void *buf,
-			       size_t size)
+ssize_t ebpfs_xattr_ask(struct inode *inode, u16 op, const char *name, void *buf, size_t size)
 {
 	u32 room = size ? min_t(size_t, size, EBPFS_MSG_MAX) : EBPFS_MSG_MAX;
 	void *to = size ? buf : kvmalloc(room, GFP_KERNEL);
@@ -42,23 +48,23 @@ static ssize_t ebpfs_xattr_ask(struct inode *inode, u16 op, const char *name, vo
 	return req.res.total;
 }
 
-static int ebpfs_xattr_get(const struct xattr_handler *handler, struct dentry *dentry,
-			   struct inode *inode, const char *name, void *buf, size_t size)
+/**
+ * ebpfs_xattr_change() - set or remove an attribute
+ * @inode: file
+ * @name: of the attribute
+ * @value: NULL: remove it
+ * @size: bytes at @value
+ * @flags: XATTR_CREATE, XATTR_REPLACE
+ */
+int ebpfs_xattr_change(struct inode *inode, const char *name, const void *value, size_t size,
+		       int flags)
 {
-	return ebpfs_xattr_ask(inode, EBPFS_OP_GETXATTR, xattr_full_name(handler, name), buf, size);
-}
-
-static int ebpfs_xattr_set(const struct xattr_handler *handler, struct mnt_idmap *idmap,
-			   struct dentry *dentry, struct inode *inode, const char *name,
-			   const void *value, size_t size, int flags)
-{
-	const char *full = xattr_full_name(handler, name);
 	struct ebpfs_written done;
 	struct ebpfs_req req = {
 		.limit = sizeof(done),
 		.buf = &done,
-		.name = full,
-		.name_len = strlen(full),
+		.name = name,
+		.name_len = strlen(name),
 	};
 
 	if (size > EBPFS_MSG_MAX)
@@ -71,6 +77,19 @@ static int ebpfs_xattr_set(const struct xattr_handler *handler, struct mnt_idmap
 		req.data_len = size;
 	}
 	return ebpfs_call_change(inode, &req, &done);
+}
+
+static int ebpfs_xattr_get(const struct xattr_handler *handler, struct dentry *dentry,
+			   struct inode *inode, const char *name, void *buf, size_t size)
+{
+	return ebpfs_xattr_ask(inode, EBPFS_OP_GETXATTR, xattr_full_name(handler, name), buf, size);
+}
+
+static int ebpfs_xattr_set(const struct xattr_handler *handler, struct mnt_idmap *idmap,
+			   struct dentry *dentry, struct inode *inode, const char *name,
+			   const void *value, size_t size, int flags)
+{
+	return ebpfs_xattr_change(inode, xattr_full_name(handler, name), value, size, flags);
 }
 
 ssize_t ebpfs_listxattr(struct dentry *dentry, char *list, size_t size)

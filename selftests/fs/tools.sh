@@ -58,6 +58,27 @@ check "a program runs from it" bash -c "cp /bin/true $srv/program && $mnt/progra
 
 check "remount with another option" mount -o remount,timeo=44 "$mnt"
 check "mountinfo shows it" grep -q timeo=44 <(grep " $mnt " /proc/self/mountinfo)
+# With noac what was written is at the server at once, without it not before close.
+written() {
+	local fd
+
+	: > "$srv/$1"
+	exec {fd}>> "$mnt/$1"
+	echo word >&$fd
+	cmp -s "$srv/$1" <(echo word)
+	local at_server=$?
+	exec {fd}>&-
+	[ $at_server = "$2" ]
+}
+check "a write is not synchronous" written plain 1
+mount -o remount,noac "$mnt"
+check "with noac it is" written synchronous 0
+mount -o remount,timeo=45 "$mnt"
+check "noac outlasts another remount" written still 0
+mount -o remount,ac "$mnt"
+check "and ends with ac" written again 1
+check "with the attributes' timeout as it was" grep -q 'actimeo=3,slots' \
+	<(grep " $mnt " /proc/self/mountinfo)
 mount -o remount,ro "$mnt"
 refuse "after remount,ro nothing is written" 'Read-only file system' touch "$mnt/new"
 mount -o remount,rw "$mnt"
