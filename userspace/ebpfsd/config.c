@@ -494,3 +494,16 @@ void config_finish(struct config *c)
 		config_add_listen(c, "[::]", "default");
 	}
 }
+
+u32 config_id(const struct config *c)
+{
+	char addr[EBPFS_ADDR_TEXT];
+	u32 id = ~0u;
+	unsigned int i;
+
+	for (i = 0; i < c->nlistens; i++) {
+		ebpfs_addr_format(&c->listens[i], true, addr);
+		id = ebpfs_crc32c(id, addr, strlen(addr) + 1);
+	}
+	return id;
+}

@@ -119,6 +119,10 @@ void config_forget_exports(struct config *c);
 /* Fill in what nobody said, and check what can only be checked at the end. */
 void config_finish(struct config *c);
 
+/* A number for this daemon among those with the same state directory, which tells their
+ * files apart: of where it listens. After config_finish(). */
+u32 config_id(const struct config *c);
+
 /* May a client of this name use an export with this list? */
 bool config_client_listed(const char *list, const char *name);
 

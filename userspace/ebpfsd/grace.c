@@ -37,16 +37,9 @@ struct grace_owner {
 
 static char *path_of(const struct config *c)
 {
-	char path[PATH_MAX], addr[EBPFS_ADDR_TEXT];
-	u32 where = ~0u;
-	unsigned int i;
+	char path[PATH_MAX];
 
-	/* As the log of intents: a file for each daemon. */
-	for (i = 0; i < c->nlistens; i++) {
-		ebpfs_addr_format(&c->listens[i], true, addr);
-		where = ebpfs_crc32c(where, addr, strlen(addr) + 1);
-	}
-	snprintf(path, sizeof(path), "%s/owners-%08x", c->state_dir, where);
+	snprintf(path, sizeof(path), "%s/owners-%08x", c->state_dir, config_id(c));
 	return strdup(path);
 }
 

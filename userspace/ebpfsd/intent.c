@@ -22,7 +22,6 @@
 #include "handle.h"
 #include "hold.h"
 #include "intent.h"
-#include "lib/addr.h"
 #include "log.h"
 #include "ops.h"
 #include "settle.h"
@@ -134,20 +133,15 @@ static u64 now_s(void)
 	return (u64)t.tv_sec + 1;
 }
 
-/* A file for each daemon: by where it listens. */
+/* A file for each daemon. */
 static int open_file(const struct config *c)
 {
 	const struct timespec pause = { .tv_nsec = LOCK_PAUSE * 1000000l };
-	char path[PATH_MAX], addr[EBPFS_ADDR_TEXT];
 	unsigned int i, flags = 0;
-	u32 where = ~0u;
+	char path[PATH_MAX];
 	int fd;
 
-	for (i = 0; i < c->nlistens; i++) {
-		ebpfs_addr_format(&c->listens[i], true, addr);
-		where = ebpfs_crc32c(where, addr, strlen(addr) + 1);
-	}
-	snprintf(path, sizeof(path), "%s/intent-%08x.log", c->state_dir, where);
+	snprintf(path, sizeof(path), "%s/intent-%08x.log", c->state_dir, config_id(c));
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) {
 		log_warning("%s cannot be opened: %m (calls are not kept across a crash of ebpfsd)",
