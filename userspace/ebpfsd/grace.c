@@ -131,27 +131,24 @@ static struct grace_owner **find(struct grace *g, const struct owner *o)
 	return p;
 }
 
-static void finished_locked(struct grace *g, const struct owner *o)
-{
-	struct grace_owner **p = find(g, o), *gone = *p;
-
-	if (!gone)
-		return;
-	*p = gone->next;
-	free(gone);
-	WRITE_ONCE(g->stale, true);
-	if (!g->owners) {
-		WRITE_ONCE(g->waiting, false);
-		log_info("all have claimed their locks again");
-	}
-}
-
 void grace_finished(struct grace *g, const struct owner *o)
 {
+	struct grace_owner **p, *gone;
+
 	if (grace_over(g))
 		return;
 	pthread_mutex_lock(&g->lock);
-	finished_locked(g, o);
+	p = find(g, o);
+	gone = *p;
+	if (gone) {
+		*p = gone->next;
+		free(gone);
+		WRITE_ONCE(g->stale, true);
+		if (!g->owners) {
+			WRITE_ONCE(g->waiting, false);
+			log_info("all have claimed their locks again");
+		}
+	}
 	pthread_mutex_unlock(&g->lock);
 }
 
