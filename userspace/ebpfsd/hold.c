@@ -163,7 +163,7 @@ static void resume(struct holds *hs, struct job *jobs)
 	}
 }
 
-u16 hold_take(struct op *op, const u8 *fh, u16 len)
+u16 hold_take(struct op *op, const u8 *fh)
 {
 	const struct ebpfs_call_info *c = op->c;
 	struct holds *hs = &op->srv->holds;
@@ -171,7 +171,6 @@ u16 hold_take(struct op *op, const u8 *fh, u16 len)
 	struct hold_owner *ho;
 	u32 got = 0, before;
 
-	(void)len;
 	if (!c->count || !op->owner)
 		return 0;
 	hold_key_of(op->srv, op->e, fh, &key);
@@ -214,11 +213,10 @@ static void release(struct server *srv, struct owner *owner, const struct ebpfs_
 		orphan_closed(srv, key);
 }
 
-void hold_give_back(struct op *op, const u8 *fh, u16 len)
+void hold_give_back(struct op *op, const u8 *fh)
 {
 	struct ebpfs_hold_key key;
 
-	(void)len;
 	/* What was held before the call stays so. */
 	if (!op->change || !op->change->fresh)
 		return;
@@ -256,10 +254,10 @@ u16 hold_replayed(struct op *op, u16 flags, u32 total)
 	if (ebpfs_parse_entry(op->buf, total, false, &entry))
 		return flags;
 	/* Its attributes are old: open, if it is still there, but under no lease. */
-	if (!(hold_take(op, entry.fh, entry.fh_len) & EBPFS_REPLY_OPEN))
+	if (!(hold_take(op, entry.fh) & EBPFS_REPLY_OPEN))
 		return flags;
 	if (files_open(&op->srv->files, op->e, entry.fh, entry.fh_len, FILE_ANY, op->now, &file)) {
-		hold_give_back(op, entry.fh, entry.fh_len);
+		hold_give_back(op, entry.fh);
 		return flags;
 	}
 	files_put(file);
@@ -630,14 +628,12 @@ u32 hold_opens(struct server *srv, const struct ebpfs_hold_key *key)
 }
 
 /* RECALL, or the end of who does not answer. Without the lock; @owner is a reference. */
-static void act(struct holds *hs, enum ebpfs_hold_due due, const struct ebpfs_hold_recall *r,
-		struct owner *owner)
+static void act(enum ebpfs_hold_due due, const struct ebpfs_hold_recall *r, struct owner *owner)
 {
 	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
 	struct ebpfs_recall_info info = { .kind = EBPFS_RECALL_LEASE, .fh = fh };
 	const struct file_key *k = (const struct file_key *)r->key.bytes;
 
-	(void)hs;
 	if (due == EBPFS_HOLD_FENCE) {
 		if (owner_end(owner, "it does not answer a recall")) {
 			stats_inc(owners_fenced);
@@ -684,7 +680,7 @@ static void *holds_run(void *arg)
 			/* What it holds is dropped before the table's reference is. */
 			owner = owner_ref(((struct hold_owner *)r.holder)->owner);
 			pthread_mutex_unlock(&hs->lock);
-			act(hs, due, &r, owner);
+			act(due, &r, owner);
 			pthread_mutex_lock(&hs->lock);
 		} else if (now >= tick) {
 			tick = now + TICK * EBPFS_NSEC_PER_MSEC;

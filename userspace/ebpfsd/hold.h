@@ -150,15 +150,14 @@ void holds_count(struct holds *hs, u32 *count, u32 *leases, u32 *parked);
  * hold_take() - hold a file as the call asks for
  * @op: GETATTR, LOOKUP or CREATE
  * @fh: handle of the file, ours
- * @len: its bytes
  *
  * Does not wait. Before the attributes of the reply are read.
  * Return: EBPFS_REPLY_*
  */
-u16 hold_take(struct op *op, const u8 *fh, u16 len);
+u16 hold_take(struct op *op, const u8 *fh);
 
 /* The call failed after all. */
-void hold_give_back(struct op *op, const u8 *fh, u16 len);
+void hold_give_back(struct op *op, const u8 *fh);
 
 /* Nobody hears of @res, the client has given the call up: nor does it know what it holds. */
 void hold_late(struct job *job, const struct op_result *res);

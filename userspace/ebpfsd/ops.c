@@ -181,7 +181,7 @@ static int get_attr(struct op *op, const struct file *file)
 	struct ebpfs_attr *attr = (struct ebpfs_attr *)op->buf;
 	int err;
 
-	op->flags = hold_take(op, c->fh, c->fh_len);
+	op->flags = hold_take(op, c->fh);
 	err = attr_for(op, file->fd, attr);
 	/* Held, but too late. */
 	if (!err && op->flags && !attr->nlink && !orphan_kept(op->srv, op->e, c->fh, c->fh_len))
@@ -189,7 +189,7 @@ static int get_attr(struct op *op, const struct file *file)
 	if (!err)
 		return sizeof(*attr);
 	if (err != -EAGAIN)
-		hold_give_back(op, c->fh, c->fh_len);
+		hold_give_back(op, c->fh);
 	return err;
 }
 
@@ -203,7 +203,7 @@ int op_put_entry(struct op *op, int fd, u8 access)
 
 	err = op_describe(op->e, fd, &info, fh);
 	if (!err) {
-		op->flags = hold_take(op, fh, info.fh_len);
+		op->flags = hold_take(op, fh);
 		err = attr_for(op, fd, &info.attr);
 		if (!err && !info.attr.nlink) {
 			if (op->c->op == EBPFS_OP_LOOKUP)
@@ -212,7 +212,7 @@ int op_put_entry(struct op *op, int fd, u8 access)
 				op->flags &= (u16)~EBPFS_REPLY_OPEN;
 		}
 		if (err && err != -EAGAIN)
-			hold_give_back(op, fh, info.fh_len);
+			hold_give_back(op, fh);
 	}
 	if (err) {
 		close(fd);
