@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The time after a start in which owners claim again what they held before, and nobody
- * else may lock; and the file that tells the next start who they are.
+ * The time after a start in which owners claim the locks again that they had before, and
+ * nobody else may lock; and the file that tells the next start who they are.
  *
  * The file, owners-HASH in the state directory (HASH: of the addresses that we listen
  * on), has a line for each: client, number, export. An owner is written into it,
- * durably, before it is told that it got its first lock or keeps its first file alive
- * (owner_keep()). It is taken out some time after it has let go of the last, since
- * programs lock and unlock all the time: at the earliest when the lease time has
- * passed. One too many costs a grace period, one too few a lock.
+ * durably, before it is told that it got its first lock (owner_keep()). It is taken out
+ * some time after it has let go of the last, since programs lock and unlock all the
+ * time: at the earliest when the lease time has passed. One too many costs a grace
+ * period, one too few a lock.
  *
  * If there is such a file at the start and it is not empty, LOCK is answered by
  * EBPFS_STATUS_GRACE, but with RECLAIM, by owners that are in it. It ends when all of
  * them have ended, or have said that they are finished, by RELEASE of number 0 (a LOCK
  * of another program may overtake a RECLAIM, and says nothing); at the latest after the
- * lease time. Until then those that have not
- * finished stay in the file.
+ * lease time. Until then those that have not finished stay in the file.
+ *
+ * Files that live on without a name need no such list: they are found in their directory,
+ * and stay for the lease time after every start, whoever held them (orphan.h).
  *
  * A file that cannot be written is a warning, and locks are granted all the same.
  *

@@ -51,8 +51,8 @@ struct session;
  * @number: of the client's entry in the clients file
  * @export: what it mounted
  * @heard: when a good datagram last came, ms; READ_ONCE/WRITE_ONCE
- * @kept: what must be remembered should this process die: locks, files that live on
- *	because it has them open (owner_keep()); under owners.lock
+ * @kept: locks, which must be remembered should this process die (owner_keep()); under
+ *	owners.lock
  * @idle: since when @kept is 0, ms; likewise
  * @listed: it is in the file of those who are waited for after a restart; likewise
  * @written: the serial of the last try to write it into the file; likewise (grace.c)
@@ -216,9 +216,9 @@ unsigned int owner_recall(struct owner *o, const struct ebpfs_recall_info *r);
 void owners_revoke(struct owners *os, struct clients *clients);
 
 /**
- * owner_keep() - @o holds one more thing that it must be able to claim again
+ * owner_keep() - @o has one more lock, which it must be able to claim again
  * Writes it down durably if it is the first: may wait, so in helper threads only.
- * Before what is held is told to the client.
+ * Before the client is told of the lock.
  */
 void owner_keep(struct owner *o);
 /* One less. Does not wait. */
