@@ -286,4 +286,57 @@ static int do_cred(struct client *c, u32 number, u32 uid, u32 gid, const u32 *gr
 	return client_call(c, &call, buf, sizeof(buf));
 }
 
+/* A directory of the work directory as an export without squashing, with further @keys. */
+__attribute__((unused))
+static void add_export(const char *conf, const char *name, const char *dir, const char *keys)
+{
+	FILE *f = fopen(conf, "a");
+
+	if (!f || fprintf(f, "[export %s]\npath = %s/%s\nclients = *\nsquash = none\n%s", name,
+			  work, dir, keys) < 0 || fclose(f))
+		abort();
+}
+
+/**
+ * set_up_exports() - after set_up(): exports on disk and in memory, and a configuration
+ * @size: of the filesystem in memory
+ * @global: first lines of the configuration
+ * @secret: out: of client alice
+ *
+ * Exports /disk and /memory of directories disk and memory, and /ro-disk and /ro-memory of
+ * the same. The umask is 0 from then on.
+ * Return: path of the configuration; NULL if there is no filesystem in memory.
+ */
+__attribute__((unused))
+static const char *set_up_exports(const char *size, const char *global,
+				  u8 secret[EBPFS_SECRET_LEN])
+{
+	const char *conf = strdup(at("conf"));
+	char options[64];
+
+	umask(0);
+	mkdir(at("disk"), 0755);
+	mkdir(at("memory"), 0755);
+	snprintf(options, sizeof(options), "size=%s,mode=755", size);
+	if (mount("none", at("memory"), "tmpfs", 0, options))
+		return NULL;
+	add_client(at("clients"), "alice", secret);
+	write_file(conf, 0644, "%sclients = %s/clients\nstate-dir = %s/state\n", global, work, work);
+	add_export(conf, "/disk", "disk", "access = rw\n");
+	add_export(conf, "/memory", "memory", "access = rw\n");
+	add_export(conf, "/ro-disk", "disk", "");
+	add_export(conf, "/ro-memory", "memory", "");
+	return conf;
+}
+
+/* At the end of main(), which is to return @ret if the daemon can still be stopped. */
+__attribute__((unused))
+static int tear_down_exports(int ret)
+{
+	if (!daemon_stop(&daemon_))
+		ret = KTAP_EXIT_FAIL;
+	umount(at("memory"));
+	return ret;
+}
+
 #endif /* EBPFS_SELFTESTS_EBPFSD_CHANGE_H */

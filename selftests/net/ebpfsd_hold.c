@@ -692,6 +692,20 @@ static void the_silent_are_fenced(void)
 	end();
 }
 
+/* While a holds @fh under a lease, b's WRITE of @text begins and is held back. */
+static bool write_that_waits(struct ebpfs_call_info *call, const struct fh *fh, const char *text)
+{
+	nap(REST);
+	EXPECT_EQ(hold(&a, fh, OPEN | LEASE), R_OPEN | R_LEASE);
+	*call = (struct ebpfs_call_info){
+		.op = EBPFS_OP_WRITE, .fh = fh->bytes, .fh_len = fh->len,
+		.data = (const u8 *)text, .data_len = (u32)strlen(text),
+	};
+	client_begin(&b, call);
+	client_send(&b, call);
+	return recalled(&a, 1000);
+}
+
 /* Who waits has given up, or is gone: nothing is changed. A limit holds. */
 static void who_waits_in_vain(void)
 {
@@ -704,15 +718,7 @@ static void who_waits_in_vain(void)
 	begin();
 	fh = new_file("f");
 	dir = root();
-	nap(REST);
-	EXPECT_EQ(hold(&a, &fh, OPEN | LEASE), R_OPEN | R_LEASE);
-	call = (struct ebpfs_call_info){
-		.op = EBPFS_OP_WRITE, .fh = fh.bytes, .fh_len = fh.len,
-		.data = (const u8 *)"givenup", .data_len = 7,
-	};
-	client_begin(&b, &call);
-	client_send(&b, &call);
-	ASSERT(recalled(&a, 1000));
+	ASSERT(write_that_waits(&call, &fh, "givenup"));
 	EXPECT_EQ(client_call(&b, &ping, buf, sizeof(buf)), 0);
 	answer(&a, heard[nheard - 1].id);
 	nap(200);
@@ -764,15 +770,7 @@ static void stopping_with_calls_that_wait(void)
 	begin();
 	fh = new_file("f");
 	dir = root();
-	nap(REST);
-	EXPECT_EQ(hold(&a, &fh, OPEN | LEASE), R_OPEN | R_LEASE);
-	call = (struct ebpfs_call_info){
-		.op = EBPFS_OP_WRITE, .fh = fh.bytes, .fh_len = fh.len,
-		.data = (const u8 *)"x", .data_len = 1,
-	};
-	client_begin(&b, &call);
-	client_send(&b, &call);
-	ASSERT(recalled(&a, 1000));
+	ASSERT(write_that_waits(&call, &fh, "x"));
 	EXPECT(daemon_stop(&daemon_));
 	ASSERT(daemon_start(&daemon_, daemon_args));
 	client_close(&a);
@@ -1056,26 +1054,12 @@ static const struct ktap_test tests[] = {
 
 int main(int argc, char **argv)
 {
-	int ret;
+	char global[64];
 
 	set_up();
-	umask(0);
-	mkdir(at("disk"), 0755);
-	mkdir(at("memory"), 0755);
-	if (mount("none", at("memory"), "tmpfs", 0, "size=64m,mode=755"))
+	snprintf(global, sizeof(global), "listen = " ADDR "\nlease = %d\n", HELD);
+	daemon_args[1] = set_up_exports("64m", global, secret);
+	if (!daemon_args[1] || !daemon_start(&daemon_, daemon_args))
 		return KTAP_EXIT_FAIL;
-	add_client(at("clients"), "alice", secret);
-	write_file(at("conf"), 0644,
-		   "listen = " ADDR "\nlease = %d\nclients = %s/clients\nstate-dir = %s/state\n"
-		   "[export /disk]\npath = %s/disk\nclients = *\naccess = rw\nsquash = none\n"
-		   "[export /memory]\npath = %s/memory\nclients = *\naccess = rw\nsquash = none\n",
-		   HELD, work, work, work, work);
-	daemon_args[1] = strdup(at("conf"));
-	if (!daemon_start(&daemon_, daemon_args))
-		return KTAP_EXIT_FAIL;
-	ret = KTAP_MAIN(tests, argc, argv);
-	if (!daemon_stop(&daemon_))
-		ret = KTAP_EXIT_FAIL;
-	umount(at("memory"));
-	return ret;
+	return tear_down_exports(KTAP_MAIN(tests, argc, argv));
 }

@@ -809,31 +809,12 @@ static const struct ktap_test tests[] = {
 int main(int argc, char **argv)
 {
 	size_t i;
-	int ret;
 
 	set_up();
-	umask(0);
-	mkdir(at("disk"), 0755);
-	mkdir(at("memory"), 0755);
-	if (mount("none", at("memory"), "tmpfs", 0, "size=8m,mode=755"))
-		return KTAP_EXIT_FAIL;
 	for (i = 0; i < sizeof(data); i++)
 		data[i] = (u8)((i * 2654435761u >> 13) | 1);
-	add_client(at("clients"), "alice", secret);
-	write_file(at("conf"), 0644,
-		   "listen = " ADDR "\nthreads = 2\n"
-		   "clients = %s/clients\nstate-dir = %s/state\n"
-		   "[export /disk]\npath = %s/disk\nclients = *\naccess = rw\nsquash = none\n"
-		   "[export /memory]\npath = %s/memory\nclients = *\naccess = rw\nsquash = none\n"
-		   "[export /ro-disk]\npath = %s/disk\nclients = *\nsquash = none\n"
-		   "[export /ro-memory]\npath = %s/memory\nclients = *\nsquash = none\n",
-		   work, work, work, work, work, work);
-	daemon_args[1] = strdup(at("conf"));
-	if (!daemon_start(&daemon_, daemon_args) || !join_all())
+	daemon_args[1] = set_up_exports("8m", "listen = " ADDR "\nthreads = 2\n", secret);
+	if (!daemon_args[1] || !daemon_start(&daemon_, daemon_args) || !join_all())
 		return KTAP_EXIT_FAIL;
-	ret = KTAP_MAIN(tests, argc, argv);
-	if (!daemon_stop(&daemon_))
-		ret = KTAP_EXIT_FAIL;
-	umount(at("memory"));
-	return ret;
+	return tear_down_exports(KTAP_MAIN(tests, argc, argv));
 }

@@ -603,34 +603,17 @@ int main(int argc, char **argv)
 {
 	struct statfs fs;
 	size_t i;
-	int ret;
 
 	set_up();
-	umask(0);
-	mkdir(at("disk"), 0755);
-	mkdir(at("memory"), 0755);
-	if (mount("none", at("memory"), "tmpfs", 0, "size=8m"))
-		return KTAP_EXIT_FAIL;
+	daemon_args[1] = set_up_exports("8m", "listen = " ADDR "\nreply-cache = 1M\n", secret);
 	if (!statfs(at("disk"), &fs) && fs.f_type == 0x01021994)
 		printf("# /var/tmp is in memory: both exports are\n");
 	for (i = 0; i < sizeof(data); i++) {
 		data[i] = (u8)(i * 2654435761u >> 13);
 		other[i] = (u8)~data[i];
 	}
-	add_client(at("clients"), "alice", secret);
-	write_file(at("conf"), 0644,
-		   "listen = " ADDR "\nreply-cache = 1M\n"
-		   "clients = %s/clients\nstate-dir = %s/state\n"
-		   "[export /disk]\npath = %s/disk\nclients = *\naccess = rw\nsquash = none\n"
-		   "[export /memory]\npath = %s/memory\nclients = *\naccess = rw\nsquash = none\n",
-		   work, work, work, work);
-	daemon_args[1] = strdup(at("conf"));
-	if (!daemon_start(&daemon_, daemon_args) || !join(&disk, "/disk") ||
+	if (!daemon_args[1] || !daemon_start(&daemon_, daemon_args) || !join(&disk, "/disk") ||
 	    !join(&memory, "/memory"))
 		return KTAP_EXIT_FAIL;
-	ret = KTAP_MAIN(tests, argc, argv);
-	if (!daemon_stop(&daemon_))
-		ret = KTAP_EXIT_FAIL;
-	umount(at("memory"));
-	return ret;
+	return tear_down_exports(KTAP_MAIN(tests, argc, argv));
 }
