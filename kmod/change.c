@@ -27,9 +27,11 @@ static void ebpfs_name(struct ebpfs_req *req, const struct dentry *dentry)
 	req->name_len = dentry->d_name.len;
 }
 
-/* Make a file that is not there. @target: of a symbolic link. */
-static int ebpfs_make(struct inode *dir, struct dentry *dentry, umode_t mode, dev_t rdev,
-		      const char *target)
+/* Make a file that is not there, with the name @dentry has, or none if @op is TMPFILE.
+ * @target: of a symbolic link. Return: its inode, or an error pointer.
+ */
+static struct inode *ebpfs_make(struct inode *dir, const struct dentry *dentry, u16 op,
+				umode_t mode, dev_t rdev, const char *target, u64 *asked)
 {
 	u32 target_len = target ? strlen(target) : 0;
 	u32 len = sizeof(struct ebpfs_create) + target_len;
@@ -38,14 +40,11 @@ static int ebpfs_make(struct inode *dir, struct dentry *dentry, umode_t mode, de
 	struct ebpfs_create *c;
 	struct ebpfs_req req;
 	struct inode *inode;
-	u64 asked;
 	int err;
 
-	if (dentry->d_name.len > EBPFS_NAME_MAX || target_len > EBPFS_LINK_MAX)
-		return -ENAMETOOLONG;
 	c = kzalloc(len, GFP_KERNEL);
 	if (!c)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	c->mode = cpu_to_le32(mode);
 	c->umask = cpu_to_le32(current_umask());
 	c->rdev_major = cpu_to_le32(MAJOR(rdev));
@@ -53,27 +52,42 @@ static int ebpfs_make(struct inode *dir, struct dentry *dentry, umode_t mode, de
 	c->flags = cpu_to_le32(EBPFS_CREATE_EXCL);
 	c->target_len = cpu_to_le32(target_len);
 	memcpy(c + 1, target, target_len);
-	ebpfs_once(&req, dir, EBPFS_OP_CREATE);
-	ebpfs_name(&req, dentry);
+	ebpfs_once(&req, dir, op);
+	if (op == EBPFS_OP_CREATE)
+		ebpfs_name(&req, dentry);
 	ebpfs_hold_ask(&req, S_ISREG(mode) ? EBPFS_HOLD_OPEN | EBPFS_HOLD_LEASE :
 					     EBPFS_HOLD_LEASE);
 	req.data = c;
 	req.data_len = len;
 	req.buf = &buf;
 	req.limit = sizeof(buf);
-	asked = ebpfs_now();
+	*asked = ebpfs_now();
 	err = ebpfs_call_req(dir, &req);
 	kfree(c);
-	ebpfs_expire(dir);
 	if (err)
-		return err;
+		return ERR_PTR(err);
 	if (ebpfs_parse_entry(&buf, req.res.total, false, &e) || !(e.flags & EBPFS_ENTRY_ATTR))
-		return -EIO;
-	inode = ebpfs_iget(dir->i_sb, e.fh, e.fh_len, &e.attr, asked);
+		return ERR_PTR(-EIO);
+	inode = ebpfs_iget(dir->i_sb, e.fh, e.fh_len, &e.attr, *asked);
+	if (IS_ERR(inode))
+		return inode;
+	ebpfs_asked(inode, &req, &e.attr, *asked);
+	WRITE_ONCE(EBPFS_I(inode)->uncommitted, true);
+	return inode;
+}
+
+static int ebpfs_make_name(struct inode *dir, struct dentry *dentry, umode_t mode, dev_t rdev,
+			   const char *target)
+{
+	struct inode *inode;
+	u64 asked;
+
+	if (dentry->d_name.len > EBPFS_NAME_MAX || (target && strlen(target) > EBPFS_LINK_MAX))
+		return -ENAMETOOLONG;
+	inode = ebpfs_make(dir, dentry, EBPFS_OP_CREATE, mode, rdev, target, &asked);
+	ebpfs_expire(dir);
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
-	ebpfs_asked(inode, &req, &e.attr, asked);
-	WRITE_ONCE(EBPFS_I(inode)->uncommitted, true);
 	dentry->d_time = asked;
 	d_instantiate(dentry, inode);
 	return 0;
@@ -82,7 +96,7 @@ static int ebpfs_make(struct inode *dir, struct dentry *dentry, umode_t mode, de
 static int ebpfs_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
 			umode_t mode, bool excl)
 {
-	int err = ebpfs_make(dir, dentry, (mode & S_IALLUGO) | S_IFREG, 0, NULL);
+	int err = ebpfs_make_name(dir, dentry, (mode & S_IALLUGO) | S_IFREG, 0, NULL);
 
 	/* Somebody was quicker. Whoever wants just any file of that name gets theirs:
 	 * the VFS looks again, and then O_TRUNC, too, is done as it should.
@@ -97,19 +111,36 @@ static int ebpfs_create(struct mnt_idmap *idmap, struct inode *dir, struct dentr
 static int ebpfs_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
 		       umode_t mode)
 {
-	return ebpfs_make(dir, dentry, (mode & S_IALLUGO) | S_IFDIR, 0, NULL);
+	return ebpfs_make_name(dir, dentry, (mode & S_IALLUGO) | S_IFDIR, 0, NULL);
 }
 
 static int ebpfs_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
 		       umode_t mode, dev_t rdev)
 {
-	return ebpfs_make(dir, dentry, mode, S_ISCHR(mode) || S_ISBLK(mode) ? rdev : 0, NULL);
+	return ebpfs_make_name(dir, dentry, mode, S_ISCHR(mode) || S_ISBLK(mode) ? rdev : 0, NULL);
 }
 
 static int ebpfs_symlink(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
 			 const char *target)
 {
-	return ebpfs_make(dir, dentry, S_IFLNK | 0777, 0, target);
+	return ebpfs_make_name(dir, dentry, S_IFLNK | 0777, 0, target);
+}
+
+/* The server keeps the file as long as it is held open. */
+static int ebpfs_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file *file,
+			 umode_t mode)
+{
+	struct inode *inode;
+	u64 asked;
+
+	inode = ebpfs_make(dir, NULL, EBPFS_OP_TMPFILE, (mode & S_IALLUGO) | S_IFREG, 0, NULL,
+			   &asked);
+	if (IS_ERR(inode))
+		return PTR_ERR(inode);
+	/* One that d_tmpfile() takes away. */
+	set_nlink(inode, 1);
+	d_tmpfile(file, inode);
+	return finish_open_simple(file, 0);
 }
 
 static int ebpfs_remove(struct inode *dir, struct dentry *dentry, u64 what)
@@ -353,6 +384,7 @@ const struct inode_operations ebpfs_dir_iops = {
 	.unlink = ebpfs_unlink,
 	.rmdir = ebpfs_rmdir,
 	.rename = ebpfs_rename,
+	.tmpfile = ebpfs_tmpfile,
 	.setattr = ebpfs_setattr,
 	.update_time = ebpfs_update_time,
 	.listxattr = ebpfs_listxattr,

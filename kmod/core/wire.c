@@ -249,6 +249,8 @@ static const struct ebpfs_op_traits traits[OPS] = {
 	[EBPFS_OP_RELEASE]	= { 0, sizeof(struct ebpfs_release) + 8, ANY },
 	[EBPFS_OP_LOCK]		= { EBPFS_TRAIT_FH, sizeof(struct ebpfs_lock),
 				    sizeof(struct ebpfs_lock) },
+	[EBPFS_OP_TMPFILE]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_ONCE,
+				    sizeof(struct ebpfs_create), sizeof(struct ebpfs_create) },
 };
 
 const struct ebpfs_op_traits *ebpfs_op_traits(u16 op)
@@ -293,6 +295,9 @@ static bool valid_args(const struct ebpfs_call_info *c)
 	case EBPFS_OP_LOOKUP:
 	case EBPFS_OP_CREATE:
 		return !(c->count & ~EBPFS_HOLD_ALL) && !c->arg == !c->count;
+	case EBPFS_OP_TMPFILE:
+		/* Whoever does not hold it has nothing. */
+		return !(c->count & ~EBPFS_HOLD_ALL) && c->count & EBPFS_HOLD_OPEN && c->arg;
 	case EBPFS_OP_LOCK:
 		return c->arg;
 	case EBPFS_OP_READ:

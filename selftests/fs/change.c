@@ -194,6 +194,46 @@ static void long_names(void)
 	EXPECT_EQ(readlink(S("s"), target, sizeof(target)), 3000);
 }
 
+/* Files without a name are made in a directory, and may get one. */
+static void nameless_files(void)
+{
+	struct stat st;
+	char self[64];
+	int fd;
+
+	begin("nameless");
+	umask(022);
+	fd = open(C("."), O_RDWR | O_TMPFILE, 0666);
+	ASSERT(fd >= 0);
+	EXPECT_EQ(fstat(fd, &st), 0);
+	EXPECT_EQ(st.st_nlink, 0);
+	EXPECT_EQ(st.st_mode, S_IFREG | 0644u);
+	EXPECT_EQ(write(fd, "word", 4), 4);
+	EXPECT_EQ(fsync(fd), 0);
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	EXPECT_EQ(linkat(AT_FDCWD, self, AT_FDCWD, C("name"), AT_SYMLINK_FOLLOW), 0);
+	EXPECT_EQ(fstat(fd, &st), 0);
+	EXPECT_EQ(st.st_nlink, 1);
+	EXPECT(holds(S("name"), "word"));
+	EXPECT_EQ(write(fd, " and more", 9), 9);
+	EXPECT_EQ(close(fd), 0);
+	EXPECT(holds(S("name"), "word and more"));
+	EXPECT(holds(C("name"), "word and more"));
+	EXPECT_EQ(look(C("name")).st_nlink, 1);
+
+	/* One that shall never have a name. */
+	fd = open(C("."), O_RDWR | O_TMPFILE | O_EXCL, 0600);
+	ASSERT(fd >= 0);
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	EXPECT_EQ(ERRNO_OF(linkat(AT_FDCWD, self, AT_FDCWD, C("other"), AT_SYMLINK_FOLLOW)), ENOENT);
+	EXPECT_EQ(close(fd), 0);
+	EXPECT_EQ(unlink(C("name")), 0);
+	EXPECT_EQ(opening(C("name"), O_RDWR | O_TMPFILE, 0600), ENOENT);
+	EXPECT_EQ(opening(C("."), O_RDONLY | O_TMPFILE, 0600), EINVAL);
+	/* Nothing is left of either. */
+	EXPECT_EQ(rmdir(C("")), 0);
+}
+
 static void special_files(void)
 {
 	begin("special");
@@ -424,6 +464,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(directories),
 	KTAP_TEST(links),
 	KTAP_TEST(long_names),
+	KTAP_TEST(nameless_files),
 	KTAP_TEST(special_files),
 	KTAP_TEST(renames),
 	KTAP_TEST(attributes_are_set),

@@ -96,6 +96,7 @@ static void check_op_data(u16 op, const u8 *data, u32 len)
 		MUST(!memcmp(again.target, data, len));
 		break;
 	case EBPFS_OP_CREATE:
+	case EBPFS_OP_TMPFILE:
 		if (ebpfs_parse_create(data, len, &c, &link))
 			break;
 		mode = le32_to_cpu(c.mode);
@@ -218,6 +219,8 @@ static void check_call(const struct ebpfs_call_info *c, const u8 *p, u32 len)
 	}
 	if (c->op == EBPFS_OP_GETATTR || c->op == EBPFS_OP_LOOKUP || c->op == EBPFS_OP_CREATE)
 		MUST(c->count <= EBPFS_HOLD_ALL && !c->arg == !c->count);
+	if (c->op == EBPFS_OP_TMPFILE)
+		MUST(c->arg && c->count <= EBPFS_HOLD_ALL && c->count & EBPFS_HOLD_OPEN);
 	if (c->op == EBPFS_OP_LOCK)
 		MUST(c->arg);
 	if (c->op == EBPFS_OP_CRED)

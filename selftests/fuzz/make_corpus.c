@@ -68,6 +68,12 @@ static u32 make_data(u16 op, u8 *p)
 		memcpy(p, &create, sizeof(create));
 		memcpy(p + sizeof(create), "target", 6);
 		return sizeof(create) + 6;
+	case EBPFS_OP_TMPFILE:
+		create = (struct ebpfs_create){
+			.mode = cpu_to_le32(S_IFREG | 0600), .flags = cpu_to_le32(EBPFS_CREATE_EXCL),
+		};
+		memcpy(p, &create, sizeof(create));
+		return sizeof(create);
 	case EBPFS_OP_RENAME:
 	case EBPFS_OP_LINK:
 		return ebpfs_put_target(p, &target);
@@ -112,7 +118,7 @@ static struct ebpfs_call_info make_call(u16 op, u8 *data)
 		return c;
 	c.cred = op == EBPFS_OP_CRED ? 0 : 1;
 	c.arg = op == EBPFS_OP_CRED || op == EBPFS_OP_LOCK;
-	if (op == EBPFS_OP_GETATTR || op == EBPFS_OP_LOOKUP) {
+	if (op == EBPFS_OP_GETATTR || op == EBPFS_OP_LOOKUP || op == EBPFS_OP_TMPFILE) {
 		c.arg = 5;
 		c.count = EBPFS_HOLD_OPEN | EBPFS_HOLD_LEASE;
 	}

@@ -69,6 +69,8 @@ static u16 name_and_data(u8 op, u8 *to, u8 *name_len)
 	}
 	switch (op) {
 	case EBPFS_OP_CREATE:
+	case EBPFS_OP_TMPFILE:
+		create.flags = cpu_to_le32(op == EBPFS_OP_TMPFILE ? EBPFS_CREATE_EXCL : 0);
 		memcpy(p, &create, sizeof(create));
 		p += sizeof(create);
 		break;
@@ -118,8 +120,10 @@ static void each_op_on_each_file(void)
 				r.arg = handle & 1;
 				r.count = handle & 1 ? 1 + handle % EBPFS_HOLD_ALL : 0;
 			}
-
-
+			if (op == EBPFS_OP_TMPFILE) {
+				r.arg = 1;
+				r.count = EBPFS_HOLD_OPEN | EBPFS_HOLD_LEASE;
+			}
 			add(cred_call(1, bytes), bytes);
 			r.len = name_and_data(op, bytes, &r.name_len);
 			if (op >= EBPFS_OP_ACCESS) {

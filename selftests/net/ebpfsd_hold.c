@@ -279,6 +279,66 @@ static void other_ways_to_go(void)
 	do_remove(&b, &dir, "old", EBPFS_REMOVE_FILE);
 }
 
+/* TMPFILE by @who: -error, or 0 and what is held in who->flags. */
+static int make_tmpfile(struct client *who, const struct fh *dir, u32 mode, struct fh *fh,
+			struct ebpfs_attr *attr)
+{
+	struct change ch;
+	int n;
+
+	prepare_create(who, &ch, dir, NULL, mode, 022, EXCL);
+	ch.call.op = EBPFS_OP_TMPFILE;
+	ch.call.arg = ++number;
+	ch.call.count = OPEN | LEASE;
+	n = client_call(who, &ch.call, buf, sizeof(buf));
+	return n < 0 ? n : take_entry(buf, n, fh, attr);
+}
+
+/* Files that never had a name. */
+static void nameless_files_live(void)
+{
+	struct fh dir = root(), fh, other;
+	struct ebpfs_attr attr;
+
+	EXPECT_EQ(make_tmpfile(&a, &dir, S_IFREG | 0666, &fh, &attr), 0);
+	EXPECT_EQ(a.flags & R_OPEN, R_OPEN);
+	EXPECT_EQ(le32_to_cpu(attr.nlink), 0);
+	EXPECT_EQ(le32_to_cpu(attr.mode), S_IFREG | 0644);
+	EXPECT_EQ(do_write(&a, &fh, 0, "hello", 5, EBPFS_WRITE_UNSTABLE, false, NULL), 0);
+	lives(&a, &fh);
+	nap(1200);
+	lives(&a, &fh);
+	EXPECT_EQ(release(&a, &fh, number), 0);
+	EXPECT(gone(&a, &fh));
+	EXPECT(orphans_become(0, 2000));
+
+	/* One that gets a name and keeps it. */
+	EXPECT_EQ(make_tmpfile(&a, &dir, S_IFREG | 0600, &fh, &attr), 0);
+	EXPECT_EQ(do_write(&a, &fh, 0, "hello", 5, EBPFS_WRITE_UNSTABLE, false, NULL), 0);
+	EXPECT_EQ(do_link(&a, &fh, &dir, "named", &attr), 0);
+	EXPECT_EQ(le32_to_cpu(attr.nlink), 1);
+	EXPECT_EQ(release(&a, &fh, number), 0);
+	EXPECT(orphans_become(0, 2000));
+	EXPECT_EQ(do_lookup(&b, &dir, "named", &other, &attr), 0);
+	EXPECT_EQ(le32_to_cpu(attr.nlink), 1);
+	EXPECT_EQ(other.len, fh.len);
+	EXPECT_MEM(other.bytes, fh.bytes, fh.len);
+	EXPECT_EQ(do_read(&b, &other, 0, 100, buf), 5);
+	EXPECT_EQ(do_remove(&b, &dir, "named", EBPFS_REMOVE_FILE), 0);
+	EXPECT(gone(&b, &fh));
+
+	/* As the user who asks; and regular files only. */
+	EXPECT_EQ(do_cred(&a, 7, 1234, 1234, NULL, 0), 0);
+	a.cred = 7;
+	EXPECT_EQ(make_tmpfile(&a, &dir, S_IFREG | 0600, &fh, &attr), -EACCES);
+	a.cred = 0;
+	EXPECT_EQ(make_tmpfile(&a, &dir, S_IFDIR | 0700, &fh, &attr), -EINVAL);
+	other = new_file("file");
+	EXPECT_EQ(make_tmpfile(&a, &other, S_IFREG | 0600, &fh, &attr), -ENOTDIR);
+	EXPECT_EQ(do_remove(&b, &dir, "file", EBPFS_REMOVE_FILE), 0);
+	EXPECT_EQ(orphans() > 0, 0);
+}
+
 /* Not the last name, or not removed after all: nothing is to be seen of it. */
 static void names_that_stay(void)
 {
@@ -417,16 +477,16 @@ static void orphans_of_the_dead_go(void)
 static void orphans_of_another_life(void)
 {
 	struct fh dir, f, g, d;
+	struct ebpfs_attr attr;
 	u64 since;
 
 	begin();
 	dir = root();
-	f = new_file("f");
+	EXPECT_EQ(make_tmpfile(&a, &dir, S_IFREG | 0600, &f, &attr), 0);
+	EXPECT_EQ(do_write(&a, &f, 0, "hello", 5, EBPFS_WRITE_UNSTABLE, false, NULL), 0);
 	g = new_file("g");
 	EXPECT_EQ(do_create(&b, &dir, "d", S_IFDIR | 0755, 0, EXCL, &d, NULL), 0);
-	EXPECT_EQ(hold(&a, &f, OPEN), R_OPEN);
 	EXPECT_EQ(hold(&b, &g, OPEN), R_OPEN);
-	EXPECT_EQ(do_remove(&b, &dir, "f", EBPFS_REMOVE_FILE), 0);
 	EXPECT_EQ(do_remove(&b, &dir, "g", EBPFS_REMOVE_FILE), 0);
 	EXPECT_EQ(orphans(), 2);
 	client_close(&a);
@@ -1003,6 +1063,7 @@ static void crowds_on_memory(void)
 
 ON_BOTH(unlinked_files_live)
 ON_BOTH(other_ways_to_go)
+ON_BOTH(nameless_files_live)
 ON_BOTH(names_that_stay)
 ON_BOTH(removed_directories_are_empty)
 ON_BOTH(its_directory_is_hidden)
@@ -1029,6 +1090,8 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(unlinked_files_live_on_memory),
 	KTAP_TEST(other_ways_to_go_on_disk),
 	KTAP_TEST(other_ways_to_go_on_memory),
+	KTAP_TEST(nameless_files_live_on_disk),
+	KTAP_TEST(nameless_files_live_on_memory),
 	KTAP_TEST(names_that_stay_on_disk),
 	KTAP_TEST(names_that_stay_on_memory),
 	KTAP_TEST(removed_directories_are_empty_on_disk),

@@ -23,6 +23,7 @@ static const u8 *op_data(u16 op, u32 *len)
 	memset(data, 0, sizeof(data));
 	switch (op) {
 	case EBPFS_OP_CREATE:
+	case EBPFS_OP_TMPFILE:
 		memcpy(data, &create, sizeof(create));
 		*len = sizeof(create);
 		break;
@@ -63,7 +64,8 @@ static const u8 *op_data(u16 op, u32 *len)
 /* Does the op take a hold? */
 static bool may_hold(u16 op)
 {
-	return op == EBPFS_OP_GETATTR || op == EBPFS_OP_LOOKUP || op == EBPFS_OP_CREATE;
+	return op == EBPFS_OP_GETATTR || op == EBPFS_OP_LOOKUP || op == EBPFS_OP_CREATE ||
+	       op == EBPFS_OP_TMPFILE;
 }
 
 /* A call that has what its op asks for, and no more. */
@@ -494,11 +496,15 @@ static void parse_calls_checks_args(void)
 		bool counts = ebpfs_op_traits(op)->flags & EBPFS_TRAIT_COUNT;
 
 		if (may_hold(op)) {
-			EXPECT_EQ(with_args(op, 0, 0), 1);
+			/* Who makes a file without a name has to hold it open. */
+			int other = op == EBPFS_OP_TMPFILE ? -EBADMSG : 1;
+
+			EXPECT_EQ(with_args(op, 0, 0), other);
 			EXPECT_EQ(with_args(op, 1, 0), -EBADMSG);
 			EXPECT_EQ(with_args(op, 0, EBPFS_HOLD_OPEN), -EBADMSG);
 			EXPECT_EQ(with_args(op, 1, EBPFS_HOLD_OPEN), 1);
-			EXPECT_EQ(with_args(op, ~0ull, EBPFS_HOLD_LEASE), 1);
+			EXPECT_EQ(with_args(op, ~0ull, EBPFS_HOLD_ALL), 1);
+			EXPECT_EQ(with_args(op, ~0ull, EBPFS_HOLD_LEASE), other);
 			EXPECT_EQ(with_args(op, 1, EBPFS_HOLD_ALL + 1), -EBADMSG);
 			continue;
 		}

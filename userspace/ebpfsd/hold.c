@@ -248,7 +248,8 @@ u16 hold_replayed(struct op *op, u16 flags, u32 total)
 	struct ebpfs_entry_info entry;
 	struct file *file;
 
-	if (op->c->op != EBPFS_OP_CREATE || !(flags & (EBPFS_REPLY_OPEN | EBPFS_REPLY_LEASE)))
+	if ((op->c->op != EBPFS_OP_CREATE && op->c->op != EBPFS_OP_TMPFILE) ||
+	    !(flags & (EBPFS_REPLY_OPEN | EBPFS_REPLY_LEASE)))
 		return flags;
 	flags &= (u16)~(EBPFS_REPLY_OPEN | EBPFS_REPLY_LEASE);
 	if (ebpfs_parse_entry(op->buf, total, false, &entry))
@@ -381,6 +382,8 @@ static int changed_files(struct op *op, const struct file *file, struct ebpfs_ho
 
 	hold_key_of(op->srv, op->e, c->fh, &keys[0]);
 	switch (c->op) {
+	case EBPFS_OP_TMPFILE:
+		return 0;
 	case EBPFS_OP_CREATE:
 		/* Or who removes what is not there yet would not see that it is held. */
 		lock_names(op, keys, 1);

@@ -41,6 +41,7 @@ u32 op_room(const struct ebpfs_call_info *c)
 	case EBPFS_OP_ACCESS:
 		return sizeof(struct ebpfs_access);
 	case EBPFS_OP_CREATE:
+	case EBPFS_OP_TMPFILE:
 		return sizeof(struct ebpfs_entry) + EBPFS_FH_MAX;
 	case EBPFS_OP_LINK:
 		return sizeof(struct ebpfs_attr);
@@ -339,6 +340,7 @@ static bool changes(u16 op)
 	case EBPFS_OP_FALLOCATE:
 	case EBPFS_OP_COPY:
 	case EBPFS_OP_APPEND:
+	case EBPFS_OP_TMPFILE:
 		return true;
 	default:
 		return false;
@@ -368,6 +370,7 @@ static bool quick(const struct export *e, u16 op)
 	case EBPFS_OP_COPY:
 	case EBPFS_OP_APPEND:
 	case EBPFS_OP_LOCK:
+	case EBPFS_OP_TMPFILE:
 		return false;
 	case EBPFS_OP_ACCESS:
 	case EBPFS_OP_WRITE:
@@ -429,6 +432,8 @@ static int dispatch(struct op *op, struct file *file)
 		return op_copy(op, file);
 	case EBPFS_OP_APPEND:
 		return op_append(op, file);
+	case EBPFS_OP_TMPFILE:
+		return op_tmpfile(op, file);
 	default:
 		return -EOPNOTSUPP;
 	}

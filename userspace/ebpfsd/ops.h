@@ -6,7 +6,7 @@
  *	ops.c		looking: GETATTR, LOOKUP, READLINK, READ, STATFS
  *	readdir.c	READDIR
  *	ops_access.c	ACCESS, and who may look
- *	ops_change.c	CREATE, REMOVE, RENAME, LINK, SETATTR
+ *	ops_change.c	CREATE, TMPFILE, REMOVE, RENAME, LINK, SETATTR
  *	ops_write.c	WRITE, COMMIT
  *	ops_space.c	FALLOCATE, SEEK, COPY, APPEND
  *	ops_lock.c	LOCK
@@ -97,6 +97,7 @@ int op_access(struct op *op, struct file *file);
  * more than it is worth; -EAGAIN: it has to wait. */
 int op_may(struct op *op, int fd, const struct statx *sx);
 int op_create(struct op *op, struct file *dir);
+int op_tmpfile(struct op *op, struct file *dir);
 int op_remove(struct op *op, struct file *dir);
 int op_rename(struct op *op, struct file *dir);
 int op_link(struct op *op, struct file *file);

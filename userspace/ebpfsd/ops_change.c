@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What changes names and attributes: CREATE, REMOVE, RENAME, LINK, SETATTR. See
- * ops.h. Runs in helper threads, each with a umask of its own.
+ * What changes names and attributes: CREATE, TMPFILE, REMOVE, RENAME, LINK, SETATTR.
+ * See ops.h. Runs in helper threads, each with a umask of its own.
  *
  * Every change is one system call made as the user, relative to a descriptor of
  * the directory and with a name of one component: so nothing outside the export
@@ -28,9 +28,11 @@
 #include "cred.h"
 #include "export.h"
 #include "handle.h"
+#include "hold.h"
 #include "idmap.h"
 #include "intent.h"
 #include "ops.h"
+#include "orphan.h"
 #include "server.h"
 
 #define TIGHT_TRIES	100
@@ -340,6 +342,45 @@ int op_create(struct op *op, struct file *dir)
 	if (fd < -1)
 		return op_certain(fd);
 	return fd < 0 ? op_failed(err) : op_certain(op_put_entry(op, fd, access));
+}
+
+/* Nothing is written to the log: what a crash leaves of it nobody holds. */
+int op_tmpfile(struct op *op, struct file *dir)
+{
+	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
+	struct ebpfs_create create;
+	const u8 *target;
+	int fd, len, ret;
+	u32 mode;
+
+	if (ebpfs_parse_create(op->c->data, op->c->data_len, &create, &target))
+		return -EINVAL;
+	mode = le32_to_cpu(create.mode);
+	if (!S_ISREG(mode) || !(le32_to_cpu(create.flags) & EBPFS_CREATE_EXCL))
+		return -EINVAL;
+	if (dir->mode != S_IFDIR)
+		return -ENOTDIR;
+	ret = cred_become(op->user);
+	if (ret)
+		return ret;
+	umask(le32_to_cpu(create.umask));
+	fd = openat(dir->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode & 07777);
+	ret = fd < 0 ? op_failed(errno) : 0;
+	cred_return(op->user);
+	if (ret)
+		return ret;
+	len = handle_make(op->e, fd, S_IFREG, fh);
+	if (len < 0) {
+		close(fd);
+		return len;
+	}
+	orphan_born(op, fd, fh);
+	ret = op_put_entry(op, fd, FILE_WRITE);
+	if (ret < 0 || !(op->flags & EBPFS_REPLY_OPEN)) {
+		hold_give_back(op, fh);
+		orphan_unborn(op, fh);
+	}
+	return op_certain(ret < 0 || op->flags & EBPFS_REPLY_OPEN ? ret : -ENFILE);
 }
 
 /**

@@ -419,6 +419,32 @@ bool orphan_adopt(struct op *op, int fd, const u8 *fh)
 	return own >= 0 && keep(op->srv, op->e, &key, st.st_ino, own);
 }
 
+void orphan_born(struct op *op, int fd, const u8 *fh)
+{
+	struct orphan_dir *d = dir_of(op->e);
+	struct ebpfs_hold_key key;
+	char name[NAME_ROOM];
+	struct stat st;
+
+	if (!d || fstat(fd, &st))
+		return;
+	hold_key_of(op->srv, op->e, fh, &key);
+	name_of(&key, name);
+	pthread_mutex_lock(&set.work);
+	if (give_name(op->srv, op->e, d, fd, st.st_ino, name) &&
+	    !add(op->e, &key, st.st_ino, -1))
+		unlinkat(d->fd, name, 0);
+	pthread_mutex_unlock(&set.work);
+}
+
+void orphan_unborn(struct op *op, const u8 *fh)
+{
+	struct ebpfs_hold_key key;
+
+	hold_key_of(op->srv, op->e, fh, &key);
+	orphan_closed(op->srv, &key);
+}
+
 void orphan_after(struct op *op)
 {
 	struct hold_change *ch = op->change;

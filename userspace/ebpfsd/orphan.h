@@ -17,6 +17,8 @@
  * When nobody holds a file any more its other name is removed, by a helper thread. What
  * an earlier life left is kept for the lease time after the start, for clients to claim.
  *
+ * A file that was made without a name (TMPFILE) gets one here at once.
+ *
  * A local process on the server may remove names as it likes; then the file is gone.
  *
  * Locking: one lock for changes of the directories, held across system calls in helper
@@ -55,6 +57,11 @@ void orphan_after(struct op *op);
 /* The call has opened a file, by @fd, that lost its last name before it was held: keep it.
  * False: it is not kept. In helper threads. */
 bool orphan_adopt(struct op *op, int fd, const u8 *fh);
+
+/* TMPFILE has made a file, @fd: it gets a name here if it can, or else orphan_adopt() will
+ * keep it; and that was in vain, nobody got it. In helper threads. */
+void orphan_born(struct op *op, int fd, const u8 *fh);
+void orphan_unborn(struct op *op, const u8 *fh);
 
 /* Nobody has this file open any more. Does not wait. */
 void orphan_closed(struct server *srv, const struct ebpfs_hold_key *key);

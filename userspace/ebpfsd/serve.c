@@ -67,6 +67,9 @@ static void count_call(const struct ebpfs_call_info *c, const struct op_result *
 	case EBPFS_OP_CREATE:
 		stats_inc(calls_create);
 		break;
+	case EBPFS_OP_TMPFILE:
+		stats_inc(calls_tmpfile);
+		break;
 	case EBPFS_OP_REMOVE:
 		stats_inc(calls_remove);
 		break;

@@ -27,6 +27,7 @@
 	X(calls_cred)							\
 	X(calls_access)							\
 	X(calls_create)							\
+	X(calls_tmpfile)						\
 	X(calls_remove)							\
 	X(calls_rename)							\
 	X(calls_link)							\

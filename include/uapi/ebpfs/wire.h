@@ -320,9 +320,10 @@ enum ebpfs_op {
 	EBPFS_OP_APPEND		= 24,	/* fh, bytes -> struct ebpfs_written */
 	EBPFS_OP_RELEASE	= 25,	/* struct ebpfs_release ... -> nothing */
 	EBPFS_OP_LOCK		= 26,	/* fh, arg = number, struct ebpfs_lock -> nothing, or TEST: struct ebpfs_lock */
+	EBPFS_OP_TMPFILE	= 27,	/* dir fh, hold, struct ebpfs_create -> struct ebpfs_entry */
 };
 
-#define EBPFS_OP_LAST	EBPFS_OP_LOCK
+#define EBPFS_OP_LAST	EBPFS_OP_TMPFILE
 
 /* ebpfs_call.flags */
 #define EBPFS_CALL_APART	(1u << 0)	/* the data come in DATA datagrams */
@@ -467,12 +468,13 @@ struct ebpfs_access {
 #define EBPFS_CREATE_EXCL	(1u << 0)	/* fail if the name exists */
 
 /**
- * struct ebpfs_create - data of CREATE: what is to be made
+ * struct ebpfs_create - data of CREATE and TMPFILE: what is to be made
  * @mode: type and permissions, as in struct stat, before the umask
  * @umask: of the caller; a default ACL of the directory takes its place
  * @rdev_major: of a device
  * @rdev_minor: of a device
- * @flags: EBPFS_CREATE_*; without EXCL an existing regular file is the answer
+ * @flags: EBPFS_CREATE_*; without EXCL an existing regular file is the answer;
+ *	TMPFILE: EXCL
  * @target_len: of a symbolic link: bytes of target that follow, else 0
  */
 struct ebpfs_create {
