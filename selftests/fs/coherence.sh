@@ -12,7 +12,7 @@
 plan 4
 
 steps=300
-[ -z "${EBPFS_LONG-}" ] || steps=10000
+[ -z "${EBPFS_LONG-}" ] || steps=2500
 seed=${EBPFS_SEED:-$RANDOM}
 note "seed $seed"
 
