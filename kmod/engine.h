@@ -195,6 +195,8 @@ struct ebpfs_node {
  * @next_node: number of the next node
  * @removed_nodes: nodes that were removed; freed with the mount
  * @aborted: every call fails with EIO, now and later
+ * @changed: something was changed since sync_fs() last had it put on stable storage;
+ *	READ_ONCE/WRITE_ONCE
  * @calls: not finished
  * @op_id: the last one given out; begins at random
  * @owner: identity of this mount at its servers, see struct ebpfs_auth
@@ -234,6 +236,7 @@ struct ebpfs_mount {
 	u32 next_node;
 	struct list_head removed_nodes;
 	bool aborted;
+	bool changed;
 	atomic_t calls;
 	atomic64_t op_id;
 	u64 owner;

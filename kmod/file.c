@@ -182,6 +182,7 @@ const struct file_operations ebpfs_file_fops = {
 	.splice_write = iter_file_splice_write,
 	.lock = ebpfs_file_lock,
 	.flock = ebpfs_file_flock,
+	.setlease = simple_nosetlease,	/* it would not hold between clients */
 	.fallocate = ebpfs_fallocate,
 	.copy_file_range = ebpfs_copy_file_range,
 	.remap_file_range = ebpfs_remap_file_range,

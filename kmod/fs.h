@@ -41,6 +41,7 @@
  * @actimeo: how long attributes and names are believed, ns
  * @actimeo_opt: the option, s
  * @noac: nothing is believed (@actimeo is 0), and writes are synchronous; READ_ONCE
+ * @ending: it is being unmounted
  * @nocto: opening asks only for what is not believed any more
  * @next_hold: the last number of a hold or lock that was given out
  * @holds_lock: protects the next four, see hold.c
@@ -59,6 +60,7 @@ struct ebpfs_sb {
 	u64 actimeo;
 	u32 actimeo_opt;
 	bool noac;
+	bool ending;
 	bool nocto;
 	atomic64_t next_hold;
 	spinlock_t holds_lock;

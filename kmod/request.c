@@ -81,6 +81,9 @@ static void ebpfs_req_finish(struct ebpfs_req *req, int err)
 	}
 	if (unlikely(err < 0 && node && req->error))
 		ebpfs_stat_inc(node->stats, calls_failed);
+	/* Even if it failed: it may have been executed. */
+	if (req->op_id)
+		WRITE_ONCE(mnt->changed, true);
 	req->done(req, err);
 	/* The mount may go as soon as this is 0: the last touch of it. */
 	rcu_read_lock();

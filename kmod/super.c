@@ -358,6 +358,34 @@ static int ebpfs_statfs(struct dentry *dentry, struct kstatfs *buf)
 	return 0;
 }
 
+/* sync(2), syncfs(2) and umount: what was written is on the server's stable storage
+ * already (writeback.c); now names and attributes. An umount does not wait for a server
+ * any longer than a soft mount.
+ */
+static int ebpfs_sync_fs(struct super_block *sb, int wait)
+{
+	struct ebpfs_sb *sbi = EBPFS_SB(sb);
+	struct ebpfs_mount *mnt = &sbi->mnt;
+	struct ebpfs_written done;
+	struct ebpfs_req req = {
+		.op = EBPFS_OP_COMMIT,
+		.count = EBPFS_COMMIT_EXPORT,
+		.limit = sizeof(done),
+		.buf = &done,
+	};
+	int err;
+
+	if (!wait || READ_ONCE(mnt->aborted) || !xchg(&mnt->changed, false))
+		return 0;
+	ebpfs_req_prepare(&req, mnt);
+	if (sbi->ending)
+		req.deadline = ebpfs_now() + mnt->timeo * (mnt->retrans + 1);
+	err = ebpfs_call_req(d_inode(sb->s_root), &req);
+	if (err)
+		WRITE_ONCE(mnt->changed, true);
+	return err;
+}
+
 /* umount -f: ends every request, so that no task stays blocked. */
 static void ebpfs_umount_begin(struct super_block *sb)
 {
@@ -376,6 +404,7 @@ static const struct super_operations ebpfs_sops = {
 	.free_inode = ebpfs_inode_free,
 	.evict_inode = ebpfs_evict_inode,
 	.statfs = ebpfs_statfs,
+	.sync_fs = ebpfs_sync_fs,
 	.umount_begin = ebpfs_umount_begin,
 	.show_options = ebpfs_show_options,
 	.drop_inode = generic_drop_inode,
@@ -550,6 +579,7 @@ static void ebpfs_kill_sb(struct super_block *sb)
 	/* What was changed goes to the server, unless the mount was aborted; then
 	 * nothing is waited for that nobody asked for.
 	 */
+	sbi->ending = true;
 	if (sb->s_root && !READ_ONCE(sbi->mnt.aborted))
 		sync_filesystem(sb);
 	ebpfs_mount_abort(&sbi->mnt);

@@ -145,13 +145,13 @@ int op_write(struct op *op, struct file *any)
 }
 
 /* A directory's descriptor is for names only; to be committed it is opened anew. */
-static int sync_directory(struct file *dir)
+static int sync_directory(struct file *dir, bool whole_export)
 {
 	int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
 
 	if (fd < 0)
 		return errno == EMFILE || errno == ENFILE ? -EAGAIN : -errno;
-	if (fsync(fd))
+	if (whole_export ? syncfs(fd) : fsync(fd))
 		err = -errno;
 	close(fd);
 	return err;
@@ -176,7 +176,7 @@ int op_commit(struct op *op, struct file *any)
 	if (any->mode == S_IFDIR) {
 		ret = op_attr(op->e, any->fd, &before);
 		if (!ret && !op->e->in_memory)
-			ret = sync_directory(any);
+			ret = sync_directory(any, op->c->count == EBPFS_COMMIT_EXPORT);
 		return ret ? ret : op_put_written(op, verifier, 0, &before, any);
 	}
 	/* A descriptor that was written through knows of errors since then. Who may

@@ -309,7 +309,7 @@ enum ebpfs_op {
 	EBPFS_OP_LINK		= 13,	/* fh, struct ebpfs_target -> struct ebpfs_attr */
 	EBPFS_OP_SETATTR	= 14,	/* fh, struct ebpfs_setattr -> struct ebpfs_written */
 	EBPFS_OP_WRITE		= 15,	/* fh, arg = offset, count = EBPFS_WRITE_*, bytes -> struct ebpfs_written */
-	EBPFS_OP_COMMIT		= 16,	/* fh, arg = offset, count = bytes or 0 for all -> struct ebpfs_written */
+	EBPFS_OP_COMMIT		= 16,	/* fh, arg = offset, count = bytes or 0 for all, or EBPFS_COMMIT_* -> struct ebpfs_written */
 	EBPFS_OP_GETXATTR	= 17,	/* fh, name of the attribute, count -> its value */
 	EBPFS_OP_LISTXATTR	= 18,	/* fh, count -> names, each with its NUL */
 	EBPFS_OP_SETXATTR	= 19,	/* fh, name of the attribute, arg = XATTR_*, value -> struct ebpfs_written */
@@ -754,6 +754,10 @@ struct ebpfs_attr {
 /* WRITE: ebpfs_body.count */
 #define EBPFS_WRITE_UNSTABLE	0	/* may be lost until a COMMIT */
 #define EBPFS_WRITE_STABLE	1	/* on stable storage before the reply */
+
+/* COMMIT of a directory: ebpfs_body.count */
+#define EBPFS_COMMIT_NAMES	0	/* what was made, removed and renamed in it */
+#define EBPFS_COMMIT_EXPORT	1	/* whatever was changed in the export */
 
 /**
  * struct ebpfs_written - reply of WRITE, COMMIT, and whatever else changes a file
