@@ -92,14 +92,24 @@ static void every_mistake_is_told_with_its_line(void)
 		   "squash = some\n"			/* 25 */
 		   "anonuid = 0\n"			/* 26 */
 		   "anongid = nogroup\n"		/* 27 */
-		   "", work, work);
+		   "privileged-xattrs = maybe\n"	/* 28 */
+		   "[export /e]\n"			/* 29 */
+		   "path = %s/data\n"			/* 30 */
+		   "clients = *\n"			/* 31 */
+		   "privileged-xattrs = yes\n"		/* 32 */
+		   "[export /f]\n"			/* 33 */
+		   "path = %s/data\n"			/* 34 */
+		   "clients = *\n"			/* 35 */
+		   "privileged-xattrs = yes\n"		/* 36 */
+		   "privileged-xattrs = no\n"		/* 37 */
+		   "", work, work, work, work);
 	EXPECT_EQ(run(args), 1);
-	for (int line = 1; line <= 27; line++) {
+	for (int line = 1; line <= 37; line++) {
 		char place[64];
 		/* What an export lacks is told at its first line, and so is a path
-		 * that does not exist. */
+		 * that does not exist; and that root is squashed. */
 		bool right = line == 10 || line == 11 || line == 16 || line == 18 ||
-			     line == 21 || line == 22;
+			     line == 21 || line == 22 || line >= 30;
 
 		snprintf(place, sizeof(place), "/wrong:%d: ", line);
 		if (right)
@@ -193,7 +203,7 @@ static void a_second_daemon_is_refused_the_port(void)
 	EXPECT(daemon_stop(&daemon_));
 }
 
-static void privileges_are(unsigned long long want)
+static void privileges_are(unsigned long long want, unsigned long long permitted)
 {
 	char path[64], line[256];
 	unsigned int found = 0;
@@ -207,9 +217,9 @@ static void privileges_are(unsigned long long want)
 		char name[16];
 
 		if (sscanf(line, "Cap%15[A-Za-z]: %llx", name, &caps) == 2) {
-			bool kept = !strcmp(name, "Prm") || !strcmp(name, "Eff");
+			bool effective = !strcmp(name, "Eff"), kept = !strcmp(name, "Prm");
 
-			if (!EXPECT_EQ(caps, kept ? want : 0))
+			if (!EXPECT_EQ(caps, effective ? want : kept ? want | permitted : 0))
 				printf("# %s", line);
 			found++;
 		} else if (!strncmp(line, "NoNewPrivs:", 11)) {
@@ -239,14 +249,19 @@ static void few_privileges_are_left(void)
 
 	setgroups(3, groups);
 	ASSERT(start());
-	privileges_are(caps);
+	privileges_are(caps, 0);
 	EXPECT(daemon_stop(&daemon_));
 	/* CHOWN, DAC_OVERRIDE, FOWNER, FSETID, MKNOD */
 	caps |= CAP(0) | CAP(1) | CAP(3) | CAP(4) | CAP(27);
 	snprintf(export, sizeof(export), "/data=%s/data,rw", work);
 	args[1] = export;
 	ASSERT(daemon_start(&daemon_, args));
-	privileges_are(caps);
+	privileges_are(caps, 0);
+	EXPECT(daemon_stop(&daemon_));
+	/* SYS_ADMIN, SETFCAP */
+	strcat(export, ",no_root_squash,privileged_xattrs");
+	ASSERT(daemon_start(&daemon_, args));
+	privileges_are(caps, CAP(21) | CAP(31));
 	EXPECT(daemon_stop(&daemon_));
 	setgroups(0, NULL);
 }
@@ -258,6 +273,8 @@ static void mistakes_in_options_are_told(void)
 		{ "rw,sync", "unknown option \"sync\"" },
 		{ "anonuid=0", "anonuid \"0\"" },
 		{ "anongid=x", "anongid \"x\"" },
+		{ "privileged_xattrs", "needs squash = none" },
+		{ "privileged_xattrs,all_squash", "needs squash = none" },
 	};
 	const char *args[] = { "--check-config", "-e", NULL, "-k", at("clients"), NULL };
 	char export[PATH_MAX];

@@ -137,7 +137,8 @@ static bool once_set_up(void)
 	write_file(at("conf"), 0644,
 		   "listen = " ADDR "\nthreads = 1\n"
 		   "clients = %s/clients\nstate-dir = %s/state\n"
-		   "[export /data]\npath = %s/data\nclients = *\naccess = rw\nsquash = none\n",
+		   "[export /data]\npath = %s/data\nclients = *\naccess = rw\nsquash = none\n"
+		   "privileged-xattrs = yes\n",
 		   work, work, work);
 	daemon_args[1] = strdup(at("conf"));
 	c.fd = -1;

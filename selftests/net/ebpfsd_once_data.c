@@ -19,7 +19,7 @@
 #define SIZE_MAX_	65536
 #define PAGE		4096
 
-static const char *const attr_name = "user.one";
+static const char *attr_name = "user.one";
 
 static void prepare_append(struct change *ch, const struct fh *fh, const void *bytes, u32 len)
 {
@@ -323,7 +323,7 @@ static void others_set_the_same(void)
 }
 
 /* A name that leaves no room for a note is looked for when the call comes again. */
-static void long_names_of_attributes(void)
+static void long_names_in(const char *space)
 {
 	char name[EBPFS_NAME_MAX + 1];
 	struct change ch;
@@ -331,7 +331,7 @@ static void long_names_of_attributes(void)
 	int point;
 
 	memset(name, 'n', sizeof(name) - 1);
-	memcpy(name, "user.", 5);
+	memcpy(name, space, strlen(space));
 	name[sizeof(name) - 1] = '\0';
 	live(-1, 0);
 	make("names", 1, &fh);
@@ -346,6 +346,28 @@ static void long_names_of_attributes(void)
 		EXPECT_EQ(persist(&ch, buf, sizeof(buf)), sizeof(struct ebpfs_written));
 		end_life();
 	}
+}
+
+static void long_names_of_attributes(void)
+{
+	long_names_in("user.");
+}
+
+/* What is there is seen only with a capability that the daemon's threads do not have. */
+static void privileged_attributes(void)
+{
+	const char *plain = attr_name;
+	int kind, point;
+
+	write_file(at("data/probe"), 0600, "%s", "");
+	if (setxattr(at("data/probe"), "trusted.probe", "", 0, 0))
+		SKIP("files here have no trusted.*");
+	attr_name = "trusted.one";
+	for (point = INTENT; point < POINTS; point++)
+		for (kind = ATTR_MAKE; kind <= ATTR_REMOVE; kind++)
+			EXPECT(one_case(kind, point));
+	attr_name = plain;
+	long_names_in("trusted.");
 }
 
 /* What is left of a write that the kill has broken off at a page's end. */
@@ -509,6 +531,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(others_append_the_same),
 	KTAP_TEST(others_set_the_same),
 	KTAP_TEST(long_names_of_attributes),
+	KTAP_TEST(privileged_attributes),
 	KTAP_TEST(parts_of_an_append),
 	KTAP_TEST(others_write_since),
 	KTAP_TEST(random_calls_and_deaths),

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * ebpfsd's extended attributes: of every type of file, of the link and not of what
- * it points to, what the kernel refuses, ACLs, and sizes. Both ends are looked at:
- * what a client sets is read on the server, and the reverse.
+ * it points to, what the kernel refuses, ACLs, sizes, and what root alone may have where
+ * the export says so. Both ends are looked at: what a client sets is read on the server,
+ * and the reverse.
  *
  * timeout: 120
  * native
@@ -10,6 +11,7 @@
  * Each test runs on an export on disk, whose calls go through helper threads, and
  * on one in memory, where attributes are looked at at once.
  */
+#include <dirent.h>
 #include <sys/xattr.h>
 
 #include "ebpfsd_change.h"
@@ -18,11 +20,14 @@
 #define EXCL	EBPFS_CREATE_EXCL
 #define ACCESS	"system.posix_acl_access"
 #define DEFAULT	"system.posix_acl_default"
+#define CAPS	"security.capability"
 
-enum { ROOT, ALICE, BOB };		/* users 0, 1000 and 1001 */
+/* Users 0, 1000 and 1001; 0 by its number; 1002 with group 0. */
+enum { ROOT, ALICE, BOB, ADMIN, STAFF };
 
 static u8 secret[EBPFS_SECRET_LEN];
 static struct client c, disk, memory, ro_disk, ro_memory;
+static struct client priv_disk, priv_memory, priv_ro, mapped;
 static const char *where;		/* the directory of c's export */
 static struct fh root;
 static u8 big[65536], buf[65536] __attribute__((aligned(8)));
@@ -33,7 +38,9 @@ static bool join(struct client *client, const char *export)
 	client->cell = 4096;
 	return EXPECT_EQ(client_join(client), 0) &&
 	       EXPECT_EQ(do_cred(client, ALICE, 1000, 1000, NULL, 0), 0) &&
-	       EXPECT_EQ(do_cred(client, BOB, 1001, 1001, NULL, 0), 0);
+	       EXPECT_EQ(do_cred(client, BOB, 1001, 1001, NULL, 0), 0) &&
+	       EXPECT_EQ(do_cred(client, ADMIN, 0, 100, (u32[]){ 4 }, 1), 0) &&
+	       EXPECT_EQ(do_cred(client, STAFF, 1002, 0, (u32[]){ 0 }, 1), 0);
 }
 
 static int get(const struct fh *fh, const char *name, u32 count)
@@ -481,6 +488,284 @@ static void read_only_exports_are_looked_at_only(void)
 	EXPECT_EQ(get(&fh, "user.a", 100), -ESTALE);
 }
 
+/* The same directory by another export. */
+static void through(struct client *other, void (*test)(void))
+{
+	struct client plain = c;
+	struct fh plain_root = root;
+
+	c = *other;
+	root = root_of(&c);
+	test();
+	c.cred = ROOT;
+	*other = c;
+	c = plain;
+	root = plain_root;
+}
+
+static void through_privileged(void (*test)(void))
+{
+	through(*where == 'd' ? &priv_disk : &priv_memory, test);
+}
+
+/* VFS_CAP_REVISION_2 with the effective bit: CAP_NET_RAW. */
+static const u8 net_raw[20] = { 1, 0, 0, 2, 0, 32 };
+
+/* Does a file here take trusted.* and capabilities? */
+static bool takes_privileged(void)
+{
+	return !setxattr(path("probe"), "trusted.probe", "", 0, 0) &&
+	       !setxattr(path("probe"), CAPS, net_raw, sizeof(net_raw), 0);
+}
+
+/* No thread of the daemon has a capability over more than files in effect. */
+static void no_thread_has_more(void)
+{
+	const unsigned long long more = 1ull << 21 | 1ull << 31;	/* SYS_ADMIN, SETFCAP */
+	unsigned int threads = 0;
+	char name[300], line[256];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(name, sizeof(name), "/proc/%d/task", daemon_.pid);
+	dir = opendir(name);
+	ASSERT(dir);
+	while ((entry = readdir(dir))) {
+		unsigned long long caps;
+		FILE *f;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(name, sizeof(name), "/proc/%d/task/%s/status", daemon_.pid, entry->d_name);
+		f = fopen(name, "r");
+		while (f && fgets(line, sizeof(line), f)) {
+			if (sscanf(line, "CapEff: %llx", &caps) != 1)
+				continue;
+			EXPECT_EQ(caps & more, 0);
+			threads++;
+		}
+		if (f)
+			fclose(f);
+	}
+	closedir(dir);
+	EXPECT(threads > 4);
+}
+
+static void have_them(u32 user)
+{
+	struct fh fh = make_of(ALICE, "f", S_IFREG | 0755);
+	u8 value[32];
+	int n;
+
+	c.cred = user;
+	EXPECT_EQ(get(&fh, "trusted.a", 100), -ENODATA);
+	EXPECT_EQ(unset(&fh, "trusted.a"), -ENODATA);
+	EXPECT_EQ(set(&fh, "trusted.a", "one", 3, XATTR_CREATE), 0);
+	EXPECT_EQ(set(&fh, "trusted.a", "one", 3, XATTR_CREATE), -EEXIST);
+	EXPECT_EQ(getxattr(path("f"), "trusted.a", value, sizeof(value)), 3);
+	EXPECT_MEM(value, "one", 3);
+	EXPECT_EQ(get(&fh, "trusted.a", 100), 3);
+	EXPECT_MEM(buf, "one", 3);
+	EXPECT_EQ(setxattr(path("f"), "trusted.here", "two!", 4, 0), 0);
+	EXPECT_EQ(get(&fh, "trusted.here", 100), 4);
+	n = list(&fh, 65536);
+	EXPECT(listed("trusted.a", n));
+	EXPECT(listed("trusted.here", n));
+	EXPECT_EQ(list(&fh, (u32)n), n);
+	EXPECT_EQ(list(&fh, (u32)n - 1), -ERANGE);
+	EXPECT_EQ(set(&fh, CAPS, net_raw, 3, 0), -EINVAL);
+	EXPECT_EQ(set(&fh, CAPS, net_raw, sizeof(net_raw), 0), 0);
+	EXPECT_EQ(getxattr(path("f"), CAPS, value, sizeof(value)), sizeof(net_raw));
+	EXPECT_MEM(value, net_raw, sizeof(net_raw));
+	EXPECT_EQ(get(&fh, CAPS, 100), sizeof(net_raw));
+	EXPECT_MEM(buf, net_raw, sizeof(net_raw));
+	EXPECT(listed(CAPS, list(&fh, 65536)));
+	EXPECT_EQ(unset(&fh, CAPS), 0);
+	EXPECT_EQ(get(&fh, CAPS, 100), -ENODATA);
+	EXPECT_EQ(unset(&fh, "trusted.a"), 0);
+	EXPECT_EQ(get(&fh, "trusted.a", 100), -ENODATA);
+	/* What needs as much is not among them. */
+	EXPECT_EQ(set(&fh, "security.a", "x", 1, 0), -EPERM);
+	EXPECT_EQ(set(&fh, "trustedest", "x", 1, 0), -EOPNOTSUPP);
+	c.cred = ROOT;
+	no_thread_has_more();
+}
+
+static void root_has_them(void)
+{
+	have_them(ROOT);
+	have_them(ADMIN);
+}
+
+/* Of files that nobody opens, and of links, too. */
+static void of_every_type(void)
+{
+	static const u32 types[] = { S_IFDIR, S_IFIFO, S_IFSOCK, S_IFCHR };
+	struct fh fh, target = make("target", S_IFREG | 0644);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		fh = make("odd", types[i] | 0600);
+		EXPECT_EQ(set(&fh, "trusted.a", "odd", 3, 0), 0);
+		EXPECT_EQ(get(&fh, "trusted.a", 3), 3);
+	}
+	do_remove(&c, &root, "link", EBPFS_REMOVE_FILE);
+	EXPECT_EQ(do_symlink(&c, &root, "link", "target", &fh, NULL), 0);
+	EXPECT_EQ(set(&fh, "trusted.a", "link", 4, 0), 0);
+	EXPECT_EQ(get(&fh, "trusted.a", 100), 4);
+	EXPECT_EQ(get(&target, "trusted.a", 100), -ENODATA);
+}
+
+static void root_has_privileged_attributes(void)
+{
+	if (!takes_privileged())
+		SKIP("files here have no trusted.* or no capabilities");
+	through_privileged(root_has_them);
+	through_privileged(of_every_type);
+}
+
+/* @user owns the file and has its group, and gets nothing for it. */
+static void has_none(u32 user, const struct fh *fh)
+{
+	int n;
+
+	c.cred = user;
+	EXPECT_EQ(set(fh, "trusted.b", "x", 1, 0), -EPERM);
+	EXPECT_EQ(set(fh, "trusted.a", "x", 1, XATTR_REPLACE), -EPERM);
+	EXPECT_EQ(unset(fh, "trusted.a"), -EPERM);
+	EXPECT_EQ(get(fh, "trusted.a", 100), -ENODATA);
+	n = list(fh, 65536);
+	EXPECT(!listed("trusted.a", n));
+	EXPECT(listed(CAPS, n));
+	EXPECT_EQ(list(fh, (u32)n), n);
+	EXPECT_EQ(set(fh, CAPS, net_raw, sizeof(net_raw), 0), -EPERM);
+	EXPECT_EQ(unset(fh, CAPS), -EPERM);
+	/* As the kernel has it, which asks for them when a program starts. */
+	EXPECT_EQ(get(fh, CAPS, 100), sizeof(net_raw));
+	c.cred = ROOT;
+}
+
+static void others_have_none_there(void)
+{
+	static const u32 users[] = { ALICE, BOB, STAFF };
+	static const uid_t uids[] = { 1000, 1001, 1002 };
+	struct fh fh = make("f", S_IFREG | 0777);
+	size_t i, j;
+
+	for (i = 0; i < ARRAY_SIZE(users); i++) {
+		EXPECT_EQ(chown(path("f"), uids[i], uids[i]), 0);
+		EXPECT_EQ(set(&fh, "trusted.a", "root's", 6, 0), 0);
+		EXPECT_EQ(set(&fh, CAPS, net_raw, sizeof(net_raw), 0), 0);
+		has_none(users[i], &fh);
+		/* By threads that have just acted as root. */
+		for (j = 0; j < 40; j++) {
+			EXPECT_EQ(set(&fh, "trusted.a", "root's", 6, 0), 0);
+			EXPECT_EQ(get(&fh, "trusted.a", 6), 6);
+			EXPECT(listed("trusted.a", list(&fh, 65536)));
+			c.cred = users[i];
+			EXPECT_EQ(set(&fh, "trusted.a", "hers", 4, 0), -EPERM);
+			EXPECT_EQ(get(&fh, "trusted.a", 6), -ENODATA);
+			EXPECT_EQ(set(&fh, CAPS, net_raw, sizeof(net_raw), 0), -EPERM);
+			c.cred = ROOT;
+		}
+	}
+	no_thread_has_more();
+}
+
+static void others_have_no_privileged_attributes(void)
+{
+	if (!takes_privileged())
+		SKIP("files here have no trusted.* or no capabilities");
+	through_privileged(others_have_none_there);
+}
+
+/* Whoever changes a file clears its capabilities. */
+static void changes_clear_them(void)
+{
+	struct ebpfs_setattr to_bob = {
+		.valid = cpu_to_le32(EBPFS_SET_UID), .uid = cpu_to_le32(1001),
+	};
+	struct fh fh = make_of(ALICE, "f", S_IFREG | 0666);
+	struct ebpfs_attr attr;
+	u32 user;
+
+	EXPECT_EQ(set(&fh, "trusted.a", "stays", 5, 0), 0);
+	for (user = ROOT; user <= BOB; user++) {
+		EXPECT_EQ(set(&fh, CAPS, net_raw, sizeof(net_raw), 0), 0);
+		EXPECT_EQ(get(&fh, CAPS, 100), sizeof(net_raw));
+		EXPECT_EQ(write_as(user, &fh), 0);
+		EXPECT_EQ(get(&fh, CAPS, 100), -ENODATA);
+		EXPECT_EQ(set(&fh, CAPS, net_raw, sizeof(net_raw), 0), 0);
+		c.cred = user;
+		EXPECT_EQ(do_truncate(&c, &fh, 1), 0);
+		c.cred = ROOT;
+		EXPECT_EQ(get(&fh, CAPS, 100), -ENODATA);
+	}
+	EXPECT_EQ(set(&fh, CAPS, net_raw, sizeof(net_raw), 0), 0);
+	EXPECT_EQ(do_chmod(&c, &fh, 0755), 0);
+	EXPECT_EQ(get(&fh, CAPS, 100), sizeof(net_raw));
+	EXPECT_EQ(do_setattr(&c, &fh, &to_bob, &attr), 0);
+	EXPECT_EQ(get(&fh, CAPS, 100), -ENODATA);
+	EXPECT_EQ(get(&fh, "trusted.a", 100), 5);
+}
+
+static void changes_clear_capabilities(void)
+{
+	if (!takes_privileged())
+		SKIP("files here have no trusted.* or no capabilities");
+	through_privileged(changes_clear_them);
+}
+
+static void read_only_privileged(void)
+{
+	struct fh fh;
+	int n;
+
+	EXPECT_EQ(do_lookup(&c, &root, "f", &fh, NULL), 0);
+	EXPECT_EQ(get(&fh, "trusted.a", 100), 3);
+	n = list(&fh, 65536);
+	EXPECT(listed("trusted.a", n));
+	EXPECT_EQ(set(&fh, "trusted.a", "two", 3, 0), -EROFS);
+	EXPECT_EQ(unset(&fh, "trusted.a"), -EROFS);
+	EXPECT_EQ(set(&fh, CAPS, net_raw, sizeof(net_raw), 0), -EROFS);
+	c.cred = ALICE;
+	EXPECT_EQ(get(&fh, "trusted.a", 100), -ENODATA);
+	EXPECT(!listed("trusted.a", list(&fh, 65536)));
+}
+
+/* Who is root is said by the server's numbers: user 77 of the clients, and not 0. */
+static void mapped_privileged(void)
+{
+	struct fh fh;
+
+	EXPECT_EQ(do_cred(&c, 77, 77, 77, NULL, 0), 0);
+	EXPECT_EQ(do_lookup(&c, &root, "f", &fh, NULL), 0);
+	EXPECT_EQ(get(&fh, "trusted.a", 100), -ENODATA);
+	EXPECT_EQ(set(&fh, "trusted.a", "two", 3, 0), -EPERM);
+	EXPECT(!listed("trusted.a", list(&fh, 65536)));
+	c.cred = ADMIN;
+	EXPECT_EQ(set(&fh, "trusted.a", "two", 3, 0), -EPERM);
+	c.cred = 77;
+	EXPECT_EQ(get(&fh, "trusted.a", 100), 3);
+	EXPECT_EQ(set(&fh, "trusted.a", "four", 4, 0), 0);
+	EXPECT_EQ(get(&fh, "trusted.a", 100), 4);
+}
+
+static void privileged_attributes_of_other_exports(void)
+{
+	c = disk;
+	where = "disk";
+	root = root_of(&c);
+	write_file(path("probe"), 0600, "%s", "");
+	if (!takes_privileged())
+		SKIP("files here have no trusted.* or no capabilities");
+	make("f", S_IFREG | 0666);
+	EXPECT_EQ(setxattr(path("f"), "trusted.a", "one", 3, 0), 0);
+	through(&priv_ro, read_only_privileged);
+	through(&mapped, mapped_privileged);
+	disk = c;
+}
+
 #define ON(export, name)						\
 	static void name##_on_##export(void)				\
 	{								\
@@ -506,6 +791,9 @@ BOTH(users_may_what_the_kernel_says)
 BOTH(acls_rule)
 BOTH(repetitions_are_not_executed)
 BOTH(read_only_exports_are_looked_at_only)
+BOTH(root_has_privileged_attributes)
+BOTH(others_have_no_privileged_attributes)
+BOTH(changes_clear_capabilities)
 
 static const struct ktap_test tests[] = {
 	TESTS(values_come_and_go),
@@ -517,20 +805,35 @@ static const struct ktap_test tests[] = {
 	TESTS(acls_rule),
 	TESTS(repetitions_are_not_executed),
 	TESTS(read_only_exports_are_looked_at_only),
+	TESTS(root_has_privileged_attributes),
+	TESTS(others_have_no_privileged_attributes),
+	TESTS(changes_clear_capabilities),
+	KTAP_TEST(privileged_attributes_of_other_exports),
 };
 
 int main(int argc, char **argv)
 {
 	const char *args[] = { "-c", NULL, NULL };
+	char keys[PATH_MAX + 64];
 	size_t i;
 
 	set_up();
 	for (i = 0; i < sizeof(big); i++)
 		big[i] = (u8)(i * 2654435761u >> 13);
 	args[1] = set_up_exports("8m", "listen = " ADDR "\n", secret);
-	if (!args[1] || !daemon_start(&daemon_, args) || !join(&disk, "/disk") ||
-	    !join(&memory, "/memory") || !join(&ro_disk, "/ro-disk") ||
-	    !join(&ro_memory, "/ro-memory"))
+	if (!args[1])
+		return KTAP_EXIT_FAIL;
+	add_export(args[1], "/priv-disk", "disk", "access = rw\nprivileged-xattrs = yes\n");
+	add_export(args[1], "/priv-memory", "memory", "access = rw\nprivileged-xattrs = yes\n");
+	add_export(args[1], "/priv-ro", "disk", "privileged-xattrs = yes\n");
+	write_file(at("idmap"), 0644, "u 77 0\nu 0 77\ng 0 0 65000\n");
+	snprintf(keys, sizeof(keys), "access = rw\nprivileged-xattrs = yes\nidmap = %s\n",
+		 at("idmap"));
+	add_export(args[1], "/mapped", "disk", keys);
+	if (!daemon_start(&daemon_, args) || !join(&disk, "/disk") || !join(&memory, "/memory") ||
+	    !join(&ro_disk, "/ro-disk") || !join(&ro_memory, "/ro-memory") ||
+	    !join(&priv_disk, "/priv-disk") || !join(&priv_memory, "/priv-memory") ||
+	    !join(&priv_ro, "/priv-ro") || !join(&mapped, "/mapped"))
 		return KTAP_EXIT_FAIL;
 	return tear_down_exports(KTAP_MAIN(tests, argc, argv));
 }

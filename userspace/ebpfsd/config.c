@@ -218,14 +218,16 @@ static void set_option(struct config *c, struct config_export *e, const char *op
 		e->squash = SQUASH_NONE;
 	else if (!strcmp(option, "all_squash"))
 		e->squash = SQUASH_ALL;
+	else if (!strcmp(option, "privileged_xattrs"))
+		e->privileged_xattrs = true;
 	else if (!strncmp(option, "anonuid=", 8))
 		set_id(c, &e->anonuid, "anonuid", option + 8, where);
 	else if (!strncmp(option, "anongid=", 8))
 		set_id(c, &e->anongid, "anongid", option + 8, where);
 	else
 		mistake(c, where, "unknown option \"%s\": ro, rw, root_squash, no_root_squash, "
-			"all_squash, anonuid=N and anongid=N are known (a path with a comma "
-			"goes into the configuration file)", option);
+			"all_squash, privileged_xattrs, anonuid=N and anongid=N are known (a path "
+			"with a comma goes into the configuration file)", option);
 }
 
 void config_add_export(struct config *c, const char *arg)
@@ -372,6 +374,17 @@ static void set_squash(struct config *c, struct config_export *e, const char *va
 		mistake(c, where, "squash \"%s\" is none of none, root and all", value);
 }
 
+static void set_privileged_xattrs(struct config *c, struct config_export *e, const char *value,
+				  const char *where)
+{
+	if (!strcmp(value, "yes"))
+		e->privileged_xattrs = true;
+	else if (!strcmp(value, "no"))
+		e->privileged_xattrs = false;
+	else
+		mistake(c, where, "privileged-xattrs \"%s\" is neither yes nor no", value);
+}
+
 static void set_export(struct config *c, struct config_export *e, const char *key, char *value,
 		       const char *where)
 {
@@ -383,6 +396,8 @@ static void set_export(struct config *c, struct config_export *e, const char *ke
 		set_access(c, e, value, where);
 	else if (!strcmp(key, "squash"))
 		set_squash(c, e, value, where);
+	else if (!strcmp(key, "privileged-xattrs"))
+		set_privileged_xattrs(c, e, value, where);
 	else if (!strcmp(key, "anonuid"))
 		set_id(c, &e->anonuid, key, value, where);
 	else if (!strcmp(key, "anongid"))
@@ -391,8 +406,8 @@ static void set_export(struct config *c, struct config_export *e, const char *ke
 		config_set_path(c, &e->idmap, value, where);
 	else
 		mistake(c, where, "unknown key \"%s\": in an export path, clients, access, "
-			"squash, anonuid, anongid and idmap are known (global keys stand before the "
-			"first export)", key);
+			"squash, privileged-xattrs, anonuid, anongid and idmap are known (global "
+			"keys stand before the first export)", key);
 }
 
 static char *trim(char *s)
@@ -481,6 +496,9 @@ void config_finish(struct config *c)
 		if (!e->clients)
 			mistake(c, e->where, "export %s says no clients: list their names, or * "
 				"for every name in the clients file", e->name);
+		if (e->privileged_xattrs && e->squash != SQUASH_NONE)
+			mistake(c, e->where, "export %s has privileged-xattrs, which are for root of "
+				"clients, but squashes root: it needs squash = none", e->name);
 	}
 	if (!c->threads) {
 		long cpus = sysconf(_SC_NPROCESSORS_ONLN);

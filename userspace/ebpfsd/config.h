@@ -44,6 +44,8 @@ enum squash {
  * @clients: names that may use it, space separated; "*" for all
  * @writable: clients may change what is in it
  * @squash: who becomes anonymous
+ * @privileged_xattrs: root of clients may have attributes that need more than the
+ *	capabilities over files
  * @anonuid: user number of the anonymous user
  * @anongid: its group
  * @idmap: path of the file with users' other numbers, NULL: they have the same
@@ -55,6 +57,7 @@ struct config_export {
 	char *clients;
 	bool writable;
 	enum squash squash;
+	bool privileged_xattrs;
 	u32 anonuid;
 	u32 anongid;
 	char *idmap;

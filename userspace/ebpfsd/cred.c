@@ -7,6 +7,7 @@
  * change fsuid last on the way there and first on the way back. setfsuid(2) tells
  * no errors, so each change is read back.
  */
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/fsuid.h>
@@ -40,6 +41,20 @@ static __thread struct {
 	u32 gid;
 	u64 groups;		/* serial of their user, 0 for none */
 } self;
+
+/* The thread's capabilities before cred_raise(). */
+static __thread struct {
+	bool is;
+	struct __user_cap_data_struct before[_LINUX_CAPABILITY_U32S_3];
+} raised;
+
+static int capabilities(long call, struct __user_cap_data_struct *caps)
+{
+	/* This thread's. */
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+
+	return (int)syscall(call, &head, caps);
+}
 
 struct user *user_new(u32 uid, u32 gid, const __le32 *groups, u32 ngroups)
 {
@@ -218,6 +233,10 @@ int cred_become(const struct user *u)
 
 	if (!u)
 		return 0;
+	if (raised.is && u->uid) {
+		log_error("a thread is to act as user %u with capabilities of root: ebpfsd ends", u->uid);
+		abort();
+	}
 	if (!self.known) {
 		self.uid = (u32)setfsuid(~0u);
 		self.gid = (u32)setfsgid(~0u);
@@ -256,6 +275,42 @@ void cred_return(const struct user *u)
 			  "lest it serve others as that user", u->uid);
 		abort();
 	}
+	errno = err;
+}
+
+int cred_raise(const struct user *u, int cap)
+{
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
+
+	if (cap == CRED_NO_CAP)
+		return 0;
+	if ((u && u->uid) || raised.is || capabilities(SYS_capget, raised.before))
+		return -EPERM;
+	memcpy(caps, raised.before, sizeof(caps));
+	caps[CAP_TO_INDEX(cap)].effective |= CAP_TO_MASK(cap);
+	if (capabilities(SYS_capset, caps)) {
+		int err = errno == ENOMEM ? EAGAIN : EPERM;
+
+		log_warning_limited("capability %d cannot be had: %m (attributes of root cannot be "
+				    "served)", cap);
+		return -err;
+	}
+	raised.is = true;
+	return 0;
+}
+
+void cred_lower(void)
+{
+	int err = errno;
+
+	if (!raised.is)
+		return;
+	if (capabilities(SYS_capset, raised.before)) {
+		log_error("a thread cannot give up a capability again: %m: ebpfsd ends, lest it "
+			  "serve others with it");
+		abort();
+	}
+	raised.is = false;
 	errno = err;
 }
 

@@ -7,6 +7,9 @@
  * capabilities over files; only then does it call the kernel. Identities belong
  * to threads: the C library's setgroups() would change all of them.
  *
+ * Leaving fsuid 0 does not take other capabilities. So none other is in effect, in any
+ * thread, but in between cred_raise() and cred_lower(), for root.
+ *
  * A struct user never changes once it exists and is reference counted. A session's
  * table of them is under the session's lock.
  */
@@ -103,6 +106,22 @@ int cred_become(const struct user *u);
 /* This thread is itself again. If that fails, the daemon ends at once: it would do
  * for one user what another may. errno is kept. */
 void cred_return(const struct user *u);
+
+#define CRED_NO_CAP	(-1)
+
+/**
+ * cred_raise() - a capability beyond those over files comes into effect
+ * @u: who is going to act; only who acts as root gets it
+ * @cap: CAP_*, one that privileges_drop() left permitted; CRED_NO_CAP: nothing to be done
+ *
+ * For system calls that need it and are made for @u, before or after cred_become().
+ * Return: 0, and cred_lower() must follow soon, with nobody else acting in between; or
+ * -errno, and nothing has changed.
+ */
+int cred_raise(const struct user *u, int cap);
+
+/* It is gone again. If that fails, the daemon ends at once. errno is kept. */
+void cred_lower(void);
 
 /* For each thread that makes files, once: a umask of its own. */
 void cred_own_umask(void);

@@ -193,6 +193,7 @@ static unsigned int open_one(struct export *e, const struct config_export *c,
 	e->clients = c->clients;
 	e->writable = c->writable;
 	e->squash = c->squash;
+	e->privileged_xattrs = c->privileged_xattrs;
 	if (c->idmap && idmap_read(c->idmap, &e->idmap)) {
 		log_error("%s: the idmap of export %s has to be mended", c->where, e->name);
 		return 1;
@@ -293,6 +294,16 @@ bool exports_writable(const struct exports *e)
 
 	for (i = 0; i < e->count; i++)
 		if (e->list[i].writable)
+			return true;
+	return false;
+}
+
+bool exports_privileged_xattrs(const struct exports *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < e->count; i++)
+		if (e->list[i].privileged_xattrs)
 			return true;
 	return false;
 }

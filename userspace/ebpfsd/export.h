@@ -33,6 +33,8 @@ struct user;
  * @in_memory: so are data; there is no disk to wait for
  * @writable: its clone of the mount is not read-only
  * @squash: who becomes @anonymous
+ * @privileged_xattrs: who acts as root here may have trusted.* attributes and those of
+ *	files' capabilities
  * @anonymous: the user for those, and who is not in @idmap; NULL if there are none
  * @superuser: who a client's superuser is here; NULL: the daemon's own root
  * @idmap: from clients' users to ours; NULL: they have the same numbers
@@ -45,6 +47,7 @@ struct export {
 	bool in_memory;
 	bool writable;
 	enum squash squash;
+	bool privileged_xattrs;
 	struct user *anonymous;
 	struct user *superuser;
 	struct idmap *idmap;
@@ -82,6 +85,9 @@ void exports_close(struct exports *e);
 
 /* Is any of them writable? */
 bool exports_writable(const struct exports *e);
+
+/* Has any of them privileged attributes? */
+bool exports_privileged_xattrs(const struct exports *e);
 
 /* By name, NULL if there is none. */
 const struct export *exports_find(const struct exports *e, const char *name);

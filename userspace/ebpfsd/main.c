@@ -47,7 +47,8 @@ static const char usage[] =
 "  -c, --config FILE       configuration (default " CONFIG_FILE ")\n"
 "  -e, --export NAME=PATH  export a directory to all clients; replaces the file's exports\n"
 "                          OPTION: ro (default), rw, root_squash (default),\n"
-"                          no_root_squash, all_squash, anonuid=N, anongid=N\n"
+"                          no_root_squash, all_squash, privileged_xattrs,\n"
+"                          anonuid=N, anongid=N\n"
 "  -l, --listen ADDR       listen there; replaces what the file says\n"
 "  -k, --clients FILE      names and secrets of the clients\n"
 "  -s, --state-dir DIR     where the key of the file handles is kept\n"
@@ -326,7 +327,9 @@ static bool start(struct daemon *d)
 	srv->files.last_arg = srv;
 	srv->files.held = orphan_open;
 	srv->files.kept = orphan_kept;
-	return make_workers(d) && !privileges_drop(exports_writable(&srv->exports)) &&
+	return make_workers(d) &&
+	       !privileges_drop(exports_writable(&srv->exports),
+				exports_privileged_xattrs(&srv->exports)) &&
 	       start_threads(d);
 }
 

@@ -10,10 +10,14 @@
  * none that is O_PATH, and FIFOs and devices must not be opened. So they are
  * reached through /proc, whose link leads to the very file, be it a symbolic link.
  *
- * trusted.* is for CAP_SYS_ADMIN, which the daemon does not keep: the kernel
- * neither shows nor sets it, and not every filesystem leaves it out of its list.
- * What needs CAP_SYS_ADMIN or CAP_SETFCAP in security.* can be read, not set.
+ * trusted.* is for CAP_SYS_ADMIN: without it the kernel neither shows nor sets it, and
+ * not every filesystem leaves it out of its list. Setting and removing
+ * security.capability takes CAP_SETFCAP. On an export with privileged-xattrs the thread
+ * that acts as root has the one of these that the call's attribute needs, for as long as
+ * it needs it, and nobody else ever (cred_raise()). What else needs CAP_SYS_ADMIN in
+ * security.* can be read, not set.
  */
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/xattr.h>
@@ -27,21 +31,66 @@
 
 #define LIST_MAX	65536	/* the kernel's limit, XATTR_LIST_MAX */
 #define TRUSTED		"trusted."
+#define CAPABILITY	"security.capability"
 
 /**
  * struct target - what the system calls ask for
  * @path: that leads to the file
  * @name: of the attribute
+ * @cap: that the calls need and root may have here, or CRED_NO_CAP
  */
 struct target {
 	char path[32];
 	char name[EBPFS_NAME_MAX + 1];
+	int cap;
 };
+
+static bool is_trusted(const char *name)
+{
+	return !strncmp(name, TRUSTED, sizeof(TRUSTED) - 1);
+}
+
+static int cap_for(const struct op *op, const char *name)
+{
+	if (!op->e->privileged_xattrs || (op->user && op->user->uid))
+		return CRED_NO_CAP;
+	switch (op->c->op) {
+	case EBPFS_OP_LISTXATTR:
+		return CAP_SYS_ADMIN;
+	case EBPFS_OP_SETXATTR:
+	case EBPFS_OP_REMOVEXATTR:
+		if (!strcmp(name, CAPABILITY))
+			return CAP_SETFCAP;
+		/* fall through */
+	default:
+		return is_trusted(name) ? CAP_SYS_ADMIN : CRED_NO_CAP;
+	}
+}
 
 static void find(struct target *t, const struct op *op, const struct file *file)
 {
 	snprintf(t->path, sizeof(t->path), "/proc/self/fd/%d", file->fd);
 	op_name(t->name, op->c->name, op->c->name_len);
+	t->cap = cap_for(op, t->name);
+}
+
+/* The thread is @op's user, with what @t needs; let_go() must follow if that is 0. */
+static int act(const struct op *op, const struct target *t)
+{
+	int err = cred_raise(op->user, t->cap);
+
+	if (err)
+		return err;
+	err = cred_become(op->user);
+	if (err)
+		cred_lower();
+	return err;
+}
+
+static void let_go(const struct op *op)
+{
+	cred_return(op->user);
+	cred_lower();
 }
 
 /* -errno of a call that changed nothing. */
@@ -58,27 +107,27 @@ int op_getxattr(struct op *op, struct file *file)
 	int err;
 
 	find(&t, op, file);
-	err = cred_become(op->user);
+	err = act(op, &t);
 	if (err)
 		return err;
 	n = getxattr(t.path, t.name, op->buf, op->c->count);
 	err = errno;
-	cred_return(op->user);
+	let_go(op);
 	if (n > 0 && idmap_is_acl(t.name))
 		idmap_acl(op->e->idmap, false, op->buf, (u32)n);
 	return n < 0 ? refused(err) : (int)n;
 }
 
-/* Names from @list, @len bytes, into @to, but for those that nobody gets here.
+/* Names from @list, @len bytes, into @to, without @trusted but for those.
  * Return: bytes, or -ERANGE if there are more than @most. */
-static int put_names(u8 *to, u32 most, const char *list, size_t len)
+static int put_names(u8 *to, u32 most, const char *list, size_t len, bool trusted)
 {
 	const char *name, *end = list + len;
 	u32 done = 0, size;
 
 	for (name = list; name < end; name += size) {
 		size = (u32)strlen(name) + 1;
-		if (!strncmp(name, TRUSTED, sizeof(TRUSTED) - 1))
+		if (!trusted && is_trusted(name))
 			continue;
 		if (size > most - done)
 			return -ERANGE;
@@ -98,15 +147,16 @@ int op_listxattr(struct op *op, struct file *file)
 	if (!list)
 		return -EAGAIN;
 	find(&t, op, file);
-	ret = cred_become(op->user);
+	ret = act(op, &t);
 	if (!ret) {
 		n = listxattr(t.path, list, LIST_MAX);
 		ret = n < 0 ? refused(errno) : 0;
-		cred_return(op->user);
+		let_go(op);
 	}
 	if (!ret) {
 		list[n] = '\0';
-		ret = put_names(op->buf, op->c->count, list, (size_t)n);
+		ret = put_names(op->buf, op->c->count, list, (size_t)n,
+				t.cap != CRED_NO_CAP);
 	}
 	free(list);
 	return ret;
@@ -156,11 +206,37 @@ static void intend(struct op *op, const struct target *t)
 	intent_point(op, INTENT_POINT_INTENT);
 }
 
+/* Return: 0: done, 1: an earlier life did it, or -errno. */
+static int change_once(struct op *op, struct file *file, const struct target *t)
+{
+	struct settle_done done;
+	int ret;
+
+	/* To look whether it was done, and at what is there, takes the same. */
+	ret = cred_raise(op->user, t->cap);
+	if (ret)
+		return ret;
+	ret = settle_again(op, file->fd, t->name, &done);
+	if (!ret) {
+		intend(op, t);
+		ret = cred_become(op->user);
+		if (!ret) {
+			if (change(op->c, t))
+				ret = refused(errno);
+			intent_point(op, INTENT_POINT_MADE);
+			if (!ret)
+				settle_done(op, 0, 0);
+			cred_return(op->user);
+		}
+	}
+	cred_lower();
+	return ret;
+}
+
 static int change_and_tell(struct op *op, struct file *file)
 {
 	u64 verifier = __atomic_load_n(&op->srv->verifier, __ATOMIC_SEQ_CST);
 	struct ebpfs_attr before;
-	struct settle_done done;
 	pthread_mutex_t *lock;
 	struct target t;
 	int ret;
@@ -170,24 +246,12 @@ static int change_and_tell(struct op *op, struct file *file)
 	pthread_mutex_lock(lock);
 	ret = op_attr(op->e, file->fd, &before);
 	if (!ret)
-		ret = settle_again(op, file->fd, t.name, &done);
+		ret = change_once(op, file, &t);
 	if (ret > 0) {
 		ret = op_put_written(op, verifier, 0, &before, file);
 	} else if (!ret) {
-		intend(op, &t);
-		ret = cred_become(op->user);
-		if (!ret) {
-			if (change(op->c, &t))
-				ret = refused(errno);
-			intent_point(op, INTENT_POINT_MADE);
-			if (!ret)
-				settle_done(op, 0, 0);
-			cred_return(op->user);
-			if (!ret) {
-				revoke(op, file);
-				ret = op_certain(op_put_written(op, verifier, 0, &before, file));
-			}
-		}
+		revoke(op, file);
+		ret = op_certain(op_put_written(op, verifier, 0, &before, file));
 	}
 	pthread_mutex_unlock(lock);
 	return ret;

@@ -49,7 +49,13 @@ static const unsigned int to_write[] = {
 	CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_FSETID, CAP_MKNOD,
 };
 
-static bool keep(const bool *had, const unsigned int *caps, size_t n)
+/* Leaving user 0 does not take these: they are permitted only. */
+static const unsigned int for_xattrs[] = {
+	CAP_SYS_ADMIN, CAP_SETFCAP,
+};
+
+/* @sets: of CAPNG_*, in which the @n capabilities are to stay. */
+static bool keep(const bool *had, const unsigned int *caps, size_t n, unsigned int sets)
 {
 	size_t i;
 
@@ -59,13 +65,14 @@ static bool keep(const bool *had, const unsigned int *caps, size_t n)
 				  capng_capability_to_name(caps[i]));
 			return false;
 		}
-		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, caps[i]);
+		capng_update(CAPNG_ADD, (capng_type_t)sets, caps[i]);
 	}
 	return true;
 }
 
-int privileges_drop(bool writable)
+int privileges_drop(bool writable, bool xattrs)
 {
+	const unsigned int both = CAPNG_EFFECTIVE | CAPNG_PERMITTED;
 	bool had[CAP_LAST_CAP + 1];
 	unsigned int i;
 	bool bounds;
@@ -83,8 +90,10 @@ int privileges_drop(bool writable)
 		return -errno;
 	}
 	capng_clear(CAPNG_SELECT_ALL);
-	if (!keep(had, always, sizeof(always) / sizeof(always[0])) ||
-	    (writable && !keep(had, to_write, sizeof(to_write) / sizeof(to_write[0]))))
+	if (!keep(had, always, sizeof(always) / sizeof(always[0]), both) ||
+	    (writable && !keep(had, to_write, sizeof(to_write) / sizeof(to_write[0]), both)) ||
+	    (xattrs && !keep(had, for_xattrs, sizeof(for_xattrs) / sizeof(for_xattrs[0]),
+			     CAPNG_PERMITTED)))
 		return -EPERM;
 	/* Who started us without CAP_SETPCAP has set the bounds. */
 	if (capng_apply(bounds ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS)) {

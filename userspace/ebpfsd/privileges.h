@@ -18,12 +18,14 @@ unsigned int privileges_raise_files(void);
 /**
  * privileges_drop() - give up what is not needed to serve, for good
  * @writable: an export is writable
+ * @xattrs: on an export root of clients may have privileged attributes
  *
  * Left are CAP_DAC_READ_SEARCH, to open files by handle, and CAP_SETUID and
  * CAP_SETGID, to have the kernel judge what a user may; with @writable also the
- * capabilities over files that root needs to act as root. No supplementary groups.
+ * capabilities over files that root needs to act as root. With @xattrs CAP_SYS_ADMIN and
+ * CAP_SETFCAP are permitted, but not in effect: see cred_raise(). No supplementary groups.
  * Return: 0 or -errno.
  */
-int privileges_drop(bool writable);
+int privileges_drop(bool writable, bool xattrs);
 
 #endif /* EBPFSD_PRIVILEGES_H */
