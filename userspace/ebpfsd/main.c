@@ -23,6 +23,7 @@
 #include "serve.h"
 #include "server.h"
 #include "stats.h"
+#include "tick.h"
 #include "worker.h"
 
 #define STOP_TIME	1500	/* ms for what is running when told to stop */
@@ -282,6 +283,10 @@ static bool start(struct daemon *d)
 	struct server *srv = &d->server;
 	unsigned int files = privileges_raise_files(), locks;
 
+	if (tick_start()) {
+		log_error("no random numbers: %m");
+		return false;
+	}
 	if (exports_open(&srv->exports, &d->config, false))
 		return false;
 	if (clients_init(&srv->clients) || clients_read(&srv->clients, d->config.clients))

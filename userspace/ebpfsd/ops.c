@@ -63,11 +63,17 @@ u32 op_room(const struct ebpfs_call_info *c)
 	}
 }
 
+static u64 ctime_of(const struct statx *sx)
+{
+	return (u64)sx->stx_ctime.tv_sec * EBPFS_NSEC_PER_SEC + sx->stx_ctime.tv_nsec;
+}
+
 /* Mixes what changes with the file into one number: clocks of filesystems tick
- * in milliseconds, so the rest helps to see a change within a tick. */
+ * in milliseconds, so the rest helps to see a change within a tick; tick.h does what is
+ * left. */
 static u64 change_of(const struct statx *sx)
 {
-	u64 c = (u64)sx->stx_ctime.tv_sec * EBPFS_NSEC_PER_SEC + sx->stx_ctime.tv_nsec;
+	u64 c = ctime_of(sx);
 	u64 m = (u64)sx->stx_mtime.tv_sec * EBPFS_NSEC_PER_SEC + sx->stx_mtime.tv_nsec;
 
 	u64 o = (u64)sx->stx_uid << 32 ^ sx->stx_gid ^ (u64)sx->stx_nlink << 20 ^
@@ -78,13 +84,19 @@ static u64 change_of(const struct statx *sx)
 	return c ^ c >> 32;
 }
 
-static void put_attr(const struct export *e, struct ebpfs_attr *a, const struct statx *sx)
+static u64 dev_of(const struct export *e)
+{
+	return (u64)e->dev_major << 32 | e->dev_minor;
+}
+
+static void put_attr_as(const struct export *e, struct ebpfs_attr *a, const struct statx *sx,
+			u64 change)
 {
 	memset(a, 0, sizeof(*a));
 	a->ino = cpu_to_le64(sx->stx_ino);
 	a->size = cpu_to_le64(sx->stx_size);
 	a->blocks = cpu_to_le64(sx->stx_blocks);
-	a->change = cpu_to_le64(change_of(sx));
+	a->change = cpu_to_le64(change);
 	a->atime = cpu_to_le64(sx->stx_atime.tv_sec);
 	a->mtime = cpu_to_le64(sx->stx_mtime.tv_sec);
 	a->ctime = cpu_to_le64(sx->stx_ctime.tv_sec);
@@ -103,6 +115,11 @@ static void put_attr(const struct export *e, struct ebpfs_attr *a, const struct 
 	a->rdev_minor = cpu_to_le32(sx->stx_rdev_minor);
 	a->blksize = cpu_to_le32(sx->stx_blksize);
 	idmap_attr(e->idmap, a);
+}
+
+static void put_attr(const struct export *e, struct ebpfs_attr *a, const struct statx *sx)
+{
+	put_attr_as(e, a, sx, tick_value(dev_of(e), sx->stx_ino, ctime_of(sx), change_of(sx)));
 }
 
 /* statx() of an open file that must lie in @e. */
@@ -124,6 +141,51 @@ int op_attr(const struct export *e, int fd, struct ebpfs_attr *attr)
 	if (!err)
 		put_attr(e, attr, &sx);
 	return err;
+}
+
+int op_before(const struct export *e, int fd, struct op_before *b)
+{
+	struct statx sx;
+	int err;
+
+	b->open = false;
+	/* Who it is first, which costs little: the change is to run when it is looked at. */
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &sx))
+		return -errno;
+	tick_begin(&b->tick, dev_of(e), sx.stx_ino);
+	err = examine(e, fd, &sx);
+	if (err) {
+		tick_end(&b->tick, false, 0, 0, 0);
+		return err;
+	}
+	b->open = true;
+	b->e = e;
+	b->fd = fd;
+	b->ctime = ctime_of(&sx);
+	b->raw = change_of(&sx);
+	put_attr_as(e, &b->attr, &sx, tick_before(&b->tick, b->ctime, b->raw));
+	return 0;
+}
+
+int op_after(struct op_before *b, bool changed, struct ebpfs_attr *attr)
+{
+	struct statx sx;
+	u64 change;
+	int err;
+
+	if (!b->open)
+		return 0;
+	b->open = false;
+	err = examine(b->e, b->fd, &sx);
+	if (err) {
+		/* Nobody else can look at it either. */
+		tick_end(&b->tick, changed, b->ctime, b->ctime, b->raw);
+		return err;
+	}
+	change = tick_end(&b->tick, changed, b->ctime, ctime_of(&sx), change_of(&sx));
+	if (attr)
+		put_attr_as(b->e, attr, &sx, change);
+	return 0;
 }
 
 int op_describe(const struct export *e, int fd, struct ebpfs_entry_info *info, u8 *fh)
@@ -454,6 +516,46 @@ static int check_names(const struct op *op)
 	return 0;
 }
 
+/* Names of @dir, and of @other unless it is NULL, are changed. With the names locks. */
+static int change_names(struct op *op, struct file *file, const struct file *dir,
+			const struct file *other)
+{
+	struct op_before a, b = { .open = false };
+	int ret = op_before(op->e, dir->fd, &a);
+
+	if (!ret && other)
+		ret = op_before(op->e, other->fd, &b);
+	if (!ret) {
+		ret = dispatch(op, file);
+		op_after(&b, op_may_have_changed(ret), NULL);
+		op_after(&a, op_may_have_changed(ret), NULL);
+		return ret;
+	}
+	op_after(&a, false, NULL);
+	return ret;
+}
+
+/* LINK and RENAME: names of the directory that the call's data tell, too. */
+static int change_target(struct op *op, struct file *file)
+{
+	struct ebpfs_target_info t;
+	struct file *target;
+	int ret;
+
+	/* What is wrong with the call is for itself to say. */
+	if (ebpfs_parse_target(op->c->data, op->c->data_len, &t))
+		return dispatch(op, file);
+	ret = files_open(&op->srv->files, op->e, t.fh, t.fh_len, FILE_ANY, op->now, &target);
+	if (ret)
+		return ret == -EAGAIN ? ret : dispatch(op, file);
+	if (op->c->op == EBPFS_OP_LINK || target == file)
+		ret = change_names(op, file, target, NULL);
+	else
+		ret = change_names(op, file, file, target);
+	files_put(target);
+	return ret;
+}
+
 /* A change: when all leases of others on what it changes were given back. */
 static int change(struct op *op, struct file *file)
 {
@@ -461,7 +563,18 @@ static int change(struct op *op, struct file *file)
 
 	if (ret)
 		return ret;
-	ret = dispatch(op, file);
+	switch (op->c->op) {
+	case EBPFS_OP_CREATE:
+	case EBPFS_OP_REMOVE:
+		ret = change_names(op, file, file, NULL);
+		break;
+	case EBPFS_OP_LINK:
+	case EBPFS_OP_RENAME:
+		ret = change_target(op, file);
+		break;
+	default:
+		ret = dispatch(op, file);
+	}
 	hold_end(op);
 	return ret;
 }

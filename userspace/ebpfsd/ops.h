@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 
 #include "core/wire.h"
+#include "tick.h"
 
 struct export;
 struct file;
@@ -117,8 +118,50 @@ int op_lock(struct op *op);			/* opens what it needs itself */
 /* The call's file, @any, open for writing, if the user may write. 0 or -errno. */
 int op_open_to_write(struct op *op, struct file *any, struct file **file);
 
-/* A reply of struct ebpfs_written, after the change. Bytes of it, or -errno. */
-int op_put_written(struct op *op, u64 verifier, u32 count, const struct ebpfs_attr *before,
+/**
+ * struct op_before - a file that is about to be changed
+ * @attr: its attributes
+ * @raw: its change attribute as the next start of the daemon will see it, too
+ * @e: export
+ * @fd: the file, open until op_after()
+ * @ctime: ns
+ * @tick: how its change attribute gets on
+ * @open: op_after() is still to come
+ */
+struct op_before {
+	struct ebpfs_attr attr;
+	u64 raw;
+	const struct export *e;
+	int fd;
+	u64 ctime;
+	struct tick_change tick;
+	bool open;
+};
+
+/* Before a change: 0 or -errno. If 0, op_after() or op_put_written() must come; if not,
+ * op_after() does nothing. */
+int op_before(const struct export *e, int fd, struct op_before *b);
+
+/**
+ * op_after() - after a change, or what did not become one
+ * @b: from op_before(); done with it once, it is left alone
+ * @changed: may anything have changed?
+ * @attr: out, may be NULL
+ *
+ * Return: 0 or -errno.
+ */
+int op_after(struct op_before *b, bool changed, struct ebpfs_attr *attr);
+
+/* May what returned @ret have changed anything? These come halfway, too. */
+static inline bool op_may_have_changed(int ret)
+{
+	return ret >= 0 || ret == -EIO || ret == -ENOSPC || ret == -EDQUOT || ret == -EFBIG ||
+	       ret == -EINTR || ret == -EAGAIN;
+}
+
+/* A reply of struct ebpfs_written, after the change (@changed: may it be one?), which
+ * ends @b. Bytes of it, or -errno. */
+int op_put_written(struct op *op, u64 verifier, u32 count, struct op_before *b, bool changed,
 		   struct file *file);
 
 /* -errno of a call that changed nothing; what may pass is for the client to repeat. */

@@ -615,13 +615,13 @@ static int open_to_size(struct op *op, struct file *any, struct file **file)
  * life may have set it: that would cut off what others have written since. Return:
  * true if the size is to be set.
  */
-static bool intend_setattr(struct op *op, const struct ebpfs_attr *before)
+static bool intend_setattr(struct op *op, const struct op_before *before)
 {
 	const struct ebpfs_intent *former = intent_former(op->intent);
 	u8 mark[EBPFS_INTENT_MARK] = { 0 };
 	bool was_set;
 
-	memcpy(mark, &before->change, sizeof(before->change));
+	memcpy(mark, &before->raw, sizeof(before->raw));
 	was_set = former && (ebpfs_intent_has_effect(former) ||
 			     memcmp(former->a, mark, sizeof(mark)));
 	intent_write(op, INTENT_A, mark, NULL, NULL, 0);
@@ -635,7 +635,7 @@ int op_setattr(struct op *op, struct file *any)
 {
 	struct ebpfs_written *out = (struct ebpfs_written *)op->buf;
 	const struct ebpfs_call_info *c = op->c;
-	struct ebpfs_attr before;
+	struct op_before before;
 	struct file *file = NULL;
 	struct ebpfs_setattr a;
 	pthread_mutex_t *lock;
@@ -662,7 +662,7 @@ int op_setattr(struct op *op, struct file *any)
 	}
 	lock = files_lock(&op->srv->files, c->fh, c->fh_len);
 	pthread_mutex_lock(lock);
-	err = op_attr(op->e, any->fd, &before);
+	err = op_before(op->e, any->fd, &before);
 	if (!err)
 		err = cred_become(op->user);
 	if (!err) {
@@ -680,9 +680,10 @@ int op_setattr(struct op *op, struct file *any)
 	}
 	if (!err) {
 		memset(out, 0, sizeof(*out));
-		out->before = before.change;
-		err = op_attr(op->e, any->fd, &out->attr);
+		out->before = before.attr.change;
+		err = op_after(&before, true, &out->attr);
 	}
+	op_after(&before, changed || op_may_have_changed(err), NULL);
 	pthread_mutex_unlock(lock);
 	if (valid & (EBPFS_SET_MODE | EBPFS_SET_UID | EBPFS_SET_GID)) {
 		/* Whoever finds it in the cache finds this one, or that. */

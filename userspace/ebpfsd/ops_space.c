@@ -100,7 +100,7 @@ int op_fallocate(struct op *op, struct file *any)
 	u64 verifier = verifier_of(op->srv);
 	const struct ebpfs_call_info *c = op->c;
 	struct settle_done done;
-	struct ebpfs_attr before;
+	struct op_before before;
 	struct ebpfs_range range;
 	pthread_mutex_t *lock;
 	struct file *file;
@@ -115,25 +115,27 @@ int op_fallocate(struct op *op, struct file *any)
 		return ret;
 	lock = files_lock(&op->srv->files, c->fh, c->fh_len);
 	pthread_mutex_lock(lock);
-	ret = op_attr(op->e, file->fd, &before);
+	ret = op_before(op->e, file->fd, &before);
 	if (!ret)
 		ret = settle_again(op, file->fd, NULL, &done);
 	if (ret > 0) {
-		ret = op_certain(op_put_written(op, verifier, 0, &before, file));
+		ret = op_certain(op_put_written(op, verifier, 0, &before, false, file));
 	} else if (!ret) {
 		ret = cred_become(op->user);
 		if (!ret) {
 			soil(op, file);
-			intend_allocate(op, &range, le64_to_cpu(before.size));
+			intend_allocate(op, &range, le64_to_cpu(before.attr.size));
 			ret = allocate(file->fd, &range);
 			intent_point(op, INTENT_POINT_MADE);
 			if (!ret)
 				settle_done(op, 0, 0);
 			cred_return(op->user);
 			if (!ret)
-				ret = op_certain(op_put_written(op, verifier, 0, &before, file));
+				ret = op_certain(op_put_written(op, verifier, 0, &before, true,
+								file));
 		}
 	}
+	op_after(&before, op_may_have_changed(ret), NULL);
 	pthread_mutex_unlock(lock);
 	files_put(file);
 	return ret;
@@ -282,17 +284,19 @@ static int transfer(struct op *op, const struct ebpfs_copy *c, struct file *from
 	};
 	bool clone = le32_to_cpu(c->flags) & EBPFS_COPY_CLONE;
 	u64 verifier = verifier_of(op->srv), asked = le64_to_cpu(c->len);
-	struct ebpfs_attr before;
+	struct op_before before;
 	u64 bytes;
 	int err;
 
-	err = op_attr(op->e, to->fd, &before);
+	err = op_before(op->e, to->fd, &before);
 	if (!err)
 		err = measure(&y, asked);
 	if (!err)
 		err = cred_become(op->user);
-	if (err)
+	if (err) {
+		op_after(&before, false, NULL);
 		return err;
+	}
 	soil(op, to);
 	intent_write(op, 0, NULL, NULL, NULL, 0);
 	intent_point(op, INTENT_POINT_INTENT);
@@ -308,23 +312,25 @@ static int transfer(struct op *op, const struct ebpfs_copy *c, struct file *from
 		bytes = y.done;
 	}
 	cred_return(op->user);
-	if (err)
+	if (err) {
+		op_after(&before, op_may_have_changed(err), NULL);
 		return err;
+	}
 	intent_point(op, INTENT_POINT_MADE);
 	settle_done(op, 0, bytes < ~0u ? (u32)bytes : ~0u);
 	stats_add(copy_bytes, bytes);
 	return op_certain(op_put_written(op, verifier, bytes < ~0u ? (u32)bytes : ~0u, &before,
-					 to));
+					 true, to));
 }
 
 /* COPY and CLONE, that an earlier life has done: the source may have gone since. */
 static int transferred(struct op *op, const struct settle_done *done, struct file *any)
 {
 	u64 verifier = verifier_of(op->srv);
-	struct ebpfs_attr before;
-	int err = op_attr(op->e, any->fd, &before);
+	struct op_before before;
+	int err = op_before(op->e, any->fd, &before);
 
-	return err ? err : op_put_written(op, verifier, done->count, &before, any);
+	return err ? err : op_put_written(op, verifier, done->count, &before, false, any);
 }
 
 /* The source, open for reading, if the user may read. */
@@ -437,7 +443,7 @@ int op_append(struct op *op, struct file *any)
 	u64 verifier = verifier_of(op->srv), at = 0;
 	const struct ebpfs_call_info *c = op->c;
 	struct settle_done done;
-	struct ebpfs_attr before;
+	struct op_before before;
 	pthread_mutex_t *lock;
 	struct file *file;
 	int ret, n;
@@ -447,26 +453,27 @@ int op_append(struct op *op, struct file *any)
 		return ret;
 	lock = files_lock(&op->srv->files, c->fh, c->fh_len);
 	pthread_mutex_lock(lock);
-	ret = op_attr(op->e, file->fd, &before);
+	ret = op_before(op->e, file->fd, &before);
 	if (!ret)
 		ret = settle_again(op, file->fd, NULL, &done);
 	if (ret > 0) {
 		at = done.offset;
 		/* Of what was not committed in that life nothing is promised in this. */
-		ret = op_put_written(op, ~verifier, done.count, &before, file);
+		ret = op_put_written(op, ~verifier, done.count, &before, false, file);
 	} else if (!ret) {
-		ret = forget_note(c->fh, c->fh_len, file->fd, le64_to_cpu(before.size),
+		ret = forget_note(c->fh, c->fh_len, file->fd, le64_to_cpu(before.attr.size),
 				  c->data_len);
 		if (!ret)
 			ret = cred_become(op->user);
 		if (!ret) {
-			ret = n = append_once(op, file, le64_to_cpu(before.size), &at);
+			ret = n = append_once(op, file, le64_to_cpu(before.attr.size), &at);
 			cred_return(op->user);
 			if (n > 0)
 				ret = op_certain(op_put_written(op, verifier, (u32)n, &before,
-								file));
+								true, file));
 		}
 	}
+	op_after(&before, op_may_have_changed(ret), NULL);
 	if (ret > 0)
 		out->offset = cpu_to_le64(at);
 	pthread_mutex_unlock(lock);

@@ -41,17 +41,17 @@ void op_flush(struct server *srv, struct file *file)
 		op_write_back_failed(srv, file->export, errno);
 }
 
-int op_put_written(struct op *op, u64 verifier, u32 count, const struct ebpfs_attr *before,
+int op_put_written(struct op *op, u64 verifier, u32 count, struct op_before *b, bool changed,
 		   struct file *file)
 {
 	struct ebpfs_written *out = (struct ebpfs_written *)op->buf;
-	int err = op_attr(op->e, file->fd, &out->attr);
+	int err = op_after(b, changed, &out->attr);
 
 	if (err)
 		return err;
 	WRITE_ONCE(file->size, le64_to_cpu(out->attr.size));
 	out->verifier = cpu_to_le64(verifier);
-	out->before = before->change;
+	out->before = b->attr.change;
 	out->count = cpu_to_le32(count);
 	out->offset = 0;
 	out->reserved = 0;
@@ -101,7 +101,7 @@ int op_write(struct op *op, struct file *any)
 {
 	u64 verifier = __atomic_load_n(&op->srv->verifier, __ATOMIC_SEQ_CST);
 	const struct ebpfs_call_info *c = op->c;
-	struct ebpfs_attr before;
+	struct op_before before;
 	pthread_mutex_t *lock;
 	struct file *file;
 	int ret;
@@ -118,7 +118,7 @@ int op_write(struct op *op, struct file *any)
 		files_put(file);
 		return -EAGAIN;
 	}
-	ret = op_attr(op->e, file->fd, &before);
+	ret = op_before(op->e, file->fd, &before);
 	if (!ret)
 		ret = forget_note(c->fh, c->fh_len, file->fd, c->arg, c->data_len);
 	if (!ret)
@@ -129,8 +129,9 @@ int op_write(struct op *op, struct file *any)
 		ret = write_all(c, file->fd);
 		cred_return(op->user);
 		if (!ret)
-			ret = op_put_written(op, verifier, c->data_len, &before, file);
+			ret = op_put_written(op, verifier, c->data_len, &before, true, file);
 	}
+	op_after(&before, op_may_have_changed(ret), NULL);
 	pthread_mutex_unlock(lock);
 	if (ret > 0 && c->count == EBPFS_WRITE_STABLE && fdatasync(file->fd)) {
 		ret = -errno;
@@ -157,27 +158,40 @@ static int sync_directory(struct file *dir, bool whole_export)
 	return err;
 }
 
+/* A COMMIT's reply. It changes nothing: what others did meanwhile must not look as if it
+ * were between its attributes before and after. */
+static int put_committed(struct op *op, u64 verifier, struct file *file)
+{
+	struct ebpfs_written *out = (struct ebpfs_written *)op->buf;
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	err = op_attr(op->e, file->fd, &out->attr);
+	if (err)
+		return err;
+	WRITE_ONCE(file->size, le64_to_cpu(out->attr.size));
+	out->verifier = cpu_to_le64(verifier);
+	out->before = out->attr.change;
+	return sizeof(*out);
+}
+
 int op_commit(struct op *op, struct file *any)
 {
 	u64 verifier = __atomic_load_n(&op->srv->verifier, __ATOMIC_SEQ_CST);
-	struct ebpfs_attr before;
 	struct file *file;
 	int ret;
 
 	if (any->mode != S_IFREG && any->mode != S_IFDIR)
 		return -EINVAL;
 	/* Nothing was written here. */
-	if (!op->e->writable) {
-		ret = op_attr(op->e, any->fd, &before);
-		return ret ? ret : op_put_written(op, verifier, 0, &before, any);
-	}
+	if (!op->e->writable)
+		return put_committed(op, verifier, any);
 	if (!op->may_wait && !op->e->in_memory)
 		return -EAGAIN;
 	if (any->mode == S_IFDIR) {
-		ret = op_attr(op->e, any->fd, &before);
-		if (!ret && !op->e->in_memory)
-			ret = sync_directory(any, op->c->count == EBPFS_COMMIT_EXPORT);
-		return ret ? ret : op_put_written(op, verifier, 0, &before, any);
+		ret = op->e->in_memory ? 0 :
+		      sync_directory(any, op->c->count == EBPFS_COMMIT_EXPORT);
+		return ret ? ret : put_committed(op, verifier, any);
 	}
 	/* A descriptor that was written through knows of errors since then. Who may
 	 * only read may have it flushed all the same, as by fsync(2). */
@@ -190,17 +204,16 @@ int op_commit(struct op *op, struct file *any)
 	}
 	if (ret)
 		return ret;
-	ret = op_attr(op->e, file->fd, &before);
 	WRITE_ONCE(file->dirty, false);
 	/* Not fdatasync(): a client's fsync() promises the attributes, too. */
-	if (!ret && fsync(file->fd)) {
+	if (fsync(file->fd)) {
 		ret = -errno;
 		op_write_back_failed(op->srv, op->e, -ret);
 	}
 	if (!ret)
 		forget_committed(op->c->fh, op->c->fh_len);
 	if (!ret)
-		ret = op_put_written(op, verifier, 0, &before, file);
+		ret = put_committed(op, verifier, file);
 	files_put(file);
 	return ret;
 }

@@ -236,7 +236,7 @@ static int change_once(struct op *op, struct file *file, const struct target *t)
 static int change_and_tell(struct op *op, struct file *file)
 {
 	u64 verifier = __atomic_load_n(&op->srv->verifier, __ATOMIC_SEQ_CST);
-	struct ebpfs_attr before;
+	struct op_before before;
 	pthread_mutex_t *lock;
 	struct target t;
 	int ret;
@@ -244,15 +244,16 @@ static int change_and_tell(struct op *op, struct file *file)
 	find(&t, op, file);
 	lock = files_lock(&op->srv->files, op->c->fh, op->c->fh_len);
 	pthread_mutex_lock(lock);
-	ret = op_attr(op->e, file->fd, &before);
+	ret = op_before(op->e, file->fd, &before);
 	if (!ret)
 		ret = change_once(op, file, &t);
 	if (ret > 0) {
-		ret = op_put_written(op, verifier, 0, &before, file);
+		ret = op_put_written(op, verifier, 0, &before, false, file);
 	} else if (!ret) {
 		revoke(op, file);
-		ret = op_certain(op_put_written(op, verifier, 0, &before, file));
+		ret = op_certain(op_put_written(op, verifier, 0, &before, true, file));
 	}
+	op_after(&before, op_may_have_changed(ret), NULL);
 	pthread_mutex_unlock(lock);
 	return ret;
 }
