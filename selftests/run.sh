@@ -148,6 +148,8 @@ list_native() {
 	done
 	[ ! -e "$here/unit/tsan_claim.c" ] || add unit/tsan_claim $((300 * times)) \
 		"exec ${here@Q}/unit/build/tsan_claim --seconds $((5 * times))" alone
+	[ ! -e "$here/unit/tsan_tick.c" ] || add unit/tsan_tick $((60 * times)) \
+		"exec ${here@Q}/unit/build/tsan_tick --seconds $((5 * times))" alone
 	[ ! -e "$here/sim/Makefile" ] || {
 		add sim/seeds $((1200 * times)) \
 			"exec ${here@Q}/sim/build/sim --seeds $seeds --jobs $(nproc)" alone
