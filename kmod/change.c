@@ -64,6 +64,8 @@ static struct inode *ebpfs_make(struct inode *dir, const struct dentry *dentry, 
 	*asked = ebpfs_now();
 	err = ebpfs_call_req(dir, &req);
 	kfree(c);
+	if (op == EBPFS_OP_CREATE)
+		ebpfs_changed(dir, &req);
 	if (err)
 		return ERR_PTR(err);
 	if (ebpfs_parse_entry(&buf, req.res.total, false, &e) || !(e.flags & EBPFS_ENTRY_ATTR))
@@ -72,7 +74,7 @@ static struct inode *ebpfs_make(struct inode *dir, const struct dentry *dentry, 
 	if (IS_ERR(inode))
 		return inode;
 	ebpfs_asked(inode, &req, &e.attr, *asked);
-	WRITE_ONCE(EBPFS_I(inode)->uncommitted, true);
+	ebpfs_changed(inode, &req);
 	return inode;
 }
 
@@ -157,6 +159,7 @@ static int ebpfs_remove(struct inode *dir, struct dentry *dentry, u64 what)
 	req.arg = what;
 	err = ebpfs_call_req(dir, &req);
 	ebpfs_expire(dir);
+	ebpfs_changed(dir, &req);
 	if (err)
 		return err;
 	if (what == EBPFS_REMOVE_DIR)
@@ -221,6 +224,8 @@ static int ebpfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct d
 	kfree(data);
 	ebpfs_expire(old_dir);
 	ebpfs_expire(new_dir);
+	ebpfs_changed(old_dir, &req);
+	ebpfs_changed(new_dir, &req);
 	if (err)
 		return err;
 	ebpfs_expire(inode);
@@ -260,6 +265,8 @@ static int ebpfs_link(struct dentry *old, struct inode *dir, struct dentry *dent
 	err = ebpfs_call_req(inode, &req);
 	kfree(data);
 	ebpfs_expire(dir);
+	ebpfs_changed(dir, &req);
+	ebpfs_changed(inode, &req);
 	if (!err && req.res.total != sizeof(attr))
 		err = -EIO;
 	if (!err)

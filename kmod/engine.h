@@ -133,6 +133,7 @@ struct ebpfs_session {
  * @unit: bytes per READ in use; READ_ONCE/WRITE_ONCE
  * @silent: "not responding" was logged
  * @owner_instance: of what this mount holds there, 0 before the first session; work only
+ * @boot: of its machine, see struct ebpfs_accept; READ_ONCE/WRITE_ONCE
  * @lease: for how long that is kept after the server last heard of us, ns
  * @renewed_at: it heard of us at this time or later, ns; READ_ONCE/WRITE_ONCE
  * @keep_at: when the keepalive was sent that no answer has come to, 0: none; @lock
@@ -172,6 +173,7 @@ struct ebpfs_node {
 	bool silent;
 
 	u64 owner_instance;
+	u32 boot;
 	u64 lease;
 	u64 renewed_at;
 	u64 keep_at;
@@ -294,6 +296,7 @@ enum ebpfs_req_state {
  * @name_len: its bytes
  * @user: who acts, NULL for the superuser; must stay valid until done()
  * @acted: number of @user, set by ebpfs_call_req()
+ * @boot: of a change or COMMIT: who did it, in which boot of its machine
  * @data: the call's data, NULL if they are @write's; likewise
  * @data_len: their bytes
  * @write: source of a WRITE, see write.h
@@ -327,6 +330,7 @@ struct ebpfs_req {
 
 	struct ebpfs_user *user;
 	u32 acted;
+	u64 boot;
 	const void *data;
 	u32 data_len;
 	struct ebpfs_write *write;

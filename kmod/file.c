@@ -70,9 +70,7 @@ static int ebpfs_fsync(struct file *file, loff_t start, loff_t end, int datasync
 	ebpfs_append_sync(inode);
 	if (!err)
 		err = file_check_and_advance_wb_err(file);
-	if (!err && READ_ONCE(EBPFS_I(inode)->uncommitted))
-		err = ebpfs_commit(inode, NULL);
-	return err;
+	return err ?: ebpfs_commit_changes(inode);
 }
 
 /* Before anything of the page cache is used. */

@@ -32,6 +32,7 @@
 
 #include "engine.h"
 
+#define EBPFS_CHANGED	(1ull << 63)
 #define EBPFS_OWN_MAX	8	/* more: the file's cached pages are lost, no harm else */
 
 /**
@@ -91,8 +92,9 @@ struct ebpfs_sb {
  *	other; taken with bottom halves off, since replies to WRITEs bring attributes
  * @appended: not yet committed, see append.c; under the inode's lock
  * @appended_bytes: in them
- * @uncommitted: attributes were changed, or the file was made, since the server was
- *	last asked to put it on stable storage; READ_ONCE/WRITE_ONCE
+ * @changed_on: req->boot of the first change of attributes, or of names in a directory,
+ *	since the server was last asked to put it on stable storage, with
+ *	EBPFS_CHANGED; 0: none; under @attr_lock
  * @writer: who wrote last, and so writes back, with a reference
  * @timed_out: when a read of the file last passed its deadline, jiffies, 0 never
  * @btime: time of creation, 0 if not known
@@ -130,7 +132,7 @@ struct ebpfs_inode {
 	spinlock_t attr_lock;
 	struct list_head appended;
 	u32 appended_bytes;
-	bool uncommitted;
+	u64 changed_on;
 	struct ebpfs_user *writer;
 	unsigned long timed_out;
 	struct timespec64 btime;
@@ -213,6 +215,8 @@ void ebpfs_set_writer(struct inode *inode, const struct file *file);
 struct ebpfs_user *ebpfs_writer(struct inode *inode);
 int ebpfs_call_req(struct inode *inode, struct ebpfs_req *req);
 int ebpfs_commit(struct inode *inode, __le64 *verifier);
+int ebpfs_commit_changes(struct inode *inode);
+void ebpfs_changed(struct inode *inode, const struct ebpfs_req *req);
 int ebpfs_call_change(struct inode *inode, struct ebpfs_req *req,
 		      const struct ebpfs_written *done);
 int ebpfs_call_inode(struct inode *inode, u16 op, u64 arg, u32 count, const struct qstr *name,

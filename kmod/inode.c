@@ -50,7 +50,7 @@ struct inode *ebpfs_inode_alloc(struct super_block *sb)
 	ei->writer = NULL;
 	INIT_LIST_HEAD(&ei->appended);
 	ei->appended_bytes = 0;
-	ei->uncommitted = false;
+	ei->changed_on = 0;
 	ei->timed_out = 0;
 	ei->read_at = (struct timespec64){};
 	ei->names_at = 0;
@@ -436,8 +436,10 @@ int ebpfs_call_change(struct inode *inode, struct ebpfs_req *req,
 	u64 asked = ebpfs_now();
 	int err;
 
-	WRITE_ONCE(EBPFS_I(inode)->uncommitted, req->op != EBPFS_OP_COMMIT);
 	err = ebpfs_call_req(inode, req);
+	/* What is appended has a COMMIT of its own. */
+	if (req->op_id && req->op != EBPFS_OP_APPEND)
+		ebpfs_changed(inode, req);
 	if (!err && req->res.total != sizeof(*done))
 		err = -EIO;
 	if (err)
@@ -447,28 +449,91 @@ int ebpfs_call_change(struct inode *inode, struct ebpfs_req *req,
 	return err;
 }
 
-/**
- * ebpfs_commit() - have a file or directory put on the server's stable storage
- * @inode: file
- * @verifier: out, of the server; may be NULL
- */
-int ebpfs_commit(struct inode *inode, __le64 *verifier)
+/* The first one counts. */
+static void ebpfs_changed_on(struct ebpfs_inode *ei, u64 boot)
 {
-	struct ebpfs_written done;
+	spin_lock_bh(&ei->attr_lock);
+	if (!ei->changed_on)
+		ei->changed_on = boot;
+	spin_unlock_bh(&ei->attr_lock);
+}
+
+/* COMMIT: the whole file. */
+static int ebpfs_commit_call(struct inode *inode, struct ebpfs_written *done, u64 *boot)
+{
 	struct ebpfs_req req = {
 		.op = EBPFS_OP_COMMIT,
-		.limit = sizeof(done),
-		.buf = &done,
+		.limit = sizeof(*done),
+		.buf = done,
 	};
 	int err;
 
 	ebpfs_req_prepare(&req, ebpfs_mnt(inode));
-	err = ebpfs_call_change(inode, &req, &done);
-	if (err)
-		WRITE_ONCE(EBPFS_I(inode)->uncommitted, true);
-	else if (verifier)
+	err = ebpfs_call_change(inode, &req, done);
+	*boot = req.boot;
+	return err;
+}
+
+/**
+ * ebpfs_commit() - have a file's bytes put on the server's stable storage
+ * @inode: file
+ * @verifier: out, of the server
+ */
+int ebpfs_commit(struct inode *inode, __le64 *verifier)
+{
+	struct ebpfs_written done;
+	u64 boot;
+	int err = ebpfs_commit_call(inode, &done, &boot);
+
+	if (!err)
 		*verifier = done.verifier;
 	return err;
+}
+
+/**
+ * ebpfs_commit_changes() - the same for its attributes, or the names in a directory
+ * @inode: file
+ *
+ * Return: 0; -EIO if the server's machine was started anew since they were changed, so
+ * that the change may be lost, once; or another error.
+ */
+int ebpfs_commit_changes(struct inode *inode)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+	struct ebpfs_written done;
+	u64 before, boot;
+	int err;
+
+	spin_lock_bh(&ei->attr_lock);
+	before = ei->changed_on;
+	ei->changed_on = 0;
+	spin_unlock_bh(&ei->attr_lock);
+	if (!before && !S_ISDIR(inode->i_mode))
+		return 0;
+	err = ebpfs_commit_call(inode, &done, &boot);
+	if (err)
+		ebpfs_changed_on(ei, before);
+	if (err || !before)
+		return err;
+	before &= ~EBPFS_CHANGED;
+	/* Of what another server did this one says nothing. */
+	if (before >> 32 != boot >> 32 || !(u32)before || !(u32)boot || before == boot)
+		return 0;
+	pr_warn_ratelimited("ebpfs: %s: the server's machine was started anew: changes of %s %lu may be lost\n",
+			    ebpfs_mnt(inode)->source,
+			    S_ISDIR(inode->i_mode) ? "names in directory" : "attributes of file",
+			    inode->i_ino);
+	return -EIO;
+}
+
+/**
+ * ebpfs_changed() - attributes, or names in a directory, were changed by @req
+ * @inode: file
+ * @req: the call; it may have failed
+ */
+void ebpfs_changed(struct inode *inode, const struct ebpfs_req *req)
+{
+	ebpfs_changed_on(EBPFS_I(inode), req->boot | EBPFS_CHANGED);
 }
 
 /**

@@ -470,6 +470,7 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 		return;
 	}
 	WRITE_ONCE(node->lease, hs->lease * EBPFS_NSEC_PER_SEC);
+	WRITE_ONCE(node->boot, hs->boot);
 	if (node->owner_instance && node->owner_instance != hs->owner_instance) {
 		ebpfs_stat_inc(node->stats, holds_lost);
 		ebpfs_holds_lost(node);

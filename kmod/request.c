@@ -84,6 +84,8 @@ static void ebpfs_req_finish(struct ebpfs_req *req, int err)
 	/* Even if it failed: it may have been executed. */
 	if (req->op_id)
 		WRITE_ONCE(mnt->changed, true);
+	if ((req->op_id || req->op == EBPFS_OP_COMMIT) && node)
+		req->boot = (u64)node->number << 32 | READ_ONCE(node->boot);
 	req->done(req, err);
 	/* The mount may go as soon as this is 0: the last touch of it. */
 	rcu_read_lock();

@@ -192,6 +192,7 @@ int ebpfs_hs_accept(struct ebpfs_hs_client *hs, const void *msg, u32 len,
 	s->owner = hs->owner;
 	s->owner_instance = le64_to_cpu(a.owner_instance);
 	s->lease = le16_to_cpu(a.lease);
+	s->boot = le32_to_cpu(a.boot);
 	s->features = le32_to_cpu(a.features);
 	s->unit_max = le32_to_cpu(a.unit_max);
 	s->cell_max = le32_to_cpu(a.cell_max);
@@ -349,6 +350,7 @@ u32 ebpfs_hs_make_accept(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SE
 	out->cell_max = cpu_to_le32(s->cell_max);
 	out->owner_instance = cpu_to_le64(s->owner_instance);
 	out->lease = cpu_to_le16(s->lease);
+	out->boot = cpu_to_le32(s->boot);
 	out->root_fh_len = cpu_to_le16(s->root_fh_len);
 	memcpy(out->root_fh, s->root_fh, s->root_fh_len);
 	accept_mac(out, auth, secret, out->mac);

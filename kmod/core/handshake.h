@@ -49,6 +49,7 @@ struct ebpfs_hs_client {
  * @owner: the client's mount
  * @owner_instance: of what it holds at the server, not 0
  * @lease: seconds, at least 1
+ * @boot: of the server's machine, 0: not known
  * @features: common
  * @unit_max: most bytes of a READ
  * @cell_max: most bytes of a fragment
@@ -66,6 +67,7 @@ struct ebpfs_hs_session {
 	u64 owner;
 	u64 owner_instance;
 	u16 lease;
+	u32 boot;
 	u32 features;
 	u32 unit_max;
 	u32 cell_max;

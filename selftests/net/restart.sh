@@ -9,7 +9,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 17
+plan 24
 
 mkdir -p "$srv"
 mkdata tree "$srv/tree" 300
@@ -84,3 +84,25 @@ done
 lab start 1
 check "soft: works again with the server there" timeout 60 treecmp -n "$srv/tree" "$mnt/tree"
 check "soft: the data are right" timeout 60 mkdata check "$mnt/big" 1 0 64M
+
+# Names and attributes that were not yet on a disk outlive ebpfsd, but not its machine: then
+# fsync tells, once. The machine is another when its boot has another identity.
+boot=/proc/sys/kernel/random/boot_id
+trap 'umount $boot 2> /dev/null; clean_up' EXIT
+change() {
+	chmod 0$1 "$mnt/file" && mv "$mnt/names/$1" "$mnt/names/new-$1" && lab kill 1
+}
+lab_up --export "$srv" --opts timeo=20
+mkdir "$srv/names"
+touch "$srv/file" "$srv/names/600" "$srv/names/640"
+check "changes, and the server dies" change 600
+lab start 1
+check "fsync of the file" sync "$mnt/file"
+check "fsync of the directory" sync "$mnt/names"
+check "changes, and the machine dies" change 640
+cat /proc/sys/kernel/random/uuid > "$tmp/boot"
+mount --bind "$tmp/boot" $boot
+lab start 1
+refuse "fsync of the file says so" "Input/output error" sync "$mnt/file"
+refuse "fsync of the directory says so" "Input/output error" sync "$mnt/names"
+check "once" sync "$mnt/file" "$mnt/names"

@@ -122,6 +122,7 @@ static u16 admit(struct worker *w, const struct route *r, const struct ebpfs_aut
 	hs.server_instance = srv->instance;
 	hs.owner_instance = owner->instance;
 	hs.lease = (u16)(srv->owners.lease / 1000);
+	hs.boot = srv->boot;
 	hs.unit_max = EBPFS_MSG_MAX;
 	hs.cell_max = EBPFS_CELL_MAX;
 	hs.slots = s->served.nslots;

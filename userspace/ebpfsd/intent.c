@@ -17,6 +17,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "boot.h"
 #include "config.h"
 #include "export.h"
 #include "handle.h"
@@ -31,7 +32,6 @@
 #define LOG_BYTES	(RECORDS * sizeof(struct ebpfs_intent))
 #define HEADER_BYTES	8192
 #define FILE_BYTES	(HEADER_BYTES + LOGS * LOG_BYTES)
-#define BOOT_LEN	36
 #define LOCK_TRIES	40		/* for another that was killed to be gone */
 #define LOCK_PAUSE	50		/* ms */
 #define KEY_DATA_MAX	8192		/* bytes of a call's data that its key tells of */
@@ -112,16 +112,6 @@ void intent_point(const struct op *op, enum intent_point point)
 static struct ebpfs_intent *records_of(const struct intent_log *log, u32 i)
 {
 	return (struct ebpfs_intent *)((u8 *)log->map + HEADER_BYTES + i * LOG_BYTES);
-}
-
-static bool read_boot(char boot[BOOT_LEN])
-{
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && read(fd, boot, BOOT_LEN) == BOOT_LEN;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
 }
 
 static u64 now_s(void)
@@ -258,7 +248,7 @@ struct intent_log *intent_log_open(const struct config *c, const struct exports 
 	char boot[BOOT_LEN];
 
 	test_die_init();
-	if (!read_boot(boot) || getrandom(&nonce, sizeof(nonce), 0) < 0) {
+	if (!boot_id(boot) || getrandom(&nonce, sizeof(nonce), 0) < 0) {
 		log_warning("the kernel does not tell which boot this is: %m (calls are not kept "
 			    "across a crash of ebpfsd)");
 		return NULL;

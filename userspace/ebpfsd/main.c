@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "boot.h"
 #include "log.h"
 #include "orphan.h"
 #include "privileges.h"
@@ -300,6 +301,7 @@ static bool start(struct daemon *d)
 		return false;
 	}
 	srv->verifier = srv->instance;
+	srv->boot = boot_number();
 	if (exports_writable(&srv->exports)) {
 		srv->proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (srv->proc_fds < 0) {

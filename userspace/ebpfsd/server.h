@@ -34,6 +34,7 @@
  * @helpers: threads for what may wait
  * @handshake: cookie key
  * @instance: random, of this start
+ * @boot: of the machine, see struct ebpfs_accept
  * @verifier: of writes: @instance at first, another after each error of write-back;
  *	atomic
  * @intents: log of calls, NULL without one
@@ -51,6 +52,7 @@ struct server {
 	struct helpers helpers;
 	struct ebpfs_hs_server handshake;
 	u64 instance;
+	u32 boot;
 	u64 verifier;
 	struct intent_log *intents;
 	int proc_fds;

@@ -220,7 +220,7 @@ struct ebpfs_auth {
  * @root_fh_len: bytes of @root_fh in use
  * @lease: seconds for which the server keeps what an owner holds that it does not
  *	hear of, at least 1
- * @reserved: 0
+ * @boot: another one after each start of the server's machine; 0: not known
  * @root_fh: handle of the export's root
  * @mac: keyed BLAKE2s under the secret over "ebpfs1 server", the mac of AUTH,
  *	and all bytes from hdr.magic to the end of @root_fh
@@ -241,7 +241,7 @@ struct ebpfs_accept {
 	__le64 owner_instance;
 	__le16 root_fh_len;
 	__le16 lease;
-	__le16 reserved[2];
+	__le32 boot;
 	__u8   root_fh[EBPFS_FH_MAX];
 	__u8   mac[EBPFS_MAC_LEN];
 };
