@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE=1
 # A filesystem on a disk under the export: one in memory has no block to save.
 srv=/var/tmp/ebpfs-archive
 mkdir -p "$srv" "$tmp/source" "$tmp/back"
-lab_up --export "$srv" --clients 2
+lab_up --export "$srv" --clients 2 --export-opts rw,no_root_squash,privileged_xattrs
 
 : > "$mnt/probe"
 kinds=() lacking=()
