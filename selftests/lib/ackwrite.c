@@ -3,7 +3,7 @@
  * ackwrite: writes, syncs, and keeps account of what was acknowledged; and later
  * checks that all of it is there.
  *
- * usage: ackwrite write FILE ACCOUNT SECONDS
+ * usage: ackwrite write FILE ACCOUNT SECONDS [MOST]
  *	  ackwrite check FILE ACCOUNT [LATER]
  *	  ackwrite make DIRECTORY ACCOUNT SECONDS
  *	  ackwrite made DIRECTORY ACCOUNT [LATER]
@@ -11,7 +11,8 @@
  * The file is an array of blocks of 4096 bytes. In rounds, some of them are written
  * anew (with the number of the round in every word), by pwrite or a mapping, and
  * then fsync'ed; when that has returned, the round and its blocks are written to
- * ACCOUNT, which is on a filesystem that is not under test. check: each block must
+ * ACCOUNT, which is on a filesystem that is not under test. At most MOST of 40 are
+ * written in a round: with 1 a client never needs more than one WRITE. check: each block must
  * hold its last acknowledged round or a later one, whole; what was never written is
  * zeroes. What is checked may be of a moment after which writing went on: ACCOUNT
  * is then a copy from before it, and LATER one from after it, which tells what can
@@ -62,7 +63,7 @@ static u64 seconds(void)
 	return (u64)t.tv_sec;
 }
 
-static int write_rounds(const char *path, const char *account, u64 limit)
+static int write_rounds(const char *path, const char *account, u64 limit, u64 most)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	int log = open(account, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -78,7 +79,7 @@ static int write_rounds(const char *path, const char *account, u64 limit)
 		return fail("map", path);
 	for (round = 1; seconds() < end; round++) {
 		/* One block needs no COMMIT, many do. */
-		u64 n = data_random(&state) % 2 ? 1 : 1 + data_random(&state) % 40;
+		u64 n = data_random(&state) % 2 ? 1 : 1 + data_random(&state) % most;
 		u64 i, at = data_random(&state) % BLOCKS;
 		bool near = data_random(&state) % 2;
 		struct { u64 round, block; } entry[40];
@@ -276,14 +277,18 @@ int main(int argc, char **argv)
 {
 	const char *later = argc == 5 ? argv[4] : argc == 4 ? argv[3] : NULL;
 
-	if (argc == 5 && !strcmp(argv[1], "write"))
-		return write_rounds(argv[2], argv[3], strtoull(argv[4], NULL, 0));
+	if ((argc == 5 || argc == 6) && !strcmp(argv[1], "write")) {
+		u64 most = argc == 6 ? strtoull(argv[5], NULL, 0) : 40;
+
+		if (most && most <= 40)
+			return write_rounds(argv[2], argv[3], strtoull(argv[4], NULL, 0), most);
+	}
 	if (argc == 5 && !strcmp(argv[1], "make"))
 		return make_names(argv[2], argv[3], strtoull(argv[4], NULL, 0));
 	if (later && !strcmp(argv[1], "check"))
 		return check(argv[2], argv[3], later);
 	if (later && !strcmp(argv[1], "made"))
 		return check_names(argv[2], argv[3], later);
-	fprintf(stderr, "usage: ackwrite write|make PATH ACCOUNT SECONDS | check|made PATH ACCOUNT [LATER]\n");
+	fprintf(stderr, "usage: ackwrite write|make PATH ACCOUNT SECONDS [MOST] | check|made PATH ACCOUNT [LATER]\n");
 	return 2;
 }

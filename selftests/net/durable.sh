@@ -11,14 +11,15 @@
 # then the server is killed. The disk as it was at the mark is made anew from the
 # log (lib/replaylog.c), as after a power failure. It is mounted: whatever was
 # acknowledged before the mark has to be there. Then the server starts again and
-# the clients go on. The short set kills 3 times over ext4, the long one 20 times
+# the clients go on. One of the writers never writes more than one block before it syncs:
+# no COMMIT saves what a WRITE to stable storage did not. The short set kills 3 times over ext4, the long one 20 times
 # over ext4 and 20 times over xfs; and once more when nobody writes, after a sync.
 
 . "${0%/*}/../lib/lib.sh"
 
 kills=3 filesystems=(ext4)
 [ -z "${EBPFS_LONG-}" ] || kills=20 filesystems=(ext4 xfs)
-plan $((${#filesystems[@]} * (5 * kills + 11)))
+plan $((${#filesystems[@]} * (6 * kills + 13)))
 
 # There is no udev in the guest: libdm makes the device's node itself.
 export DM_DISABLE_UDEV=1
@@ -68,21 +69,22 @@ freeze() {
 # was acknowledged last is then not saved by a later sync, if its own did nothing.
 kill_server() {
 	if (($1 % 2)); then
-		freeze "$data" && nap 0.1 && freeze "$names" || return
+		freeze "$data" && freeze "$single" && nap 0.1 && freeze "$names" || return
 	fi
 	cp "$tmp/a" "$tmp/before-a" && cp "$tmp/n" "$tmp/before-n" &&
+		cp "$tmp/s" "$tmp/before-s" &&
 		dmsetup message $map 0 mark "kill-$1" && lab kill 1 || return
-	kill -CONT "$data" "$names"
-	cp "$tmp/a" "$tmp/after-a" && cp "$tmp/n" "$tmp/after-n"
+	kill -CONT "$data" "$single" "$names"
+	cp "$tmp/a" "$tmp/after-a" && cp "$tmp/n" "$tmp/after-n" && cp "$tmp/s" "$tmp/after-s"
 }
 
 # Names of which nobody asks for more than sync to have them on the disk.
 sync_and_kill() {
-	freeze "$data" && freeze "$names" && nap 0.1 &&
+	freeze "$data" && freeze "$single" && freeze "$names" && nap 0.1 &&
 		mkdir "$mnt/synced" && echo word > "$mnt/synced/old" && ln "$mnt/a" "$mnt/synced" &&
 		mv "$mnt/synced/old" "$mnt/synced/new" && chmod 0421 "$mnt/synced/new" &&
 		sync -f "$mnt" && dmsetup message $map 0 mark synced && lab kill 1 || return
-	kill -CONT "$data" "$names"
+	kill -CONT "$data" "$single" "$names"
 }
 
 is_synced() {
@@ -109,13 +111,15 @@ examine() {
 }
 
 run_on() {
-	local fs=$1 i data names
-	rm -f "$tmp"/{a,n}
+	local fs=$1 i data single names
+	rm -f "$tmp"/{a,s,n}
 	check "$fs: an export whose writes are logged" prepare "$fs" || give_up "no such device"
 	lab_up --export "$srv"
 	# Until they are told to end.
 	spawn ackwrite write "$mnt/a" "$tmp/a" 100000 > "$tmp/out-a" 2>&1
 	data=$!
+	spawn ackwrite write "$mnt/s" "$tmp/s" 100000 1 > "$tmp/out-s" 2>&1
+	single=$!
 	spawn ackwrite make "$mnt/names" "$tmp/n" 100000 > "$tmp/out-n" 2>&1
 	names=$!
 	for ((i = 1; i <= kills; i++)); do
@@ -126,6 +130,9 @@ run_on() {
 		note "$(< "$tmp/out")"
 		check "$fs: bytes that were acknowledged are there" \
 			ackwrite check "$replayed/a" "$tmp/before-a" "$tmp/after-a"
+		note "$(< "$tmp/out")"
+		check "$fs: and those of single WRITEs" \
+			ackwrite check "$replayed/s" "$tmp/before-s" "$tmp/after-s"
 		note "$(< "$tmp/out")"
 		check "$fs: and names" \
 			ackwrite made "$replayed/names" "$tmp/before-n" "$tmp/after-n"
@@ -140,13 +147,18 @@ run_on() {
 	umount "$replayed"
 	lab start 1
 	nap 1
-	zombie $data || zombie $names
-	holds "$fs: nobody saw an error" "$? == 1" || { show "$tmp/out-a"; show "$tmp/out-n"; }
-	kill $data $names
+	zombie $data || zombie $single || zombie $names
+	holds "$fs: nobody saw an error" "$? == 1" ||
+		{ show "$tmp/out-a"; show "$tmp/out-s"; show "$tmp/out-n"; }
+	kill $data $single $names
 	check "$fs: the writers end" await 60 $data
+	await 60 $single
 	await 60 $names
 	check "$fs: at the end, bytes are right at the client" ackwrite check "$mnt/a" "$tmp/a"
 	check "$fs: and at the server" ackwrite check "$srv/a" "$tmp/a"
+	check "$fs: those of single WRITEs are right at the client" \
+		ackwrite check "$mnt/s" "$tmp/s"
+	check "$fs: and at the server" ackwrite check "$srv/s" "$tmp/s"
 	check "$fs: names are right at the client" ackwrite made "$mnt/names" "$tmp/n"
 	check "$fs: and at the server" ackwrite made "$srv/names" "$tmp/n"
 	undo
