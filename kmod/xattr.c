@@ -2,12 +2,14 @@
 /*
  * Extended attributes: asked for and set at the server, nothing is cached. Which
  * of them there are, and who may see and set them, is for the server's kernel to
- * say.
+ * say; but trusted.* also takes a superuser of this machine, as on any filesystem.
  *
  * Context: process, sleeps, killable.
  */
+#include <linux/capability.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/user_namespace.h>
 #include <linux/xattr.h>
 
 #include "fs.h"
@@ -92,9 +94,45 @@ static int ebpfs_xattr_set(const struct xattr_handler *handler, struct mnt_idmap
 	return ebpfs_xattr_change(inode, xattr_full_name(handler, name), value, size, flags);
 }
 
+/* Takes names away that are for the superuser of this machine only. Return: bytes left. */
+static ssize_t ebpfs_hide_trusted(char *list, ssize_t size)
+{
+	ssize_t from = 0, to = 0;
+
+	while (from < size) {
+		size_t len = strnlen(list + from, size - from) + 1;
+
+		if (from + len > size)	/* no NUL at its end */
+			return -EIO;
+		if (strncmp(list + from, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN)) {
+			memmove(list + to, list + from, len);
+			to += len;
+		}
+		from += len;
+	}
+	return to;
+}
+
 ssize_t ebpfs_listxattr(struct dentry *dentry, char *list, size_t size)
 {
-	return ebpfs_xattr_ask(d_inode(dentry), EBPFS_OP_LISTXATTR, NULL, list, size);
+	struct inode *inode = d_inode(dentry);
+	char *all;
+	ssize_t n;
+
+	if (ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN))
+		return ebpfs_xattr_ask(inode, EBPFS_OP_LISTXATTR, NULL, list, size);
+	all = kvmalloc(EBPFS_MSG_MAX, GFP_KERNEL);
+	if (!all)
+		return -ENOMEM;
+	n = ebpfs_xattr_ask(inode, EBPFS_OP_LISTXATTR, NULL, all, EBPFS_MSG_MAX);
+	if (n > 0)
+		n = ebpfs_hide_trusted(all, n);
+	if (n > 0 && size && n > size)
+		n = -ERANGE;
+	if (n > 0 && size)
+		memcpy(list, all, n);
+	kvfree(all);
+	return n;
 }
 
 static const struct xattr_handler ebpfs_xattr_user = {
