@@ -15,7 +15,7 @@ plan 14
 source=(/usr/src/linux-headers-*-common/include/net) size=24M
 if [ -n "${EBPFS_LONG-}" ]; then
 	size=128M
-	[ "$steer" != tc ] || source=(/usr/src/linux-headers-*-common/include)
+	[ "$steer" != tc ] || source=(/usr/src/linux-headers-*-common/include/uapi)
 fi
 
 mkdir -p "$srv"

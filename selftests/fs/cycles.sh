@@ -15,7 +15,7 @@
 plan 5
 
 rounds=8
-[ -z "${EBPFS_LONG-}" ] || rounds=40
+[ -z "${EBPFS_LONG-}" ] || rounds=20
 
 mkdir -p "$srv"
 mkdata tree "$srv/tree" 100

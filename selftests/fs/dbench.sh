@@ -12,7 +12,7 @@
 plan 8
 
 seconds=5
-[ -z "${EBPFS_LONG-}" ] || seconds=60
+[ -z "${EBPFS_LONG-}" ] || seconds=30
 load=/usr/share/dbench/client.txt
 
 mkdir -p "$srv"
