@@ -90,7 +90,7 @@ check "soft: the data are right" timeout 60 mkdata check "$mnt/big" 1 0 64M
 boot=/proc/sys/kernel/random/boot_id
 trap 'umount $boot 2> /dev/null; clean_up' EXIT
 change() {
-	chmod 0$1 "$mnt/file" && mv "$mnt/names/$1" "$mnt/names/new-$1" && lab kill 1
+	chmod "0$1" "$mnt/file" && mv "$mnt/names/$1" "$mnt/names/new-$1" && lab kill 1
 }
 lab_up --export "$srv" --opts timeo=20
 mkdir "$srv/names"
