@@ -19,7 +19,6 @@
  * byte for byte. At the end every path must have been taken and nothing be
  * left. The seed repeats the random choices, not the scheduling.
  */
-#include <getopt.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <time.h>
@@ -28,6 +27,7 @@
 #include "core/conn.h"
 #include "core/place.h"
 #include "lib/ktap.h"
+#include "tsan.h"
 
 #define NSLOTS		4
 #define NCALLERS	2
@@ -476,7 +476,7 @@ static void *retransmitter(void *arg)
 	return NULL;
 }
 
-static unsigned int seconds = 5;
+static unsigned int seconds;
 
 /* Has every path been taken, some of them often? */
 static bool all_seen(void)
@@ -591,45 +591,12 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(all_paths_were_taken),
 };
 
-static u64 number(const char *name, const char *text)
-{
-	char *end;
-	u64 value = strtoull(text, &end, 0);
-
-	if (!*text || *end) {
-		fprintf(stderr, "tsan_claim: --%s '%s' is not a number\n", name, text);
-		exit(2);
-	}
-	return value;
-}
-
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "seed", required_argument, NULL, 's' },
-		{ "seconds", required_argument, NULL, 't' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct timespec ts;
-	int opt;
+	const struct tsan_options o = tsan_begin("tsan_claim", argc, argv);
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	seed = (u32)(ts.tv_sec ^ ts.tv_nsec);
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (opt) {
-		case 's':
-			seed = number("seed", optarg);
-			break;
-		case 't':
-			seconds = number("seconds", optarg);
-			break;
-		default:
-			fprintf(stderr, "usage: tsan_claim [--seed N] [--seconds N]\n");
-			return 2;
-		}
-	}
+	seed = o.seed;
+	seconds = o.seconds;
 	ebpfs_conn_init(&conn, slots, NSLOTS, now_ns());
-	printf("# seed %llu; again with --seed %llu\n", (unsigned long long)seed,
-	       (unsigned long long)seed);
 	return KTAP_MAIN(tests, 1, argv);
 }

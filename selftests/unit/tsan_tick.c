@@ -15,13 +15,13 @@
  * The value before a change is what was answered to the last, while the table has room:
  * that is looked at alone. The seed repeats the random choices, not the scheduling.
  */
-#include <getopt.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/place.h"
 #include "lib/ktap.h"
+#include "tsan.h"
 
 /* The test's clock is the filesystem's and the daemon's. */
 static u64 clock_ns;
@@ -82,7 +82,6 @@ static pthread_barrier_t begin_round, end_round;
 static u32 stop, working;
 static u64 data_next, changes, drifts, seed;
 static u64 stale, broken, equal, twice;	/* must stay 0 */
-static unsigned int seconds = 5;
 
 static u64 draw(u64 *state)
 {
@@ -273,46 +272,14 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(the_table_was_full),
 };
 
-static u64 number(const char *name, const char *text)
-{
-	char *end;
-	u64 value = strtoull(text, &end, 0);
-
-	if (!*text || *end) {
-		fprintf(stderr, "tsan_tick: --%s '%s' is not a number\n", name, text);
-		exit(2);
-	}
-	return value;
-}
-
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "seed", required_argument, NULL, 's' },
-		{ "seconds", required_argument, NULL, 't' },
-		{ NULL, 0, NULL, 0 },
-	};
+	const struct tsan_options o = tsan_begin("tsan_tick", argc, argv);
 	pthread_t threads[NWRITERS + NREADERS];
 	size_t i, rounds;
 	time_t end;
-	int opt;
 
-	seed = (u64)time(NULL) ^ (u64)getpid() << 8;
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (opt) {
-		case 's':
-			seed = number("seed", optarg);
-			break;
-		case 't':
-			seconds = (unsigned int)number("seconds", optarg);
-			break;
-		default:
-			fprintf(stderr, "usage: tsan_tick [--seed N] [--seconds N]\n");
-			return 2;
-		}
-	}
-	printf("# seed %llu; again with --seed %llu\n", (unsigned long long)seed,
-	       (unsigned long long)seed);
+	seed = o.seed;
 	clock_ns = (u64)time(NULL) * EBPFS_NSEC_PER_SEC;
 	if (tick_start())
 		return KTAP_EXIT_FAIL;
@@ -325,7 +292,7 @@ int main(int argc, char **argv)
 		pthread_create(&threads[i], NULL, writer, (void *)(i + 1));
 	for (i = 0; i < NREADERS; i++)
 		pthread_create(&threads[NWRITERS + i], NULL, reader, (void *)i);
-	end = time(NULL) + seconds;
+	end = time(NULL) + o.seconds;
 	for (rounds = 0; time(NULL) < end || rounds < 3; rounds++) {
 		working = NWRITERS;
 		pthread_barrier_wait(&begin_round);
