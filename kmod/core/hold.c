@@ -211,6 +211,8 @@ static void end_lease(struct ebpfs_holds *h, struct ebpfs_hold *hold)
 		dequeue(h, hold);
 		hold->recall = 0;
 		h->recalls--;
+		hold->holder->late -= hold->late;
+		hold->late = false;
 	}
 	if (!hold->lease)
 		return;
@@ -299,7 +301,6 @@ u32 ebpfs_hold_take(struct ebpfs_holds *h, struct ebpfs_holder *holder,
 		if (!hold)
 			return 0;
 	}
-	hold->number = number;
 	if (kinds & EBPFS_HOLD_OPEN) {
 		if (!hold->open) {
 			hold->open = true;
@@ -317,6 +318,9 @@ u32 ebpfs_hold_take(struct ebpfs_holds *h, struct ebpfs_holder *holder,
 		}
 		got |= EBPFS_HOLD_LEASE;
 	}
+	/* Under a number that was granted nothing nobody knows that he holds it. */
+	if (got)
+		hold->number = number;
 	if (!hold->open && !hold->lease)
 		end_hold(h, hold);
 	return got;
@@ -508,5 +512,9 @@ enum ebpfs_hold_due ebpfs_hold_due(struct ebpfs_holds *h, u64 now,
 		hold->pause++;
 	hold->due = now + pauses[hold->pause] * EBPFS_NSEC_PER_MSEC;
 	enqueue(h, hold);
+	if (!hold->late && hold->due - hold->asked > h->fence / 4) {
+		hold->late = true;
+		hold->holder->late++;
+	}
 	return now - hold->asked >= h->fence ? EBPFS_HOLD_FENCE : EBPFS_HOLD_SEND;
 }

@@ -60,12 +60,14 @@ struct ebpfs_hold_key {
  * @first: of its holds
  * @count: how many
  * @leases: of these
+ * @late: of these, recalled and not answered for too long
  * @ended: gets nothing more
  */
 struct ebpfs_holder {
 	struct ebpfs_hold *first;
 	u32 count;
 	u32 leases;
+	u32 late;
 	bool ended;
 };
 
@@ -85,6 +87,7 @@ struct ebpfs_holder {
  * @pause: index of the queue it is in
  * @open: held open
  * @lease: under a lease
+ * @late: counted in holder->late
  */
 struct ebpfs_hold {
 	struct ebpfs_holder *holder;
@@ -101,6 +104,7 @@ struct ebpfs_hold {
 	u8 pause;
 	bool open;
 	bool lease;
+	bool late;
 };
 
 struct ebpfs_change;
@@ -282,6 +286,21 @@ struct ebpfs_change *ebpfs_change_ready(struct ebpfs_holds *h);
 
 /* The holder answers recall @id. False: it knows of no such recall. */
 bool ebpfs_hold_recalled(struct ebpfs_holds *h, struct ebpfs_holder *holder, u64 id);
+
+/**
+ * ebpfs_holder_late() - does the holder leave a recall unanswered?
+ * @holder: holder
+ *
+ * True at the latest a quarter of h->fence after the first RECALL, as far as
+ * ebpfs_hold_due() is asked in time. From then on until it is false again, or the holder
+ * has ended, the holder must be answered nothing: a client believes its leases for three
+ * quarters of the lease time after the sending of what was answered last, and has to stop
+ * before it is fenced, if RECALL alone does not reach it.
+ */
+static inline bool ebpfs_holder_late(const struct ebpfs_holder *holder)
+{
+	return holder->late;
+}
 
 /**
  * enum ebpfs_hold_due - what has to be done

@@ -330,6 +330,35 @@ static void repeated_and_fenced(void)
 }
 
 /* A release is an answer, too; and what has only a lease is gone with it. */
+/* A number that was granted nothing does not count: its reply tells of no hold. */
+static void refused_number(void)
+{
+	struct ebpfs_change ch;
+
+	fresh(8, 8);
+	EXPECT_EQ(take(&a, 1, 5, OPEN), OPEN);
+	EXPECT(begin(&ch, &b, 1, true));
+	EXPECT_EQ(take(&a, 1, 7, LEASE), 0);
+	EXPECT(release(&a, 1, 5));
+	EXPECT_EQ(h->count, 0);
+}
+
+/* Who leaves a recall unanswered is late within a quarter of the time, until he answers. */
+static void late(void)
+{
+	struct ebpfs_change ch;
+
+	fresh(8, 8);
+	EXPECT_EQ(take(&a, 1, 1, LEASE), LEASE);
+	EXPECT(!begin(&ch, &b, 1, true));
+	EXPECT(!ebpfs_holder_late(&a));
+	while (due() == EBPFS_HOLD_SEND || next <= 1000 * EBPFS_NSEC_PER_SEC + FENCE / 4)
+		now = next < EBPFS_NEVER && next > now ? next : now;
+	EXPECT(ebpfs_holder_late(&a));
+	EXPECT(ebpfs_hold_recalled(h, &a, r.id));
+	EXPECT(!ebpfs_holder_late(&a));
+}
+
 static void release_answers(void)
 {
 	struct ebpfs_change ch;
@@ -580,6 +609,8 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(change_without_leases),
 	KTAP_TEST(lease_is_recalled),
 	KTAP_TEST(repeated_and_fenced),
+	KTAP_TEST(refused_number),
+	KTAP_TEST(late),
 	KTAP_TEST(release_answers),
 	KTAP_TEST(changes_that_cross),
 	KTAP_TEST(several_files),
