@@ -100,7 +100,40 @@
 	X(byes, "sessions ended by their client")			\
 	X(forgeries, "forged datagrams")				\
 	X(replays, "replayed datagrams")				\
-	X(dead_nodes, "servers that never came back")
+	X(dead_nodes, "servers that never came back")			\
+	X(held_leases, "leases granted")				\
+	X(held_opens, "files held open")				\
+	X(held_refused, "holds refused, in part at least")		\
+	X(held_used, "things used under a lease")			\
+	X(held_changes, "changes of what may be held")			\
+	X(held_parked, "changes that waited for leases")		\
+	X(held_parked_several, "of these, while others waited")	\
+	X(held_names_moved, "changes whose names meant something else by then") \
+	X(held_dropped, "such calls that were not executed any more")	\
+	X(held_late, "answers that nobody wanted")			\
+	X(held_killed, "calls about holds that were killed")		\
+	X(held_recalls, "recalls")					\
+	X(held_recalls_again, "recalls repeated")			\
+	X(held_recalled, "recalls answered")				\
+	X(held_overtaken, "grants overtaken by their recall")		\
+	X(held_disordered, "grants overtaken by later ones")		\
+	X(held_silenced, "answers kept back from who does not answer a recall") \
+	X(held_fenced, "owners fenced")					\
+	X(held_expired, "owners not heard of for too long")		\
+	X(held_unknown, "datagrams of sessions that had ended")		\
+	X(held_silent, "clients cut off for longer than the lease time") \
+	X(held_sessions, "sessions of owners")				\
+	X(held_lost, "clients that lost what they held")		\
+	X(held_reclaims, "open files held again")			\
+	X(held_outlived, "leases of a server's former life, overtaken")	\
+	X(held_probes, "probes to keep what is held")			\
+	X(held_releases, "files let go of")				\
+	X(held_after_release, "grants overtaken by letting go")	\
+	X(held_strict, "owners that had let go of everything at the end") \
+	X(held_orphans, "files that lost their last name while open")	\
+	X(held_orphans_gone, "of these, gone with their last holder")	\
+	X(held_crashes, "servers crashed that held something")		\
+	X(held_crashes_parked, "of these, while changes waited")
 
 enum sim_counter {
 #define X(name, text) C_##name,

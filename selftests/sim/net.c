@@ -10,7 +10,7 @@
  */
 #include <stdlib.h>
 
-#include "sim.h"
+#include "held.h"
 
 static const u32 class_size[] = { 512, 2048, 16384, EBPFS_UDP_PAYLOAD_MAX + 5 };
 
@@ -79,6 +79,11 @@ static void net_arrive(struct world *w, void *obj, u64 arg)
 		l->queued--;
 	if (l->cut) {
 		COUNT(w, net_cut_off);
+		net_free(w, d);
+		return;
+	}
+	if (w->held) {
+		held_receive(w, d);
 		net_free(w, d);
 		return;
 	}

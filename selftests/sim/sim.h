@@ -51,6 +51,7 @@ struct server;
 struct ssession;
 struct request;
 struct shelf;
+struct held_world;
 
 /* queue.c */
 
@@ -572,6 +573,7 @@ struct identity {
  * @records: what the attacker has seen
  * @scratch: for building a datagram
  * @count: what happened
+ * @held: of a world about what is held, else NULL
  * @fail: where violate() goes
  * @verbose: tell every event
  * @outside: see INNER()
@@ -609,6 +611,7 @@ struct world {
 	struct trace_line trace[SIM_TRACE];
 	u64 ntrace;
 	u64 count[C_MAX];
+	struct held_world *held;
 	jmp_buf fail;
 	bool verbose;
 	bool outside;
@@ -794,5 +797,6 @@ void check_paths(struct world *w, bool again);
 /* world.c */
 /* Makes and runs the world of w->seed. */
 void world_run(struct world *w);
+void run_until(struct world *w, u64 end, bool (*done)(const struct world *w));
 
 #endif /* EBPFS_SIM_H */

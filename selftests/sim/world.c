@@ -217,7 +217,7 @@ static void world_unmount(struct world *w)
 	}
 }
 
-static void run_until(struct world *w, u64 end, bool (*done)(const struct world *w))
+void run_until(struct world *w, u64 end, bool (*done)(const struct world *w))
 {
 	struct event ev;
 
