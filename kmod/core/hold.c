@@ -473,6 +473,35 @@ struct ebpfs_change *ebpfs_change_ready(struct ebpfs_holds *h)
 	return c;
 }
 
+u32 ebpfs_holds_changed(struct ebpfs_holds *h, const struct ebpfs_hold_key *key, u64 now)
+{
+	const struct ebpfs_held_file *f = h->leases ? find_file(h, key) : NULL;
+	struct ebpfs_hold *hold = f && f->leases ? f->holds : NULL;
+	u32 before = h->recalls;
+
+	for (; hold; hold = hold->others)
+		if (hold->lease)
+			recall(h, hold, now);
+	return h->recalls - before;
+}
+
+bool ebpfs_holds_changed_some(struct ebpfs_holds *h, const void *bytes, u16 len, u32 *at,
+			      u32 *recalled, u64 now)
+{
+	u32 end = h->used_holds - *at > EBPFS_HOLD_WALK ? *at + EBPFS_HOLD_WALK : h->used_holds;
+	u32 before = h->recalls;
+
+	for (; *at < end; ++*at) {
+		struct ebpfs_hold *hold = &h->memory[*at];
+
+		if (hold->holder && hold->lease && hold->file->key.len >= len &&
+		    !memcmp(hold->file->key.bytes, bytes, len))
+			recall(h, hold, now);
+	}
+	*recalled += h->recalls - before;
+	return *at < h->used_holds;
+}
+
 bool ebpfs_hold_recalled(struct ebpfs_holds *h, struct ebpfs_holder *holder, u64 id)
 {
 	u32 i = (u32)id;

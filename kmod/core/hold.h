@@ -19,6 +19,15 @@
  * nothing for the time that holders_fence says. Repetitions wait in one queue for each
  * pause, so that finding what is due never walks through what is not.
  *
+ * What changes a file without a change here, a local process on the server, say, is
+ * reported when it has happened: the leases on the file are recalled then, and nobody
+ * waits. Such a recall is like any other: repeated until it is answered, and who does not
+ * answer is fenced. (Holders know of no other end of a lease, so the one who is heard of
+ * and does not answer would believe in it for good; who is not heard of any more ends
+ * anyhow.) Nobody gets that lease anew before the recall was answered, but then at once:
+ * a holder that asks after the report reads what is there now, and for as long as it has
+ * no lease nobody would tell it of the next change.
+ *
  * Limits: entries in all, as many as the caller gave memory for, and for each holder;
  * leases take three quarters of either at most, since without a lease a client is only
  * slower. What is over a limit is not granted.
@@ -39,6 +48,7 @@
 #define EBPFS_HOLD_EARLY	256	/* releases remembered that came too early */
 #define EBPFS_HOLD_PAUSES	6	/* at once; 100, 200, 400, 800, 1000 ms */
 #define EBPFS_HOLD_REST		EBPFS_NSEC_PER_SEC
+#define EBPFS_HOLD_WALK		1024	/* holds that are looked at in one go */
 
 struct ebpfs_hold;
 struct ebpfs_held_file;
@@ -283,6 +293,30 @@ void ebpfs_change_end(struct ebpfs_holds *h, struct ebpfs_change *c, u64 now);
 /* One that waited and may go on now; NULL: no more. To be asked after everything that
  * may have ended a lease: release, drop, recalled. */
 struct ebpfs_change *ebpfs_change_ready(struct ebpfs_holds *h);
+
+/**
+ * ebpfs_holds_changed() - a file was changed by somebody who is no holder and did not ask
+ * @h: table
+ * @key: which
+ * @now: ns
+ *
+ * Return: how many leases are recalled now and were not before.
+ */
+u32 ebpfs_holds_changed(struct ebpfs_holds *h, const struct ebpfs_hold_key *key, u64 now);
+
+/**
+ * ebpfs_holds_changed_some() - so may all files have been whose keys begin alike
+ * @h: table
+ * @bytes: beginning of the keys
+ * @len: how many
+ * @at: 0 at first; where to go on. What is taken meanwhile may be left out.
+ * @recalled: how many leases are recalled now and were not before is added to it
+ * @now: ns
+ *
+ * Return: true: there is more; to be called again.
+ */
+bool ebpfs_holds_changed_some(struct ebpfs_holds *h, const void *bytes, u16 len, u32 *at,
+			      u32 *recalled, u64 now);
 
 /* The holder answers recall @id. False: it knows of no such recall. */
 bool ebpfs_hold_recalled(struct ebpfs_holds *h, struct ebpfs_holder *holder, u64 id);

@@ -289,6 +289,111 @@ static void lease_is_recalled(void)
 	EXPECT_EQ(take(&a, 1, 12, LEASE), LEASE);
 }
 
+static u32 changed(unsigned int n)
+{
+	struct ebpfs_hold_key k = key(n);
+
+	return ebpfs_holds_changed(h, &k, now);
+}
+
+static void changed_by_others(void)
+{
+	struct ebpfs_change ch;
+	u64 id;
+
+	fresh(8, 8);
+	EXPECT_EQ(changed(1), 0);
+	EXPECT_EQ(take(&a, 1, 7, OPEN | LEASE), OPEN | LEASE);
+	EXPECT_EQ(take(&b, 1, 1, LEASE), LEASE);
+	EXPECT_EQ(take(&c, 1, 1, OPEN), OPEN);
+	EXPECT_EQ(take(&a, 2, 8, LEASE), LEASE);
+	EXPECT_EQ(changed(3), 0);
+	EXPECT_EQ(due(), EBPFS_HOLD_WAIT);
+	EXPECT_EQ(changed(1), 2);
+	EXPECT_EQ(h->recalls, 2);
+	/* Once is enough until it was answered. */
+	EXPECT_EQ(changed(1), 0);
+	EXPECT_EQ(take(&a, 1, 9, LEASE), 0);
+	EXPECT_EQ(due(), EBPFS_HOLD_SEND);
+	EXPECT_EQ(r.key.hash, key(1).hash);
+	EXPECT(r.holder == &b);
+	EXPECT(ebpfs_hold_recalled(h, &b, r.id));
+	EXPECT_EQ(due(), EBPFS_HOLD_SEND);
+	EXPECT(r.holder == &a);
+	id = r.id;
+	EXPECT_EQ(due(), EBPFS_HOLD_WAIT);
+	/* Nobody waits; who changes it now waits for that answer, too. */
+	EXPECT(!ebpfs_change_ready(h));
+	EXPECT(!begin(&ch, &b, 1, true));
+	EXPECT(ebpfs_hold_recalled(h, &a, id));
+	EXPECT(ebpfs_change_ready(h) == &ch);
+	ebpfs_change_end(h, &ch, now);
+	EXPECT_EQ(opens(1), 2);
+	/* The other one's lease stays, and a new one is to be had at once. */
+	EXPECT_EQ(h->leases, 1);
+	EXPECT_EQ(changed(2), 1);
+	EXPECT_EQ(due(), EBPFS_HOLD_SEND);
+	EXPECT(ebpfs_hold_recalled(h, &a, r.id));
+	EXPECT_EQ(take(&a, 2, 10, LEASE), LEASE);
+	EXPECT_EQ(changed(2), 1);
+	/* Also that of who is changing it. */
+	release(&a, 2, 10);
+	EXPECT_EQ(take(&b, 4, 2, LEASE), LEASE);
+	EXPECT(begin(&ch, &b, 4, true));
+	EXPECT_EQ(changed(4), 1);
+	ebpfs_change_end(h, &ch, now);
+	/* Who does not answer is fenced. */
+	EXPECT_EQ(due(), EBPFS_HOLD_SEND);
+	now += FENCE - 1;
+	EXPECT_EQ(due(), EBPFS_HOLD_SEND);
+	now += EBPFS_NSEC_PER_SEC;
+	EXPECT_EQ(due(), EBPFS_HOLD_FENCE);
+	EXPECT(r.holder == &b);
+}
+
+static void all_changed_by_others(void)
+{
+	const u32 many = 2 * EBPFS_HOLD_WALK + 100;
+	u32 at = 0, recalled = 0, i, rounds = 0;
+	unsigned int prefix = 3;
+
+	/* Nothing is held; some is, and was. */
+	fresh(2 * many, 2 * many);
+	EXPECT(!ebpfs_holds_changed_some(h, &prefix, sizeof(prefix), &at, &recalled, now));
+	EXPECT_EQ(recalled, 0);
+	for (i = 0; i < many; i++) {
+		struct ebpfs_hold_key k;
+		u32 bytes[] = { 3 + i % 2, i };
+
+		ebpfs_hold_key_set(h, &k, bytes, sizeof(bytes));
+		EXPECT_EQ(ebpfs_hold_take(h, i % 3 ? &a : &b, &k, 1, i % 5 ? LEASE : OPEN, now),
+			  i % 5 ? LEASE : OPEN);
+		if (!(i % 7))
+			ebpfs_hold_release(h, i % 3 ? &a : &b, &k, 1);
+	}
+	at = 0;
+	do {
+		EXPECT(++rounds <= 4);
+	} while (ebpfs_holds_changed_some(h, &prefix, sizeof(prefix), &at, &recalled, now));
+	EXPECT_EQ(at, h->used_holds);
+	EXPECT_EQ(recalled, h->recalls);
+	for (i = 0; i < h->used_holds; i++) {
+		const struct ebpfs_hold *hold = &h->memory[i];
+		u32 first;
+
+		if (!hold->holder)
+			continue;
+		memcpy(&first, hold->file->key.bytes, sizeof(first));
+		EXPECT_EQ(!!hold->recall, hold->lease && first == 3);
+	}
+	EXPECT(h->recalls > many / 4);
+	/* Keys that are shorter do not begin so. */
+	at = recalled = 0;
+	while (ebpfs_holds_changed_some(h, (u32[]){ 4, 0, 0 }, 12, &at, &recalled, now))
+		;
+	EXPECT_EQ(recalled, 0);
+}
+
 static void repeated_and_fenced(void)
 {
 	static const u32 pauses[] = { 0, 100, 200, 400, 800, 1000, 1000 };
@@ -608,6 +713,8 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(end_of_holder),
 	KTAP_TEST(change_without_leases),
 	KTAP_TEST(lease_is_recalled),
+	KTAP_TEST(changed_by_others),
+	KTAP_TEST(all_changed_by_others),
 	KTAP_TEST(repeated_and_fenced),
 	KTAP_TEST(refused_number),
 	KTAP_TEST(late),

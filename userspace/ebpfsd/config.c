@@ -220,14 +220,16 @@ static void set_option(struct config *c, struct config_export *e, const char *op
 		e->squash = SQUASH_ALL;
 	else if (!strcmp(option, "privileged_xattrs"))
 		e->privileged_xattrs = true;
+	else if (!strcmp(option, "watch"))
+		e->watch = true;
 	else if (!strncmp(option, "anonuid=", 8))
 		set_id(c, &e->anonuid, "anonuid", option + 8, where);
 	else if (!strncmp(option, "anongid=", 8))
 		set_id(c, &e->anongid, "anongid", option + 8, where);
 	else
 		mistake(c, where, "unknown option \"%s\": ro, rw, root_squash, no_root_squash, "
-			"all_squash, privileged_xattrs, anonuid=N and anongid=N are known (a path "
-			"with a comma goes into the configuration file)", option);
+			"all_squash, privileged_xattrs, watch, anonuid=N and anongid=N are known (a "
+			"path with a comma goes into the configuration file)", option);
 }
 
 void config_add_export(struct config *c, const char *arg)
@@ -374,15 +376,15 @@ static void set_squash(struct config *c, struct config_export *e, const char *va
 		mistake(c, where, "squash \"%s\" is none of none, root and all", value);
 }
 
-static void set_privileged_xattrs(struct config *c, struct config_export *e, const char *value,
-				  const char *where)
+static void set_yes(struct config *c, bool *to, const char *key, const char *value,
+		    const char *where)
 {
 	if (!strcmp(value, "yes"))
-		e->privileged_xattrs = true;
+		*to = true;
 	else if (!strcmp(value, "no"))
-		e->privileged_xattrs = false;
+		*to = false;
 	else
-		mistake(c, where, "privileged-xattrs \"%s\" is neither yes nor no", value);
+		mistake(c, where, "%s \"%s\" is neither yes nor no", key, value);
 }
 
 static void set_export(struct config *c, struct config_export *e, const char *key, char *value,
@@ -397,7 +399,9 @@ static void set_export(struct config *c, struct config_export *e, const char *ke
 	else if (!strcmp(key, "squash"))
 		set_squash(c, e, value, where);
 	else if (!strcmp(key, "privileged-xattrs"))
-		set_privileged_xattrs(c, e, value, where);
+		set_yes(c, &e->privileged_xattrs, key, value, where);
+	else if (!strcmp(key, "watch"))
+		set_yes(c, &e->watch, key, value, where);
 	else if (!strcmp(key, "anonuid"))
 		set_id(c, &e->anonuid, key, value, where);
 	else if (!strcmp(key, "anongid"))
@@ -406,8 +410,8 @@ static void set_export(struct config *c, struct config_export *e, const char *ke
 		config_set_path(c, &e->idmap, value, where);
 	else
 		mistake(c, where, "unknown key \"%s\": in an export path, clients, access, "
-			"squash, privileged-xattrs, anonuid, anongid and idmap are known (global "
-			"keys stand before the first export)", key);
+			"squash, privileged-xattrs, watch, anonuid, anongid and idmap are known "
+			"(global keys stand before the first export)", key);
 }
 
 static char *trim(char *s)

@@ -46,6 +46,7 @@ enum squash {
  * @squash: who becomes anonymous
  * @privileged_xattrs: root of clients may have attributes that need more than the
  *	capabilities over files
+ * @watch: clients are told what local processes change
  * @anonuid: user number of the anonymous user
  * @anongid: its group
  * @idmap: path of the file with users' other numbers, NULL: they have the same
@@ -58,6 +59,7 @@ struct config_export {
 	bool writable;
 	enum squash squash;
 	bool privileged_xattrs;
+	bool watch;
 	u32 anonuid;
 	u32 anongid;
 	char *idmap;

@@ -35,6 +35,7 @@ struct user;
  * @squash: who becomes @anonymous
  * @privileged_xattrs: who acts as root here may have trusted.* attributes and those of
  *	files' capabilities
+ * @watch: what local processes change is to be watched (watch.c)
  * @anonymous: the user for those, and who is not in @idmap; NULL if there are none
  * @superuser: who a client's superuser is here; NULL: the daemon's own root
  * @idmap: from clients' users to ours; NULL: they have the same numbers
@@ -48,6 +49,7 @@ struct export {
 	bool writable;
 	enum squash squash;
 	bool privileged_xattrs;
+	bool watch;
 	struct user *anonymous;
 	struct user *superuser;
 	struct idmap *idmap;

@@ -522,6 +522,39 @@ enum hold_park hold_park(struct job *job)
 	return ret;
 }
 
+u32 hold_changed(struct server *srv, const struct ebpfs_hold_key *key)
+{
+	struct holds *hs = &srv->holds;
+	u32 recalled;
+
+	pthread_mutex_lock(&hs->lock);
+	recalled = ebpfs_holds_changed(&hs->table, key, now_ns());
+	if (recalled)
+		pthread_cond_signal(&hs->wake);
+	pthread_mutex_unlock(&hs->lock);
+	return recalled;
+}
+
+u32 holds_changed(struct server *srv, u32 dev_major, u32 dev_minor)
+{
+	const struct file_key k = {
+		.dev_major = cpu_to_le32(dev_major), .dev_minor = cpu_to_le32(dev_minor),
+	};
+	struct holds *hs = &srv->holds;
+	u32 at = 0, recalled = 0;
+	bool more = true;
+
+	while (more) {
+		pthread_mutex_lock(&hs->lock);
+		more = ebpfs_holds_changed_some(&hs->table, &k, offsetof(struct file_key, type), &at,
+						&recalled, now_ns());
+		if (!more && recalled)
+			pthread_cond_signal(&hs->wake);
+		pthread_mutex_unlock(&hs->lock);
+	}
+	return recalled;
+}
+
 void hold_recalled(struct server *srv, struct owner *owner, u64 id)
 {
 	struct holds *hs = &srv->holds;

@@ -14,6 +14,9 @@
  * or take names (CREATE, LINK, REMOVE, RENAME) do so one after the other in each
  * directory.
  *
+ * What local processes change is watch.c's to find out; it comes to hold_changed() when it
+ * has happened.
+ *
  * Files are known by device and kernel handle, so that exports that overlap see each
  * other's holds.
  *
@@ -186,6 +189,12 @@ enum hold_park hold_park(struct job *job);
 
 /* The job of @ch is not going to be executed. */
 void hold_cancel(struct hold_change *ch);
+
+/* A local process has changed the file: tell those with leases. Nobody waits. How many. */
+u32 hold_changed(struct server *srv, const struct ebpfs_hold_key *key);
+
+/* It may have changed any file of that filesystem. */
+u32 holds_changed(struct server *srv, u32 dev_major, u32 dev_minor);
 
 /* RECALLED. */
 void hold_recalled(struct server *srv, struct owner *owner, u64 id);

@@ -50,7 +50,7 @@ static const char usage[] =
 "  -e, --export NAME=PATH  export a directory to all clients; replaces the file's exports\n"
 "                          OPTION: ro (default), rw, root_squash (default),\n"
 "                          no_root_squash, all_squash, privileged_xattrs,\n"
-"                          anonuid=N, anongid=N\n"
+"                          watch, anonuid=N, anongid=N\n"
 "  -l, --listen ADDR       listen there; replaces what the file says\n"
 "  -k, --clients FILE      names and secrets of the clients\n"
 "  -s, --state-dir DIR     where the key of the file handles is kept\n"
@@ -260,6 +260,8 @@ static bool start_threads(struct daemon *d)
 		err = owners_start(&d->server.owners);
 	if (!err)
 		err = holds_start(&d->server.holds);
+	if (!err)
+		err = watch_start(&d->server.watch);
 	for (i = 0; !err && i < d->nworkers; i++) {
 		err = -pthread_create(&d->workers[i]->thread, NULL, worker_run, d->workers[i]);
 		if (!err)
@@ -334,7 +336,8 @@ static bool start(struct daemon *d)
 	srv->files.last_arg = srv;
 	srv->files.held = orphan_open;
 	srv->files.kept = orphan_kept;
-	return make_workers(d) &&
+	return !watch_open(&srv->watch, srv) &&
+	       make_workers(d) &&
 	       !privileges_drop(exports_writable(&srv->exports),
 				exports_privileged_xattrs(&srv->exports)) &&
 	       start_threads(d);
@@ -423,6 +426,8 @@ static bool stop_threads(struct daemon *d)
 			all = false;
 	if (!owners_stop(&d->server.owners, &deadline))
 		all = false;
+	if (!watch_stop(&d->server.watch, &deadline))
+		all = false;
 	if (!holds_stop(&d->server.holds, &deadline))
 		all = false;
 	return helpers_stop(&d->server.helpers, &deadline) && all;
@@ -445,6 +450,7 @@ static void free_all(struct daemon *d)
 	locks_fini(&d->server.locks);
 	owners_fini(&d->server.owners);
 	grace_stop(&d->server.grace);
+	watch_close(&d->server.watch);
 	holds_fini(&d->server.holds);
 	orphans_stop();
 	files_fini(&d->server.files);
@@ -493,6 +499,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);	/* EFBIG is for the client */
 	d.server.proc_fds = -1;
+	d.server.watch.fd = -1;
+	d.server.watch.stop_fd = -1;
 	sem_init(&d.started, 0, 0);
 
 	configure(&d.config, &options);

@@ -20,6 +20,7 @@
 #include "lock.h"
 #include "owner.h"
 #include "session.h"
+#include "watch.h"
 
 /**
  * struct server - the daemon
@@ -31,6 +32,7 @@
  * @locks: of clients
  * @grace: for locks of before the start
  * @holds: open files and leases
+ * @watch: what local processes change
  * @helpers: threads for what may wait
  * @handshake: cookie key
  * @instance: random, of this start
@@ -49,6 +51,7 @@ struct server {
 	struct locks locks;
 	struct grace grace;
 	struct holds holds;
+	struct watch watch;
 	struct helpers helpers;
 	struct ebpfs_hs_server handshake;
 	u64 instance;

@@ -103,6 +103,9 @@
 	X(recalls_repeated)						\
 	X(recalls_answered)						\
 	X(owners_fenced)	/* ended since they did not answer a recall */ \
+	X(watch_events)		/* of fanotify, about others' changes */ \
+	X(watch_recalls)	/* leases recalled because of these */	\
+	X(watch_overflows)	/* too many: every lease was recalled */ \
 	X(orphans_made)		/* files that outlived their last name */ \
 	X(orphans_kept)		/* of these, and directories, by a descriptor only */ \
 	X(orphans_lost)		/* that could not be kept */		\
