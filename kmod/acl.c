@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Who may: the server's kernel says it, since it knows access control lists, squashed
- * users and mapped ids. GETATTR, LOOKUP and CREATE tell it of the caller along with
+ * users and mapped ids. GETATTR, LOOKUP, CREATE and TMPFILE tell it of the caller along with
  * the attributes; ACCESS asks for anybody else. What was said is believed as long as
  * attributes are, for a few users per file, and forgotten when mode or owner differ.
  *

@@ -73,6 +73,16 @@ static struct inode *ebpfs_make(struct inode *dir, const struct dentry *dentry, 
 	inode = ebpfs_iget(dir->i_sb, e.fh, e.fh_len, &e.attr, *asked);
 	if (IS_ERR(inode))
 		return inode;
+	/* Another file: the server talks nonsense. One that has a name here already: so it
+	 * does, or somebody else was quick to rename the new directory.
+	 */
+	err = inode_wrong_type(inode, mode) ? -EIO :
+	      (S_ISDIR(mode) || op == EBPFS_OP_TMPFILE) && !hlist_empty(&inode->i_dentry) ?
+	      -ESTALE : 0;
+	if (err) {
+		iput(inode);
+		return ERR_PTR(err);
+	}
 	ebpfs_asked(inode, &req, &e.attr, *asked);
 	ebpfs_changed(inode, &req);
 	return inode;
@@ -135,6 +145,9 @@ static int ebpfs_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file
 	struct inode *inode;
 	u64 asked;
 
+	/* The server that made it holds it; the file's own handle may lead to another. */
+	if (READ_ONCE(ebpfs_mnt(dir)->node_count) > 1)
+		return -EOPNOTSUPP;
 	inode = ebpfs_make(dir, NULL, EBPFS_OP_TMPFILE, (mode & S_IALLUGO) | S_IFREG, 0, NULL,
 			   &asked);
 	if (IS_ERR(inode))
@@ -273,6 +286,12 @@ static int ebpfs_link(struct dentry *old, struct inode *dir, struct dentry *dent
 		err = ebpfs_update(inode, &attr, asked);
 	if (err)
 		return err;
+	/* The answer to something later may have come before, and be from before. */
+	if (READ_ONCE(EBPFS_I(inode)->attr_at) != asked) {
+		if (!inode->i_nlink)
+			set_nlink(inode, 1);
+		ebpfs_expire(inode);
+	}
 	ihold(inode);
 	dentry->d_time = asked;
 	d_instantiate(dentry, inode);

@@ -197,8 +197,8 @@ struct ebpfs_node {
  * @next_node: number of the next node
  * @removed_nodes: nodes that were removed; freed with the mount
  * @aborted: every call fails with EIO, now and later
- * @changed: something was changed since sync_fs() last had it put on stable storage;
- *	READ_ONCE/WRITE_ONCE
+ * @changes: calls that changed something and ended
+ * @synced: of them, how many are on stable storage by sync_fs(); READ_ONCE/WRITE_ONCE
  * @calls: not finished
  * @op_id: the last one given out; begins at random
  * @owner: identity of this mount at its servers, see struct ebpfs_auth
@@ -238,7 +238,8 @@ struct ebpfs_mount {
 	u32 next_node;
 	struct list_head removed_nodes;
 	bool aborted;
-	bool changed;
+	atomic64_t changes;
+	u64 synced;
 	atomic_t calls;
 	atomic64_t op_id;
 	u64 owner;
@@ -296,7 +297,8 @@ enum ebpfs_req_state {
  * @name_len: its bytes
  * @user: who acts, NULL for the superuser; must stay valid until done()
  * @acted: number of @user, set by ebpfs_call_req()
- * @boot: of a change or COMMIT: who did it, in which boot of its machine
+ * @boot: of a change or COMMIT that was done: the node's number << 32 | boot of its
+ *	machine; else 0
  * @data: the call's data, NULL if they are @write's; likewise
  * @data_len: their bytes
  * @write: source of a WRITE, see write.h
@@ -389,6 +391,7 @@ void ebpfs_node_need(struct ebpfs_node *node, struct ebpfs_session *session,
 		     const struct ebpfs_need_info *n);	/* softirq, RCU */
 void ebpfs_req_kill(struct ebpfs_req *req, int err);	/* process; req held by the caller */
 int ebpfs_call(struct ebpfs_req *req);			/* process, sleeps, killable */
+int ebpfs_call_patiently(struct ebpfs_req *req);	/* likewise */
 void ebpfs_dispatch(struct ebpfs_node *node);		/* any context but hardirq */
 void ebpfs_req_leave_slot(struct ebpfs_session *session, struct ebpfs_req *req,
 			  u16 slot, const struct ebpfs_result *res);	/* softirq: receive.c */

@@ -69,8 +69,8 @@ static int ebpfs_fsync(struct file *file, loff_t start, loff_t end, int datasync
 
 	ebpfs_append_sync(inode);
 	if (!err)
-		err = file_check_and_advance_wb_err(file);
-	return err ?: ebpfs_commit_changes(inode);
+		err = ebpfs_commit_changes(inode);
+	return err ?: file_check_and_advance_wb_err(file);
 }
 
 /* Before anything of the page cache is used. */

@@ -32,7 +32,6 @@
 
 #include "engine.h"
 
-#define EBPFS_CHANGED	(1ull << 63)
 #define EBPFS_OWN_MAX	8	/* more: the file's cached pages are lost, no harm else */
 
 /**
@@ -42,7 +41,6 @@
  * @actimeo: how long attributes and names are believed, ns
  * @actimeo_opt: the option, s
  * @noac: nothing is believed (@actimeo is 0), and writes are synchronous; READ_ONCE
- * @ending: it is being unmounted
  * @nocto: opening asks only for what is not believed any more
  * @next_hold: the last number of a hold or lock that was given out
  * @holds_lock: protects the next four, see hold.c
@@ -61,7 +59,6 @@ struct ebpfs_sb {
 	u64 actimeo;
 	u32 actimeo_opt;
 	bool noac;
-	bool ending;
 	bool nocto;
 	atomic64_t next_hold;
 	spinlock_t holds_lock;
@@ -93,8 +90,8 @@ struct ebpfs_sb {
  * @appended: not yet committed, see append.c; under the inode's lock
  * @appended_bytes: in them
  * @changed_on: req->boot of the first change of attributes, or of names in a directory,
- *	since the server was last asked to put it on stable storage, with
- *	EBPFS_CHANGED; 0: none; under @attr_lock
+ *	that is not known to be on stable storage; 0: none; under @attr_lock
+ * @changed_at: mnt->changes after the last one; likewise
  * @writer: who wrote last, and so writes back, with a reference
  * @timed_out: when a read of the file last passed its deadline, jiffies, 0 never
  * @btime: time of creation, 0 if not known
@@ -133,6 +130,7 @@ struct ebpfs_inode {
 	struct list_head appended;
 	u32 appended_bytes;
 	u64 changed_on;
+	u64 changed_at;
 	struct ebpfs_user *writer;
 	unsigned long timed_out;
 	struct timespec64 btime;
@@ -183,6 +181,16 @@ static inline void ebpfs_req_file(struct ebpfs_req *req, const struct inode *ino
 }
 
 /**
+ * struct ebpfs_uncommitted - what a COMMIT that is on its way will put on stable storage
+ * @on: changed_on of the inode
+ * @at: changed_at of it
+ */
+struct ebpfs_uncommitted {
+	u64 on;
+	u64 at;
+};
+
+/**
  * struct ebpfs_entry_buf - room for the answer of LOOKUP and CREATE
  * @bytes: an entry with the longest handle
  */
@@ -216,6 +224,8 @@ struct ebpfs_user *ebpfs_writer(struct inode *inode);
 int ebpfs_call_req(struct inode *inode, struct ebpfs_req *req);
 int ebpfs_commit(struct inode *inode, __le64 *verifier);
 int ebpfs_commit_changes(struct inode *inode);
+struct ebpfs_uncommitted ebpfs_commit_begins(struct inode *inode);
+void ebpfs_committed(struct inode *inode, const struct ebpfs_uncommitted *u, u64 boot); /* softirq */
 void ebpfs_changed(struct inode *inode, const struct ebpfs_req *req);
 int ebpfs_call_change(struct inode *inode, struct ebpfs_req *req,
 		      const struct ebpfs_written *done);

@@ -4,7 +4,7 @@
  * keeps when their last name goes, and leases, under which it changes nothing for
  * others before it has told us (RECALL).
  *
- * A hold costs no call: it is asked for with the GETATTR, LOOKUP or CREATE that is
+ * A hold costs no call: it is asked for with the GETATTR, LOOKUP, CREATE or TMPFILE that is
  * made anyway, under a number that grows. It is given back lazily (RELEASE): some
  * time after the last close, when the lease was recalled, or when the inode goes.
  *
@@ -188,7 +188,7 @@ static void ebpfs_release_soon(struct ebpfs_sb *sbi, unsigned long delay)
 
 /**
  * ebpfs_hold_ask() - a call that is to hold its file
- * @req: GETATTR, LOOKUP or CREATE, prepared
+ * @req: GETATTR, LOOKUP, CREATE or TMPFILE, prepared
  * @what: EBPFS_HOLD_*
  */
 void ebpfs_hold_ask(struct ebpfs_req *req, u32 what)

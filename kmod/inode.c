@@ -51,6 +51,7 @@ struct inode *ebpfs_inode_alloc(struct super_block *sb)
 	INIT_LIST_HEAD(&ei->appended);
 	ei->appended_bytes = 0;
 	ei->changed_on = 0;
+	ei->changed_at = 0;
 	ei->timed_out = 0;
 	ei->read_at = (struct timespec64){};
 	ei->names_at = 0;
@@ -299,7 +300,7 @@ int ebpfs_update(struct inode *inode, const struct ebpfs_attr *attr, u64 asked)
 }
 
 /**
- * ebpfs_asked() - what GETATTR, LOOKUP or CREATE say beside attributes
+ * ebpfs_asked() - what GETATTR, LOOKUP, CREATE or TMPFILE say beside attributes
  * @inode: file that they are about
  * @req: the call, made after ebpfs_hold_ask()
  * @attr: as received
@@ -449,91 +450,100 @@ int ebpfs_call_change(struct inode *inode, struct ebpfs_req *req,
 	return err;
 }
 
-/* The first one counts. */
-static void ebpfs_changed_on(struct ebpfs_inode *ei, u64 boot)
-{
-	spin_lock_bh(&ei->attr_lock);
-	if (!ei->changed_on)
-		ei->changed_on = boot;
-	spin_unlock_bh(&ei->attr_lock);
-}
-
-/* COMMIT: the whole file. */
-static int ebpfs_commit_call(struct inode *inode, struct ebpfs_written *done, u64 *boot)
-{
-	struct ebpfs_req req = {
-		.op = EBPFS_OP_COMMIT,
-		.limit = sizeof(*done),
-		.buf = done,
-	};
-	int err;
-
-	ebpfs_req_prepare(&req, ebpfs_mnt(inode));
-	err = ebpfs_call_change(inode, &req, done);
-	*boot = req.boot;
-	return err;
-}
-
 /**
- * ebpfs_commit() - have a file's bytes put on the server's stable storage
+ * ebpfs_changed() - attributes, or names in a directory, were changed
  * @inode: file
- * @verifier: out, of the server
+ * @req: by this call, which has ended in whatever way
  */
-int ebpfs_commit(struct inode *inode, __le64 *verifier)
-{
-	struct ebpfs_written done;
-	u64 boot;
-	int err = ebpfs_commit_call(inode, &done, &boot);
-
-	if (!err)
-		*verifier = done.verifier;
-	return err;
-}
-
-/**
- * ebpfs_commit_changes() - the same for its attributes, or the names in a directory
- * @inode: file
- *
- * Return: 0; -EIO if the server's machine was started anew since they were changed, so
- * that the change may be lost, once; or another error.
- */
-int ebpfs_commit_changes(struct inode *inode)
+void ebpfs_changed(struct inode *inode, const struct ebpfs_req *req)
 {
 	struct ebpfs_inode *ei = EBPFS_I(inode);
-	struct ebpfs_written done;
-	u64 before, boot;
-	int err;
+
+	if (!req->boot)
+		return;
+	spin_lock_bh(&ei->attr_lock);
+	if (!ei->changed_on)
+		ei->changed_on = req->boot;
+	ei->changed_at = atomic64_read(&req->mnt->changes);
+	spin_unlock_bh(&ei->attr_lock);
+}
+
+/* A COMMIT of the file is going to be sent: what ebpfs_committed() wants to know. */
+struct ebpfs_uncommitted ebpfs_commit_begins(struct inode *inode)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+	struct ebpfs_uncommitted u;
 
 	spin_lock_bh(&ei->attr_lock);
-	before = ei->changed_on;
-	ei->changed_on = 0;
+	if (ei->changed_at <= READ_ONCE(ebpfs_mnt(inode)->synced))
+		ei->changed_on = 0;
+	u.on = ei->changed_on;
+	u.at = ei->changed_at;
 	spin_unlock_bh(&ei->attr_lock);
-	if (!before && !S_ISDIR(inode->i_mode))
-		return 0;
-	err = ebpfs_commit_call(inode, &done, &boot);
-	if (err)
-		ebpfs_changed_on(ei, before);
-	if (err || !before)
-		return err;
-	before &= ~EBPFS_CHANGED;
-	/* Of what another server did this one says nothing. */
-	if (before >> 32 != boot >> 32 || !(u32)before || !(u32)boot || before == boot)
-		return 0;
+	return u;
+}
+
+/**
+ * ebpfs_committed() - a COMMIT was answered
+ * @inode: file
+ * @u: of before it
+ * @boot: req->boot
+ *
+ * If the server's machine was started anew since the change, that may be lost: an error of
+ * the mapping, so that all who have it open are told.
+ *
+ * Context: any but hard interrupt.
+ */
+void ebpfs_committed(struct inode *inode, const struct ebpfs_uncommitted *u, u64 boot)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+
+	if (!u->on)
+		return;
+	spin_lock_bh(&ei->attr_lock);
+	if (ei->changed_on)
+		ei->changed_on = ei->changed_at == u->at ? 0 : boot;
+	spin_unlock_bh(&ei->attr_lock);
+	/* Of what another server did this one says nothing; and 0 is not known. */
+	if (u->on >> 32 != boot >> 32 || !(u32)u->on || !(u32)boot || u->on == boot)
+		return;
 	pr_warn_ratelimited("ebpfs: %s: the server's machine was started anew: changes of %s %lu may be lost\n",
 			    ebpfs_mnt(inode)->source,
 			    S_ISDIR(inode->i_mode) ? "names in directory" : "attributes of file",
 			    inode->i_ino);
-	return -EIO;
+	mapping_set_error(inode->i_mapping, -EIO);
 }
 
 /**
- * ebpfs_changed() - attributes, or names in a directory, were changed by @req
+ * ebpfs_commit() - have a file or directory put on the server's stable storage
  * @inode: file
- * @req: the call; it may have failed
+ * @verifier: out, of the server; may be NULL
  */
-void ebpfs_changed(struct inode *inode, const struct ebpfs_req *req)
+int ebpfs_commit(struct inode *inode, __le64 *verifier)
 {
-	ebpfs_changed_on(EBPFS_I(inode), req->boot | EBPFS_CHANGED);
+	struct ebpfs_uncommitted u = ebpfs_commit_begins(inode);
+	struct ebpfs_written done;
+	struct ebpfs_req req = {
+		.op = EBPFS_OP_COMMIT,
+		.limit = sizeof(done),
+		.buf = &done,
+	};
+	int err;
+
+	ebpfs_req_prepare(&req, ebpfs_mnt(inode));
+	err = ebpfs_call_change(inode, &req, &done);
+	if (err)
+		return err;
+	ebpfs_committed(inode, &u, req.boot);
+	if (verifier)
+		*verifier = done.verifier;
+	return 0;
+}
+
+/* The same for fsync, after its bytes are there: if anything of its attributes is not. */
+int ebpfs_commit_changes(struct inode *inode)
+{
+	return ebpfs_commit_begins(inode).on ? ebpfs_commit(inode, NULL) : 0;
 }
 
 /**

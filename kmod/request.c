@@ -81,11 +81,12 @@ static void ebpfs_req_finish(struct ebpfs_req *req, int err)
 	}
 	if (unlikely(err < 0 && node && req->error))
 		ebpfs_stat_inc(node->stats, calls_failed);
-	/* Even if it failed: it may have been executed. */
-	if (req->op_id)
-		WRITE_ONCE(mnt->changed, true);
-	if ((req->op_id || req->op == EBPFS_OP_COMMIT) && node)
+	/* Unless the server refused: without an answer it may have been executed. */
+	if ((req->op_id || req->op == EBPFS_OP_COMMIT) && node && !req->res.status) {
 		req->boot = (u64)node->number << 32 | READ_ONCE(node->boot);
+		if (req->op_id)
+			atomic64_inc(&mnt->changes);
+	}
 	req->done(req, err);
 	/* The mount may go as soon as this is 0: the last touch of it. */
 	rcu_read_lock();
@@ -622,6 +623,35 @@ int ebpfs_call(struct ebpfs_req *req)
 	if (wait_for_completion_killable(&waiter)) {
 		ebpfs_req_kill(req, -EINTR);
 		/* Not for the network: at most for a filler on another CPU. */
+		wait_for_completion(&waiter);
+	}
+	return req->error;
+}
+
+/**
+ * ebpfs_call_patiently() - the same, for as long as some server answers
+ * @req: prepared, but for done()
+ *
+ * For a call that nobody wants to wait for if there is no server, even on a hard mount;
+ * but which may take its time at the server.
+ *
+ * Context, return: as of ebpfs_call(), and ETIMEDOUT.
+ */
+int ebpfs_call_patiently(struct ebpfs_req *req)
+{
+	struct ebpfs_mount *mnt = req->mnt;
+	unsigned long step = nsecs_to_jiffies(mnt->timeo * (mnt->retrans + 1)) + 1;
+	DECLARE_COMPLETION_ONSTACK(waiter);
+	long left;
+
+	req->waiter = &waiter;
+	req->done = ebpfs_call_done;
+	ebpfs_req_submit(req);
+	do {
+		left = wait_for_completion_killable_timeout(&waiter, step);
+	} while (!left && READ_ONCE(mnt->nodes_up));
+	if (left <= 0) {
+		ebpfs_req_kill(req, left ? -EINTR : -ETIMEDOUT);
 		wait_for_completion(&waiter);
 	}
 	return req->error;

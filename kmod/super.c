@@ -359,13 +359,13 @@ static int ebpfs_statfs(struct dentry *dentry, struct kstatfs *buf)
 }
 
 /* sync(2), syncfs(2) and umount: what was written is on the server's stable storage
- * already (writeback.c); now names and attributes. An umount does not wait for a server
- * any longer than a soft mount.
+ * already (writeback.c); now names and attributes, as far as one server can do that. It
+ * is not waited for if no server answers: who only wants to unmount would not get out.
  */
 static int ebpfs_sync_fs(struct super_block *sb, int wait)
 {
-	struct ebpfs_sb *sbi = EBPFS_SB(sb);
-	struct ebpfs_mount *mnt = &sbi->mnt;
+	struct ebpfs_mount *mnt = &EBPFS_SB(sb)->mnt;
+	u64 changes = atomic64_read(&mnt->changes);
 	struct ebpfs_written done;
 	struct ebpfs_req req = {
 		.op = EBPFS_OP_COMMIT,
@@ -375,14 +375,14 @@ static int ebpfs_sync_fs(struct super_block *sb, int wait)
 	};
 	int err;
 
-	if (!wait || READ_ONCE(mnt->aborted) || !xchg(&mnt->changed, false))
+	if (!wait || READ_ONCE(mnt->aborted) || changes <= READ_ONCE(mnt->synced))
 		return 0;
 	ebpfs_req_prepare(&req, mnt);
-	if (sbi->ending)
-		req.deadline = ebpfs_now() + mnt->timeo * (mnt->retrans + 1);
-	err = ebpfs_call_req(d_inode(sb->s_root), &req);
-	if (err)
-		WRITE_ONCE(mnt->changed, true);
+	ebpfs_req_file(&req, d_inode(sb->s_root));
+	err = ebpfs_call_patiently(&req);
+	/* Should another have got further meanwhile, some are put there once more. */
+	if (!err)
+		WRITE_ONCE(mnt->synced, changes);
 	return err;
 }
 
@@ -579,7 +579,6 @@ static void ebpfs_kill_sb(struct super_block *sb)
 	/* What was changed goes to the server, unless the mount was aborted; then
 	 * nothing is waited for that nobody asked for.
 	 */
-	sbi->ending = true;
 	if (sb->s_root && !READ_ONCE(sbi->mnt.aborted))
 		sync_filesystem(sb);
 	ebpfs_mount_abort(&sbi->mnt);

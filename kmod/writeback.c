@@ -44,6 +44,7 @@
  * @written: units that the server has, not on stable storage
  * @pending: units that are not answered, and the walk
  * @commit: the call
+ * @uncommitted: of the inode when it was sent
  * @reply: of the server
  */
 struct ebpfs_pass {
@@ -58,6 +59,7 @@ struct ebpfs_pass {
 	struct list_head written;
 	atomic_t pending;
 	struct ebpfs_req commit;
+	struct ebpfs_uncommitted uncommitted;
 	struct ebpfs_written reply;
 };
 
@@ -187,8 +189,10 @@ static void ebpfs_commit_done(struct ebpfs_req *req, int err)
 
 	if (!err && req->res.total != sizeof(pass->reply))
 		err = -EIO;
-	if (!err)
+	if (!err) {
 		ebpfs_written(pass->inode, &pass->reply, pass->asked);
+		ebpfs_committed(pass->inode, &pass->uncommitted, req->boot);
+	}
 	/* Nobody else is at the pass: all units are answered. */
 	list_for_each_entry_safe(w, tmp, &pass->written, link) {
 		if (!err && w->reply.verifier != pass->reply.verifier) {
@@ -219,6 +223,7 @@ static void ebpfs_pass_answered(struct ebpfs_pass *pass)
 		return;
 	}
 	pass->asked = ebpfs_now();
+	pass->uncommitted = ebpfs_commit_begins(pass->inode);
 	memset(req, 0, sizeof(*req));
 	ebpfs_req_prepare(req, pass->mnt);
 	ebpfs_req_file(req, pass->inode);

@@ -9,7 +9,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 24
+plan 27
 
 mkdir -p "$srv"
 mkdata tree "$srv/tree" 300
@@ -106,3 +106,23 @@ lab start 1
 refuse "fsync of the file says so" "Input/output error" sync "$mnt/file"
 refuse "fsync of the directory says so" "Input/output error" sync "$mnt/names"
 check "once" sync "$mnt/file" "$mnt/names"
+stop() {
+	local pid
+	touch "$mnt/names/more" && chmod 0600 "$mnt/file" &&
+		read -r pid _ < /run/ebpfs-lab/server-1.pid && kill "$pid" && await_gone "$pid" 5
+}
+check "changes, and the machine is shut down in order" stop
+cat /proc/sys/kernel/random/uuid > "$tmp/boot"
+lab start 1
+check "nothing was lost" sync "$mnt/file" "$mnt/names"
+
+# A hard mount without a server can be unmounted, if nothing is left to be written. The
+# system call itself: umount(8) asks for statfs(2) first.
+just_umount() {
+	timeout 30 python3 -c 'import ctypes, sys
+sys.exit(ctypes.CDLL(None).umount(sys.argv[1].encode()) != 0)' "$mnt"
+}
+touch "$mnt/names/last"
+lab kill 1
+check "umount does not wait for a dead server for ever" just_umount
+lab start 1

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "durable.h"
 #include "export.h"
 #include "grace.h"
 #include "log.h"
@@ -216,53 +217,6 @@ static char *make_text(struct grace *g, struct owners *os, size_t *len)
 	return text;
 }
 
-static bool write_all(int fd, const char *text, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n > 0) {
-			text += n;
-			len -= (size_t)n;
-		}
-	}
-	return !fsync(fd);
-}
-
-/* The name is durable, too. */
-static bool sync_parent(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char dir[PATH_MAX];
-	bool ok;
-	int fd;
-
-	snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ok = fd >= 0 && !fsync(fd);
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-static bool replace(const char *path, const char *text, size_t len)
-{
-	char new[PATH_MAX];
-	bool ok;
-	int fd;
-
-	snprintf(new, sizeof(new), "%s.new", path);
-	fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return false;
-	ok = write_all(fd, text, len);
-	if (close(fd))
-		ok = false;
-	return ok && !rename(new, path) && sync_parent(path);
-}
-
 /* Write the file; with @file held. */
 static void rewrite(struct grace *g, struct owners *os)
 {
@@ -274,7 +228,7 @@ static void rewrite(struct grace *g, struct owners *os)
 	g->serial++;
 	WRITE_ONCE(g->stale, false);
 	text = make_text(g, os, &len);
-	ok = text && replace(g->path, text, len);
+	ok = text && durable_write(g->path, text, len);
 	free(text);
 	if (!ok) {
 		WRITE_ONCE(g->stale, true);

@@ -151,7 +151,7 @@ void holds_count(struct holds *hs, u32 *count, u32 *leases, u32 *parked);
 
 /**
  * hold_take() - hold a file as the call asks for
- * @op: GETATTR, LOOKUP or CREATE
+ * @op: GETATTR, LOOKUP, CREATE or TMPFILE
  * @fh: handle of the file, ours
  *
  * Does not wait. Before the attributes of the reply are read.

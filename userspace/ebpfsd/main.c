@@ -303,8 +303,8 @@ static bool start(struct daemon *d)
 		return false;
 	}
 	srv->verifier = srv->instance;
-	srv->boot = boot_number();
 	if (exports_writable(&srv->exports)) {
+		srv->boot = boot_start(&d->config);
 		srv->proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (srv->proc_fds < 0) {
 			log_error("/proc/self/fd cannot be opened: %m (writable exports need /proc "
@@ -524,6 +524,8 @@ int main(int argc, char **argv)
 		log_warning("not everything that was running ended in time");
 		_exit(ret);
 	}
+	if (!ret)
+		boot_end(&d.server.exports);
 	for (i = 0; i < d.running; i++)
 		if (d.workers[i]->error)
 			ret = 1;

@@ -148,12 +148,20 @@ int op_write(struct op *op, struct file *any)
 /* A directory's descriptor is for names only; to be committed it is opened anew. */
 static int sync_directory(struct file *dir, bool whole_export)
 {
+	/* A whole filesystem is a lot: not by all helper threads at a time. */
+	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
 	int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
 
 	if (fd < 0)
 		return errno == EMFILE || errno == ENFILE ? -EAGAIN : -errno;
+	if (whole_export && pthread_mutex_trylock(&one)) {
+		close(fd);
+		return -EAGAIN;
+	}
 	if (whole_export ? syncfs(fd) : fsync(fd))
 		err = -errno;
+	if (whole_export)
+		pthread_mutex_unlock(&one);
 	close(fd);
 	return err;
 }
@@ -189,6 +197,8 @@ int op_commit(struct op *op, struct file *any)
 	if (!op->may_wait && !op->e->in_memory)
 		return -EAGAIN;
 	if (any->mode == S_IFDIR) {
+		if (op->c->count > EBPFS_COMMIT_EXPORT)
+			return -EINVAL;
 		ret = op->e->in_memory ? 0 :
 		      sync_directory(any, op->c->count == EBPFS_COMMIT_EXPORT);
 		return ret ? ret : put_committed(op, verifier, any);
