@@ -137,6 +137,7 @@ struct ebpfs_session {
  * @lease: for how long that is kept after the server last heard of us, ns
  * @renewed_at: it heard of us at this time or later, ns; READ_ONCE/WRITE_ONCE
  * @keep_at: when the keepalive was sent that no answer has come to, 0: none; @lock
+ * @keep_serial: of that one and its repetitions; likewise
  * @keep_again: when to send the next one, ns; timer only
  * @stats: counters
  */
@@ -177,6 +178,7 @@ struct ebpfs_node {
 	u64 lease;
 	u64 renewed_at;
 	u64 keep_at;
+	u32 keep_serial;
 	u64 keep_again;
 
 	struct ebpfs_stats __percpu *stats;

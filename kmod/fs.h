@@ -100,8 +100,9 @@ struct ebpfs_sb {
  *	READ_ONCE/WRITE_ONCE
  * @lease_asked: of a directory: when a lease was last asked for, ns; READ_ONCE/WRITE_ONCE
  * @lock_mutex: calls about locks of the file are made one after the other, see lock.c
- * @hold_link: in sbi->open or sbi->idle; this and the next seven under sbi->holds_lock
+ * @hold_link: in sbi->open or sbi->idle; this and the next eight under sbi->holds_lock
  * @hold: number under which the file is held, 0: it is not
+ * @released: the highest number under which it was let go of
  * @held: EBPFS_HOLD_* that are
  * @reclaim: it was, and shall be again
  * @lock_lost: a lock was lost to somebody else: what was read and written under it
@@ -140,6 +141,7 @@ struct ebpfs_inode {
 	struct mutex lock_mutex;
 	struct list_head hold_link;
 	u64 hold;
+	u64 released;
 	u8 held;
 	bool reclaim;
 	bool lock_lost;

@@ -128,6 +128,7 @@ static bool ebpfs_release_collect(struct ebpfs_sb *sbi, struct ebpfs_releases *r
 			*next = now;
 			break;
 		}
+		ei->released = ei->hold;
 		ebpfs_unhold(sbi, ei);
 	}
 	spin_unlock_bh(&sbi->holds_lock);
@@ -220,8 +221,13 @@ void ebpfs_hold_granted(struct inode *inode, const struct ebpfs_req *req)
 	 */
 	if (req->arg <= sbi->recalled)
 		held &= ~EBPFS_HOLD_LEASE;
-	if (req->res.first_at <= sbi->lost_at)
+	if (req->res.first_at <= sbi->lost_at || req->arg <= ei->released)
 		held = 0;
+	/* A later one said that there is no lease; a RECALL under this number does not end
+	 * what is held under that.
+	 */
+	if (req->arg < ei->hold)
+		held &= ~EBPFS_HOLD_LEASE;
 	if (!held && !ei->hold) {
 		spin_unlock_bh(&sbi->holds_lock);
 		return;

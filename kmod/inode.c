@@ -57,6 +57,7 @@ struct inode *ebpfs_inode_alloc(struct super_block *sb)
 	ei->names_at = 0;
 	ei->lease_asked = 0;
 	ei->hold = 0;
+	ei->released = 0;
 	ei->held = 0;
 	ei->reclaim = false;
 	ei->lock_lost = false;

@@ -26,7 +26,8 @@
 
 #define EBPFS_DUE_BATCH	32
 #define EBPFS_LOST_MAX	(2 * EBPFS_NSEC_PER_SEC)
-#define EBPFS_KEEP_SERIAL	(~0u)	/* of PROBEs that say no more than "I live" */
+#define EBPFS_KEEP_SERIAL	(1u << 31)	/* of PROBEs that say no more than "I live", a
+						 * number of the wait for an answer added */
 
 static DEFINE_HASHTABLE(ebpfs_sessions, 10);
 static DEFINE_SPINLOCK(ebpfs_sessions_lock);
@@ -162,17 +163,21 @@ static u64 ebpfs_node_keep(struct ebpfs_node *node, const struct ebpfs_session *
 	u64 lease = READ_ONCE(node->lease);
 	u64 due = max(READ_ONCE(node->renewed_at) + lease / 3, node->keep_again);
 	struct ebpfs_probe probe;
+	u32 serial;
 
 	if (!atomic_read(&node->mnt->holding) || !lease)
 		return EBPFS_NEVER;
 	if (due > now)
 		return due;
 	spin_lock(&node->lock);
-	if (!node->keep_at)
+	if (!node->keep_at) {
 		node->keep_at = now;
+		node->keep_serial = (node->keep_serial + 1) | EBPFS_KEEP_SERIAL;
+	}
+	serial = node->keep_serial;
 	spin_unlock(&node->lock);
 	node->keep_again = now + lease / 10;
-	ebpfs_put_probe(&probe, EBPFS_PROBE, s->server_id, EBPFS_KEEP_SERIAL, sizeof(probe));
+	ebpfs_put_probe(&probe, EBPFS_PROBE, s->server_id, serial, sizeof(probe));
 	ebpfs_send_copy(node, &probe, sizeof(probe));
 	return node->keep_again;
 }
@@ -309,9 +314,12 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 		ebpfs_stat_inc(node->stats, probe_acks);
 		ebpfs_conn_heard(&s->conn, now);
 		spin_lock(&node->lock);
-		if (probe->serial == cpu_to_le32(EBPFS_KEEP_SERIAL)) {
-			ebpfs_node_renewed(node, node->keep_at);
-			node->keep_at = 0;
+		if (le32_to_cpu(probe->serial) & EBPFS_KEEP_SERIAL) {
+			/* Not one that came twice, or late. */
+			if (node->keep_at && le32_to_cpu(probe->serial) == node->keep_serial) {
+				ebpfs_node_renewed(node, node->keep_at);
+				node->keep_at = 0;
+			}
 		} else if (ebpfs_pmtu_acked(&node->pmtu, le32_to_cpu(probe->serial),
 				     le32_to_cpu(probe->size), now))
 			ebpfs_node_set_sizes(node, s);
