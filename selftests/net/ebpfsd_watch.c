@@ -610,6 +610,8 @@ static void too_much_at_once(void)
 	nap(100);
 	recalls = daemon_stat(&daemon_, "watch_recalls");
 	kill(daemon_.pid, SIGSTOP);
+	/* Until it reads no more, in no thread. */
+	EXPECT_EQ(waitpid(daemon_.pid, NULL, WUNTRACED), daemon_.pid);
 	EXPECT_EQ(mkdir(at("memory/many"), 0700), 0);
 	for (i = 0; i < most + 100; i++)
 		close(open(at("memory/many/%u", i), O_WRONLY | O_CREAT, 0600));
