@@ -14,7 +14,7 @@
  * Without a lease, what another client changes is seen after actimeo=, or by opening.
  * Under a lease we are told: attributes, cached pages and the names in a directory are
  * no longer believed at once. A lease does not make anything believed for longer, since
- * of what is changed on the server itself we are not told.
+ * of what is changed on the server itself we are told only if the server watches that.
  *
  * A lease is good for as long as the server surely keeps it: three quarters of its
  * lease time after the sending of what it answered last (ebpfs_node_keeps()).
