@@ -3,8 +3,8 @@
 #
 # forge: a forged datagram changes nothing but a counter, and exactly that one
 #
-# modes: tc xdp
-# long-modes: off xdp-generic
+# modes: tc
+# long-modes: xdp off xdp-generic
 # timeout: 300
 #
 # What the server says is delayed, so that each forgery (lib/forge.c) arrives

@@ -4,8 +4,8 @@
 # loss: no wrong byte and no error over a network that loses, repeats and
 # reorders
 #
-# modes: off tc xdp
-# long-modes: xdp-generic
+# modes: tc xdp
+# long-modes: off xdp-generic
 # timeout: 240
 #
 # Reordering needs a delay to overtake. The short set reads a generated tree,
