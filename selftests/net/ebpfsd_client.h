@@ -527,6 +527,26 @@ static bool hear_recall(struct client *c, unsigned int ms)
 	return false;
 }
 
+/* Answer the RECALL called @id. */
+__attribute__((unused))
+static void client_answer(struct client *c, u64 id)
+{
+	u8 p[sizeof(struct ebpfs_recalled)];
+
+	EXPECT_EQ(send(c->fd, p, ebpfs_put_recalled(p, c->s.server_session, id), 0), sizeof(p));
+}
+
+/* Say BYE, and close. */
+__attribute__((unused))
+static void client_leave(struct client *c)
+{
+	struct ebpfs_bye bye;
+
+	EXPECT_EQ(send(c->fd, &bye, ebpfs_hs_make_bye(c->s.server_session, c->s.key, &bye), 0),
+		  sizeof(bye));
+	client_close(c);
+}
+
 /* Wait @ms for the reply of @call, and send data that the server says it lacks.
  * Return: as client_call(). */
 static int client_hear(struct client *c, const struct ebpfs_call_info *call, void *buf, u32 size,

@@ -51,15 +51,6 @@ static int join_again(struct client *who)
 	return client_join(who);
 }
 
-static void say_bye(struct client *who)
-{
-	struct ebpfs_bye bye;
-	u32 len = ebpfs_hs_make_bye(who->s.server_session, who->s.key, &bye);
-
-	EXPECT_EQ(send(who->fd, &bye, len, 0), len);
-	client_close(who);
-}
-
 /* Three mounts, two of one client, and an empty file. */
 static void begin(void)
 {
@@ -75,9 +66,9 @@ static void begin(void)
 
 static void end(void)
 {
-	say_bye(&a);
-	say_bye(&b);
-	say_bye(&c);
+	client_leave(&a);
+	client_leave(&b);
+	client_leave(&c);
 	remove(at("data/file"));
 }
 
@@ -422,7 +413,7 @@ static void who_waits_is_told(void)
 	EXPECT(hear_recall(&c, 1000));
 	EXPECT_EQ(lock_flags(&c, WRITE, 0, 9, flags), -EAGAIN);
 	/* And by the end of an owner. */
-	say_bye(&b);
+	client_leave(&b);
 	EXPECT(hear_recall(&c, 1000));
 	EXPECT_EQ(lock_flags(&c, WRITE, 0, 9, flags), 0);
 	must_join(&b, "alice", "/data");
@@ -542,17 +533,17 @@ static void good_bye_frees_at_once(void)
 	EXPECT_EQ(lock(&a, WRITE, 0, 9), 0);
 	/* Two sessions are one mount, and the first to end does not end it. */
 	must_join(&second, "alice", "/data");
-	say_bye(&second);
+	client_leave(&second);
 	client_init(&second, ADDR, "alice", alice, "/data");
 	second.hs.owner = a.hs.owner;
 	ASSERT_EQ(client_join(&second), 0);
 	EXPECT_EQ(second.s.owner_instance, a.s.owner_instance);
 	EXPECT_EQ(lock(&second, WRITE, 5, 15), 0);
-	say_bye(&second);
+	client_leave(&second);
 	nap(100);
 	EXPECT_EQ(lock(&b, WRITE, 0, 9), -EAGAIN);
 	instance = a.s.owner_instance;
-	say_bye(&a);
+	client_leave(&a);
 	ms = lock_within(&b, WRITE, 2000);
 	printf("# free %d ms after BYE\n", ms);
 	EXPECT(ms >= 0 && ms < 1000);
@@ -639,7 +630,7 @@ static void permissions_count(void)
 		  -EROFS);
 	/* Two exports, one file. */
 	EXPECT_EQ(lock(&a, WRITE, 0, 9), -EAGAIN);
-	say_bye(&ro);
+	client_leave(&ro);
 	end();
 }
 
@@ -746,7 +737,7 @@ static void locks_are_claimed_again(void)
 	EXPECT(strstr(daemon_.log, "1 mount held something"));
 	ASSERT_EQ(join_again(&c), 0);
 	EXPECT_EQ(lock_flags(&c, WRITE, 0, 9, reclaim), 0);
-	say_bye(&c);
+	client_leave(&c);
 	ASSERT_EQ(join_again(&a), 0);
 	ASSERT_EQ(join_again(&b), 0);
 	/* The end of the last of them is the end of the grace period. */
@@ -834,7 +825,7 @@ static void descriptors_have_a_limit(void)
 	EXPECT_EQ(err, -ENOLCK);
 	printf("# %u and %u descriptors\n", n - 1, m - 1);
 	EXPECT(m > 4);
-	say_bye(&a);
+	client_leave(&a);
 	nap(200);
 	EXPECT_EQ(do_lock(&b, &file, &(struct want){ .id = 5 }, NULL), 0);
 	must_join(&a, "alice", "/data");

@@ -186,15 +186,21 @@ static int overwrite(const struct fh *fh, unsigned int i, struct ebpfs_written *
 	return do_write(writer, fh, 0, bytes, 8, EBPFS_WRITE_UNSTABLE, false, w);
 }
 
+/* A file with 8 bytes, and its change attribute. */
+static u64 begin_with(struct fh *fh, struct ebpfs_written *w)
+{
+	*fh = make("f", S_IFREG | 0644);
+	EXPECT_EQ(overwrite(fh, 0, w), 0);
+	return ask_new(fh);
+}
+
 static void overwrites_differ(void)
 {
-	struct fh fh = make("f", S_IFREG | 0644);
 	struct ebpfs_written w;
+	struct fh fh;
+	u64 now = begin_with(&fh, &w);
 	unsigned int i;
-	u64 now;
 
-	EXPECT_EQ(overwrite(&fh, 0, &w), 0);
-	now = ask_new(&fh);
 	for (i = 1; i < 300; i++) {
 		EXPECT_EQ(overwrite(&fh, i, &w), 0);
 		now = follows(&fh, now, &w);
@@ -211,13 +217,11 @@ static void overwrites_differ(void)
 
 static void what_comes_back_differs(void)
 {
-	struct fh fh = make("f", S_IFREG | 0644);
 	struct ebpfs_written w;
+	struct fh fh;
+	u64 now = begin_with(&fh, &w);
 	unsigned int i;
-	u64 now;
 
-	EXPECT_EQ(overwrite(&fh, 0, &w), 0);
-	now = ask_new(&fh);
 	for (i = 1; i < 20; i++) {
 		EXPECT_EQ(set_size(&fh, 0, &w), 0);
 		now = follows(&fh, now, &w);

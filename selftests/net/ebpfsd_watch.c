@@ -65,7 +65,6 @@ static bool same(const struct fh *x, const struct fh *y)
 static bool told(struct client *to, const struct fh *fh, unsigned int ms)
 {
 	u64 end = clock_ms() + ms;
-	u8 p[sizeof(struct ebpfs_recalled)];
 	unsigned int i;
 	u64 now;
 
@@ -73,8 +72,7 @@ static bool told(struct client *to, const struct fh *fh, unsigned int ms)
 		for (i = 0; i < nheard; i++) {
 			if (heard[i].to != to || !same(&heard[i].fh, fh))
 				continue;
-			ebpfs_put_recalled(p, to->s.server_session, heard[i].id);
-			EXPECT_EQ(send(to->fd, p, sizeof(p), 0), sizeof(p));
+			client_answer(to, heard[i].id);
 			heard[i] = heard[--nheard];
 			return true;
 		}
@@ -114,15 +112,6 @@ static bool join(struct client *client, const char *export)
 	return EXPECT_EQ(client_join(client), 0);
 }
 
-static void leave(struct client *client)
-{
-	struct ebpfs_bye bye;
-
-	ebpfs_hs_make_bye(client->s.server_session, client->s.key, &bye);
-	EXPECT_EQ(send(client->fd, &bye, sizeof(bye), 0), sizeof(bye));
-	client_close(client);
-}
-
 /* @dir: of both clients' exports. */
 static void begin(const char *dir, const char *export, const char *other)
 {
@@ -140,9 +129,9 @@ static void begin(const char *dir, const char *export, const char *other)
 
 static void end(void)
 {
-	leave(&a);
-	leave(&b);
-	leave(&marker);
+	client_leave(&a);
+	client_leave(&b);
+	client_leave(&marker);
 }
 
 static char *file(const char *name)
