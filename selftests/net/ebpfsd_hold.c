@@ -64,29 +64,12 @@ static bool recalled(struct client *to, unsigned int ms)
 	return hear_recall(to, ms) && nheard > before;
 }
 
-static void answer(struct client *from, u64 id)
-{
-	u8 p[sizeof(struct ebpfs_recalled)];
-
-	EXPECT_EQ(send(from->fd, p, ebpfs_put_recalled(p, from->s.server_session, id), 0),
-		  sizeof(p));
-}
-
 static bool join(struct client *client, const char *name)
 {
 	client_init(client, ADDR, name, secret, where[0] == 'd' ? "/disk" : "/memory");
 	client->recall = note_recall;
 	nheard = 0;
 	return EXPECT_EQ(client_join(client), 0);
-}
-
-static void leave(struct client *client)
-{
-	struct ebpfs_bye bye;
-
-	ebpfs_hs_make_bye(client->s.server_session, client->s.key, &bye);
-	EXPECT_EQ(send(client->fd, &bye, sizeof(bye), 0), sizeof(bye));
-	client_close(client);
 }
 
 /* GETATTR with a hold: flags of the reply, or -error. */
@@ -165,8 +148,8 @@ static void begin(void)
 
 static void end(void)
 {
-	leave(&a);
-	leave(&b);
+	client_leave(&a);
+	client_leave(&b);
 }
 
 /* Is the unlinked file all there, for whoever has its handle? */
@@ -449,7 +432,7 @@ static void orphans_of_the_dead_go(void)
 	EXPECT_EQ(do_remove(&b, &dir, "h", EBPFS_REMOVE_FILE), 0);
 	EXPECT_EQ(orphans(), 3);
 	/* One says so ... */
-	leave(&a);
+	client_leave(&a);
 	EXPECT(orphans_become(2, 2000));
 	/* ... and one is silent. */
 	for (int i = 0; i < HELD * 10 && orphans() == 2; i++) {
@@ -469,7 +452,7 @@ static void orphans_of_the_dead_go(void)
 	} while (0);
 	lives(&b, &h);
 	client_close(&c);
-	leave(&b);
+	client_leave(&b);
 	EXPECT(orphans_become(0, 2000));
 }
 
@@ -513,7 +496,7 @@ static void orphans_of_another_life(void)
 	EXPECT(gone(&a, &g));
 	lives(&a, &f);
 	EXPECT_EQ(do_remove(&a, &dir, "d", EBPFS_REMOVE_DIR), 0);
-	leave(&a);
+	client_leave(&a);
 	EXPECT(orphans_become(0, 2000));
 	/* An end in peace leaves nothing behind. */
 	EXPECT(daemon_stop(&daemon_));
@@ -544,7 +527,7 @@ static void waits_for(const struct fh *fh, struct ebpfs_call_info *call, int wan
 	EXPECT_EQ(client_hear(&b, call, reply, sizeof(reply), 50), -ETIMEDOUT);
 	EXPECT_EQ(hold(&a, fh, OPEN | LEASE), R_OPEN);
 	EXPECT_EQ(hold(&b, fh, LEASE) & ~R_LEASE, 0);
-	answer(&a, heard[before].id);
+	client_answer(&a, heard[before].id);
 	ret = client_hear(&b, call, reply, sizeof(reply), 2000);
 	EXPECT_EQ(ret < 0 ? ret : 0, want);
 	/* It has just been changed. */
@@ -650,8 +633,8 @@ static void own_changes_do_not(void)
 	nap(REST);
 	EXPECT_EQ(hold(&a, &fh, OPEN | LEASE), R_OPEN | R_LEASE);
 	EXPECT_EQ(hold(&b, &fh, OPEN | LEASE), R_OPEN | R_LEASE);
-	answer(&a, 0);
-	answer(&a, ~0ull);
+	client_answer(&a, 0);
+	client_answer(&a, ~0ull);
 	EXPECT_EQ(release(&b, &fh, number), 0);
 	EXPECT_EQ(do_write(&a, &fh, 0, "x", 1, EBPFS_WRITE_UNSTABLE, false, NULL), 0);
 	EXPECT(!recalled(&a, SILENCE_MS));
@@ -677,19 +660,63 @@ static void own_changes_do_not(void)
 		ASSERT(recalled(&twin, 1000));
 		EXPECT_EQ(heard[nheard - 1].id, heard[nheard - 2].id);
 		/* Not b's to answer. */
-		answer(&b, heard[nheard - 1].id);
+		client_answer(&b, heard[nheard - 1].id);
 		EXPECT_EQ(client_hear(&b, &call, buf, sizeof(buf), 50), -ETIMEDOUT);
-		answer(&twin, heard[nheard - 1].id);
+		client_answer(&twin, heard[nheard - 1].id);
 		EXPECT(client_hear(&b, &call, buf, sizeof(buf), 1000) > 0);
 	} while (0);
 	client_close(&twin);
 	EXPECT_EQ(do_remove(&a, &dir, "f", EBPFS_REMOVE_FILE), 0);
 }
 
+/* What @who's READ of @fh is answered that is sent only once. */
+static int read_once(struct client *who, const struct fh *fh)
+{
+	struct ebpfs_call_info call = {
+		.op = EBPFS_OP_READ, .fh = fh->bytes, .fh_len = fh->len, .count = 100, .id = 3,
+	};
+
+	client_begin(who, &call);
+	client_send(who, &call);
+	return client_hear(who, &call, buf, sizeof(buf), 300);
+}
+
+/* Who answers late is served again. */
+static void the_late_are_forgiven(void)
+{
+	struct ebpfs_call_info call;
+	struct fh fh, dir;
+	unsigned int i;
+
+	begin();
+	fh = new_file("f");
+	dir = root();
+	nap(REST);
+	EXPECT_EQ(hold(&a, &fh, OPEN | LEASE), R_OPEN | R_LEASE);
+	call = (struct ebpfs_call_info){
+		.op = EBPFS_OP_WRITE, .fh = fh.bytes, .fh_len = fh.len,
+		.data = (const u8 *)"after", .data_len = 5,
+	};
+	client_begin(&b, &call);
+	client_send(&b, &call);
+	for (i = 0; i < 3; i++)
+		ASSERT(recalled(&a, 1000));
+	EXPECT_EQ(read_once(&a, &fh), 5);
+	EXPECT_MEM(buf, "hello", 5);
+	ASSERT(recalled(&a, 1000));
+	EXPECT_EQ(read_once(&a, &fh), -ETIMEDOUT);
+	client_answer(&a, heard[nheard - 1].id);
+	EXPECT(client_hear(&b, &call, buf, sizeof(buf), 1000) > 0);
+	EXPECT_EQ(read_once(&a, &fh), 5);
+	EXPECT_MEM(buf, "after", 5);
+	EXPECT_EQ(do_remove(&a, &dir, "f", EBPFS_REMOVE_FILE), 0);
+	end();
+}
+
 /* Nobody answers: it is asked again, more and more rarely, and fenced in the end. */
 static void the_silent_are_fenced(void)
 {
-	long long fenced = daemon_stat(&daemon_, "owners_fenced");
+	long long fenced = daemon_stat(&daemon_, "owners_fenced"), silent;
 	unsigned int i, before;
 	struct fh fh, other, dir;
 	u64 since, last;
@@ -718,9 +745,10 @@ static void the_silent_are_fenced(void)
 		EXPECT(clock_ms() - last + 20 >= pauses[i]);
 		last = clock_ms();
 	}
-	/* It lives, and calls; that is no answer. */
-	EXPECT_EQ(do_read(&a, &fh, 0, 100, buf), 5);
-	EXPECT_MEM(buf, "hello", 5);
+	/* It lives, and calls; that is no answer. From a quarter of the time on, it gets none. */
+	silent = daemon_stat(&daemon_, "drop_silent");
+	EXPECT_EQ(read_once(&a, &fh), -ETIMEDOUT);
+	EXPECT(daemon_stat(&daemon_, "drop_silent") > silent);
 	while (client_hear(&b, &call, buf, sizeof(buf), 200) == -ETIMEDOUT &&
 	       clock_ms() - since < 2 * HELD * 1000) {
 		static u8 ping[8];
@@ -780,7 +808,7 @@ static void who_waits_in_vain(void)
 	dir = root();
 	ASSERT(write_that_waits(&call, &fh, "givenup"));
 	EXPECT_EQ(client_call(&b, &ping, buf, sizeof(buf)), 0);
-	answer(&a, heard[nheard - 1].id);
+	client_answer(&a, heard[nheard - 1].id);
 	nap(200);
 	EXPECT_EQ(do_read(&b, &fh, 0, 100, buf), 5);
 	nap(REST);
@@ -811,9 +839,9 @@ static void who_waits_in_vain(void)
 	client_send(&b, &call);
 	EXPECT_EQ(client_hear(&b, &call, buf, sizeof(buf), 100), -ETIMEDOUT);
 	EXPECT_EQ(daemon_stat(&daemon_, "parked"), waits + 1);
-	leave(&c);
+	client_leave(&c);
 	nap(100);
-	answer(&a, heard[nheard - 1].id);
+	client_answer(&a, heard[nheard - 1].id);
 	EXPECT(client_hear(&b, &call, buf, sizeof(buf), 2000) > 0);
 	EXPECT_EQ(daemon_stat(&daemon_, "parked"), 0);
 	EXPECT_EQ(do_read(&b, &fh, 0, 100, buf), 5);
@@ -917,7 +945,7 @@ static void answer_at_once(struct client *to, const u8 *p, u32 len)
 
 	(void)len;
 	if (EXPECT_EQ(ebpfs_parse_recall(p, &r), 0))
-		answer(to, r.id);
+		client_answer(to, r.id);
 }
 
 /* One of several that open, rename, remove and write to the same few files. What it holds
@@ -991,7 +1019,7 @@ static int crowd_one(unsigned int seed)
 		done++;
 	}
 	EXPECT(done > 50);
-	leave(&a);
+	client_leave(&a);
 	return (int)ktap.failures;
 }
 
@@ -1021,7 +1049,7 @@ static void crowds(void)
 	dir = root();
 	for (i = 0; i < 4; i++)
 		do_remove(&b, &dir, (char[]){ 'c', (char)('0' + i), '\0' }, EBPFS_REMOVE_FILE);
-	leave(&b);
+	client_leave(&b);
 	EXPECT(orphans_become(0, 5000));
 	EXPECT_EQ(daemon_stat(&daemon_, "holds"), 0);
 	EXPECT_EQ(daemon_stat(&daemon_, "leases"), 0);
@@ -1105,6 +1133,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(own_changes_do_not_on_disk),
 	KTAP_TEST(own_changes_do_not_on_memory),
 	KTAP_TEST(every_change_waits_on_disk),
+	KTAP_TEST(the_late_are_forgiven),
 	KTAP_TEST(the_silent_are_fenced),
 	KTAP_TEST(who_waits_in_vain),
 	KTAP_TEST(replies_say_what_may_be_done_on_disk),

@@ -85,6 +85,13 @@ void holds_fini(struct holds *hs)
 	pthread_mutex_destroy(&hs->lock);
 }
 
+bool hold_owner_late(const struct owner *owner)
+{
+	const struct hold_owner *ho = __atomic_load_n(&owner->holds, __ATOMIC_ACQUIRE);
+
+	return ho && __atomic_load_n(&ho->core.late, __ATOMIC_RELAXED);
+}
+
 void holds_count(struct holds *hs, u32 *count, u32 *leases, u32 *parked)
 {
 	pthread_mutex_lock(&hs->lock);

@@ -146,6 +146,11 @@ void holds_fini(struct holds *hs);
 /* owners.drop_holds */
 void holds_drop(struct server *srv, struct owner *owner);
 
+/* Does the owner leave a RECALL unanswered? Then nothing that it sends is answered, so that
+ * it stops believing its leases before it is fenced (ebpfs_holder_late()). Any thread, no
+ * lock; cheap. */
+bool hold_owner_late(const struct owner *owner);
+
 /* How many holds there are, and how many of them are leases. */
 void holds_count(struct holds *hs, u32 *count, u32 *leases, u32 *parked);
 

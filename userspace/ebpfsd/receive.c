@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "hold.h"
 #include "log.h"
 #include "serve.h"
 #include "server.h"
@@ -137,6 +138,18 @@ static struct session *enter_session(struct worker *w, const struct route *r, u6
 	return s;
 }
 
+/* The same for what is to be answered: nothing is, as long as a RECALL is not. */
+static struct session *enter_to_serve(struct worker *w, const struct route *r, u64 id)
+{
+	struct session *s = enter_session(w, r, id);
+
+	if (!s || !hold_owner_late(s->owner))
+		return s;
+	pthread_mutex_unlock(&s->lock);
+	stats_inc(drop_silent);
+	return NULL;
+}
+
 static void receive_calls(struct worker *w, const struct route *r, const u8 *p, u32 len, u64 id)
 {
 	struct ebpfs_call_iter it;
@@ -147,7 +160,7 @@ static void receive_calls(struct worker *w, const struct route *r, const u8 *p, 
 		stats_inc(drop_malformed);
 		return;
 	}
-	s = enter_session(w, r, id);
+	s = enter_to_serve(w, r, id);
 	if (!s)
 		return;
 	while (ebpfs_next_call(&it, &c))
@@ -164,7 +177,7 @@ static void receive_data(struct worker *w, const struct route *r, const u8 *p, u
 		stats_inc(drop_malformed);
 		return;
 	}
-	s = enter_session(w, r, id);
+	s = enter_to_serve(w, r, id);
 	if (!s)
 		return;
 	serve_data(w, s, &f, p + sizeof(struct ebpfs_data));
@@ -174,7 +187,7 @@ static void receive_data(struct worker *w, const struct route *r, const u8 *p, u
 static void receive_probe(struct worker *w, const struct route *r, const u8 *p, u64 id)
 {
 	const struct ebpfs_probe *probe = (const struct ebpfs_probe *)p;
-	struct session *s = enter_session(w, r, id);
+	struct session *s = enter_to_serve(w, r, id);
 	u64 client_id;
 	u32 len;
 

@@ -65,6 +65,7 @@
 	X(drop_type)		/* a type that a server does not get */	\
 	X(drop_session)		/* unknown session */			\
 	X(drop_address)		/* not the session's address and port */ \
+	X(drop_silent)		/* of an owner that does not answer a RECALL */ \
 	X(drop_stale)		/* sequence below the slot's */		\
 	X(drop_slot)		/* slot that the session does not have */ \
 	X(drop_data)		/* fragments that contradict their call */ \
