@@ -280,19 +280,25 @@ static bool may_lease(const struct ebpfs_holds *h, const struct ebpfs_holder *ho
 }
 
 u32 ebpfs_hold_take(struct ebpfs_holds *h, struct ebpfs_holder *holder,
-		    const struct ebpfs_hold_key *key, u64 number, u32 kinds, u64 now)
+		    const struct ebpfs_hold_key *key, u64 number, u32 kinds, u64 now, u64 *made)
 {
+	u64 mine = *made;
 	u32 e = early_of(holder, key->hash), got = 0;
 	struct ebpfs_held_file *f = find_file(h, key);
 	struct ebpfs_hold *hold = find(f, holder);
 
+	*made = 0;
 	if (holder->ended || !kinds)
 		return 0;
 	if (h->early[e].holder == holder && h->early[e].hash == key->hash &&
 	    number <= h->early[e].number)
 		return 0;
-	if (hold && number < hold->number)
-		return hold->open ? kinds & EBPFS_HOLD_OPEN : 0;
+	if (hold && number < hold->number) {
+		got = hold->open ? kinds & EBPFS_HOLD_OPEN : 0;
+		if (got)
+			hold->made = 0;
+		return got;
+	}
 	if (!hold) {
 		/* Not to be made for nothing. */
 		if (!(kinds & EBPFS_HOLD_OPEN) && in_change(h, holder, key->hash, now))
@@ -300,6 +306,7 @@ u32 ebpfs_hold_take(struct ebpfs_holds *h, struct ebpfs_holder *holder,
 		hold = make(h, f, key, holder);
 		if (!hold)
 			return 0;
+		hold->made = mine = ++h->made;
 	}
 	if (kinds & EBPFS_HOLD_OPEN) {
 		if (!hold->open) {
@@ -319,11 +326,23 @@ u32 ebpfs_hold_take(struct ebpfs_holds *h, struct ebpfs_holder *holder,
 		got |= EBPFS_HOLD_LEASE;
 	}
 	/* Under a number that was granted nothing nobody knows that he holds it. */
-	if (got)
+	if (got) {
 		hold->number = number;
+		if (hold->made != mine)
+			hold->made = 0;
+		*made = hold->made;
+	}
 	if (!hold->open && !hold->lease)
 		end_hold(h, hold);
 	return got;
+}
+
+bool ebpfs_hold_give_back(struct ebpfs_holds *h, struct ebpfs_holder *holder,
+			  const struct ebpfs_hold_key *key, u64 made)
+{
+	struct ebpfs_hold *hold = made ? find(find_file(h, key), holder) : NULL;
+
+	return hold && hold->made == made && end_hold(h, hold);
 }
 
 bool ebpfs_hold_release(struct ebpfs_holds *h, struct ebpfs_holder *holder,

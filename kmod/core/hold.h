@@ -91,6 +91,7 @@ struct ebpfs_holder {
  * @later: in the queue of recalls with the same pause
  * @sooner: likewise
  * @number: highest that it was asked with
+ * @made: by which call, as long as no other was granted it; 0: by no matter which
  * @recall: id of the recall that is out, 0: none
  * @asked: when it was
  * @due: when it is to be sent next
@@ -108,6 +109,7 @@ struct ebpfs_hold {
 	struct ebpfs_hold *later;
 	struct ebpfs_hold *sooner;
 	u64 number;
+	u64 made;
 	u64 recall;
 	u64 asked;
 	u64 due;
@@ -202,6 +204,7 @@ struct ebpfs_holds {
 	u32 used_files;
 	struct ebpfs_hold *free_holds;
 	struct ebpfs_held_file *free_files;
+	u64 made;
 	u32 serial;
 	struct ebpfs_hold *first[EBPFS_HOLD_PAUSES];
 	struct ebpfs_hold *last[EBPFS_HOLD_PAUSES];
@@ -235,12 +238,22 @@ void ebpfs_hold_key_set(const struct ebpfs_holds *h, struct ebpfs_hold_key *key,
  * @number: of the hold; nothing happens if it has a higher one
  * @kinds: EBPFS_HOLD_*: asked for
  * @now: ns
+ * @made: the call's, 0 at first: what ebpfs_hold_give_back() takes
  *
  * Return: EBPFS_HOLD_*: what of @kinds is held now, and may be told to the client in a
  * reply with what is read of the file after this.
  */
 u32 ebpfs_hold_take(struct ebpfs_holds *h, struct ebpfs_holder *holder,
-		    const struct ebpfs_hold_key *key, u64 number, u32 kinds, u64 now);
+		    const struct ebpfs_hold_key *key, u64 number, u32 kinds, u64 now, u64 *made);
+
+/**
+ * ebpfs_hold_give_back() - end the hold that one call made
+ * For a call that failed after that, or that is not answered. What another call of the
+ * holder was granted, too, stays: the client may have been told.
+ * Return: as ebpfs_hold_release().
+ */
+bool ebpfs_hold_give_back(struct ebpfs_holds *h, struct ebpfs_holder *holder,
+			  const struct ebpfs_hold_key *key, u64 made);
 
 /**
  * ebpfs_hold_release() - hold it no longer, unless under a higher number

@@ -102,6 +102,7 @@ struct held_inode {
  * @instance: drawn by the server
  * @heard: when, ns
  * @jobs: calls of it
+ * @released: highest number that each file was let go of under; for the judge
  */
 struct held_owner {
 	struct ebpfs_holder core;
@@ -112,6 +113,7 @@ struct held_owner {
 	u64 instance;
 	u64 heard;
 	u32 jobs;
+	u64 released[HELD_FILES];
 };
 
 /**
@@ -125,7 +127,7 @@ struct held_owner {
  * @begun: the change has
  * @parked: it waits
  * @read: what it asked for was taken
- * @fresh: the hold is a new one
+ * @made: the hold that it made
  * @since: when the change began, ns
  */
 struct held_job {
@@ -138,7 +140,7 @@ struct held_job {
 	bool begun;
 	bool parked;
 	bool read;
-	bool fresh;
+	u64 made;
 	u64 since;
 };
 

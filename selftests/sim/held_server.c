@@ -270,10 +270,8 @@ static void give_back(struct world *w, struct held_job *j)
 {
 	struct ebpfs_hold_key key;
 
-	if (!j->fresh)
-		return;
 	held_key(w, j->reply.file, &key);
-	if (ebpfs_hold_release(table(w), &j->owner->core, &key, j->call.number))
+	if (ebpfs_hold_give_back(table(w), &j->owner->core, &key, j->made))
 		file_closed(w, j->reply.file);
 	resume(w);
 }
@@ -312,7 +310,7 @@ static void job_answer(struct world *w, struct held_job *j)
 /* The hold that the call asks for. */
 static void take(struct world *w, struct held_job *j, u32 file)
 {
-	u32 before = j->owner->core.count, kinds = j->call.kinds;
+	u32 kinds = j->call.kinds;
 	struct ebpfs_hold_key key;
 
 	j->reply.file = (u8)file;
@@ -320,8 +318,7 @@ static void take(struct world *w, struct held_job *j, u32 file)
 		return;
 	held_key(w, file, &key);
 	j->reply.kinds = (u8)ebpfs_hold_take(table(w), &j->owner->core, &key, j->call.number, kinds,
-					     w->now);
-	j->fresh = j->owner->core.count > before;
+					     w->now, &j->made);
 	if (j->reply.kinds & EBPFS_HOLD_LEASE)
 		COUNT(w, held_leases);
 	if (j->reply.kinds & EBPFS_HOLD_OPEN)
@@ -348,6 +345,7 @@ static void job_read(struct world *w, struct held_job *j)
 {
 	struct held_world *h = w->held;
 	const struct held_msg *c = &j->call;
+	struct held_owner *o = j->owner;
 	u32 file = c->op == EBPFS_OP_LOOKUP ? *entry(w, c, 0) : c->file;
 
 	if (!j->read) {
@@ -362,7 +360,9 @@ static void job_read(struct world *w, struct held_job *j)
 		return;
 	}
 	if (h->inodes[j->reply.file].gone) {
-		CHECK(w, !(j->reply.kinds & EBPFS_HOLD_OPEN) || j->owner->ended,
+		/* Unless its client itself has let go of it meanwhile. */
+		CHECK(w, !(j->reply.kinds & EBPFS_HOLD_OPEN) || o->ended ||
+		      c->number <= o->released[j->reply.file],
 		      "a file that is held open stays", "file %u", j->reply.file);
 		give_back(w, j);
 		j->reply.kinds = 0;
@@ -375,12 +375,17 @@ static void job_read(struct world *w, struct held_job *j)
 
 static void job_release(struct world *w, struct held_job *j)
 {
+	struct held_owner *o = j->owner;
 	struct ebpfs_hold_key key;
 	u32 i;
 
 	for (i = 0; i < j->call.n; i++) {
+		u64 *released = &o->released[j->call.let[i].file];
+
+		if (j->call.let[i].number > *released)
+			*released = j->call.let[i].number;
 		held_key(w, j->call.let[i].file, &key);
-		if (ebpfs_hold_release(table(w), &j->owner->core, &key, j->call.let[i].number))
+		if (ebpfs_hold_release(table(w), &o->core, &key, j->call.let[i].number))
 			file_closed(w, j->call.let[i].file);
 		COUNT(w, held_releases);
 	}

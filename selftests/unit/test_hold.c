@@ -17,7 +17,7 @@
 
 static struct ebpfs_holds *h;
 static struct ebpfs_holder a, b, c, others[HOLDERS];
-static u64 now, next;
+static u64 now, next, made;	/* the last: by take() */
 static struct ebpfs_hold_recall r;
 
 static void fresh(u32 max, u32 max_one)
@@ -57,7 +57,15 @@ static u32 take(struct ebpfs_holder *who, unsigned int n, u64 number, u32 kinds)
 {
 	struct ebpfs_hold_key k = key(n);
 
-	return ebpfs_hold_take(h, who, &k, number, kinds, now);
+	made = 0;
+	return ebpfs_hold_take(h, who, &k, number, kinds, now, &made);
+}
+
+static bool give_back(struct ebpfs_holder *who, unsigned int n, u64 by)
+{
+	struct ebpfs_hold_key k = key(n);
+
+	return ebpfs_hold_give_back(h, who, &k, by);
 }
 
 static bool release(struct ebpfs_holder *who, unsigned int n, u64 number)
@@ -158,6 +166,69 @@ static void release_before_take(void)
 	/* A higher number than it is held under counts for it, and for what comes. */
 	EXPECT(!release(&a, 1, 20));
 	EXPECT_EQ(take(&a, 1, 19, OPEN), 0);
+}
+
+/* A call that made a hold gives it back, unless another may have been told of it. */
+static void giving_back(void)
+{
+	struct ebpfs_hold_key k;
+	u64 first, again;
+
+	fresh(8, 8);
+	EXPECT_EQ(take(&a, 1, 5, OPEN | LEASE), OPEN | LEASE);
+	first = made;
+	EXPECT(first);
+	EXPECT(!give_back(&a, 1, 0));
+	EXPECT(!give_back(&a, 1, first + 1));
+	EXPECT(!give_back(&b, 1, first));
+	EXPECT(!give_back(&a, 2, first));
+	EXPECT_EQ(opens(1), 1);
+	EXPECT(give_back(&a, 1, first));
+	EXPECT_EQ(h->count, 0);
+	EXPECT(!give_back(&a, 1, first));
+	/* The same number may be asked for again. */
+	EXPECT_EQ(take(&a, 1, 5, LEASE), LEASE);
+	EXPECT(!give_back(&a, 1, first));
+	EXPECT_EQ(h->count, 1);
+	EXPECT(!give_back(&a, 1, made));
+	EXPECT_EQ(h->count, 0);
+
+	/* One that is executed again has still made it. */
+	EXPECT_EQ(take(&a, 1, 5, OPEN), OPEN);
+	k = key(1);
+	again = made;
+	EXPECT_EQ(ebpfs_hold_take(h, &a, &k, 5, OPEN, now, &again), OPEN);
+	EXPECT_EQ(again, made);
+	EXPECT(give_back(&a, 1, again));
+
+	/* Another under the same number: the call in another session. */
+	EXPECT_EQ(take(&a, 1, 6, OPEN), OPEN);
+	first = made;
+	EXPECT_EQ(take(&a, 1, 6, OPEN), OPEN);
+	EXPECT_EQ(made, 0);
+	EXPECT(!give_back(&a, 1, first));
+	EXPECT_EQ(opens(1), 1);
+	EXPECT(release(&a, 1, 6));
+
+	/* Under a lower, and under a higher one. */
+	EXPECT_EQ(take(&a, 1, 8, OPEN), OPEN);
+	first = made;
+	EXPECT_EQ(take(&a, 1, 7, OPEN), OPEN);
+	EXPECT_EQ(made, 0);
+	EXPECT(!give_back(&a, 1, first));
+	EXPECT(release(&a, 1, 8));
+	EXPECT_EQ(take(&a, 1, 9, OPEN), OPEN);
+	first = made;
+	EXPECT_EQ(take(&a, 1, 10, LEASE), LEASE);
+	EXPECT(!give_back(&a, 1, first));
+	EXPECT(release(&a, 1, 10));
+
+	/* One that got nothing has not been told. */
+	EXPECT_EQ(take(&a, 1, 12, LEASE), LEASE);
+	first = made;
+	EXPECT_EQ(take(&a, 1, 11, LEASE), 0);
+	EXPECT(!give_back(&a, 1, first));
+	EXPECT_EQ(h->count, 0);
 }
 
 static void limits(void)
@@ -366,7 +437,8 @@ static void all_changed_by_others(void)
 		u32 bytes[] = { 3 + i % 2, i };
 
 		ebpfs_hold_key_set(h, &k, bytes, sizeof(bytes));
-		EXPECT_EQ(ebpfs_hold_take(h, i % 3 ? &a : &b, &k, 1, i % 5 ? LEASE : OPEN, now),
+		made = 0;
+		EXPECT_EQ(ebpfs_hold_take(h, i % 3 ? &a : &b, &k, 1, i % 5 ? LEASE : OPEN, now, &made),
 			  i % 5 ? LEASE : OPEN);
 		if (!(i % 7))
 			ebpfs_hold_release(h, i % 3 ? &a : &b, &k, 1);
@@ -709,6 +781,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(keys_differ),
 	KTAP_TEST(open_and_release),
 	KTAP_TEST(release_before_take),
+	KTAP_TEST(giving_back),
 	KTAP_TEST(limits),
 	KTAP_TEST(end_of_holder),
 	KTAP_TEST(change_without_leases),

@@ -176,19 +176,17 @@ u16 hold_take(struct op *op, const u8 *fh)
 	struct holds *hs = &op->srv->holds;
 	struct ebpfs_hold_key key;
 	struct hold_owner *ho;
-	u32 got = 0, before;
+	u64 unused = 0;
+	u32 got = 0;
 
 	if (!c->count || !op->owner)
 		return 0;
 	hold_key_of(op->srv, op->e, fh, &key);
 	pthread_mutex_lock(&hs->lock);
 	ho = owner_ended(op->owner) ? NULL : holder_of(op->owner);
-	if (ho) {
-		before = ho->core.count;
-		got = ebpfs_hold_take(&hs->table, &ho->core, &key, c->arg, c->count, now_ns());
-		if (op->change)
-			op->change->fresh = ho->core.count > before;
-	}
+	if (ho)
+		got = ebpfs_hold_take(&hs->table, &ho->core, &key, c->arg, c->count, now_ns(),
+				      op->change ? &op->change->made : &unused);
 	pthread_mutex_unlock(&hs->lock);
 	if (got & EBPFS_HOLD_OPEN)
 		stats_inc(opens_granted);
@@ -198,6 +196,15 @@ u16 hold_take(struct op *op, const u8 *fh)
 		stats_inc(holds_refused);
 	return (got & EBPFS_HOLD_OPEN ? EBPFS_REPLY_OPEN : 0) |
 	       (got & EBPFS_HOLD_LEASE ? EBPFS_REPLY_LEASE : 0);
+}
+
+/* After @closed was said of what @owner held, and with what may go on because of it. */
+static void released(struct server *srv, const struct ebpfs_hold_key *key, struct job *jobs,
+		     bool closed)
+{
+	resume(&srv->holds, jobs);
+	if (closed)
+		orphan_closed(srv, key);
 }
 
 static void release(struct server *srv, struct owner *owner, const struct ebpfs_hold_key *key,
@@ -215,20 +222,32 @@ static void release(struct server *srv, struct owner *owner, const struct ebpfs_
 		jobs = take_ready(hs);
 	}
 	pthread_mutex_unlock(&hs->lock);
-	resume(hs, jobs);
-	if (closed)
-		orphan_closed(srv, key);
+	released(srv, key, jobs, closed);
+}
+
+/* What was held before the call, or was granted to another meanwhile, stays. */
+static void give_back(struct server *srv, struct owner *owner, const struct export *e,
+		      const u8 *fh, u64 made)
+{
+	struct holds *hs = &srv->holds;
+	struct ebpfs_hold_key key;
+	struct hold_owner *ho;
+	struct job *jobs;
+	bool closed;
+
+	hold_key_of(srv, e, fh, &key);
+	pthread_mutex_lock(&hs->lock);
+	ho = owner->holds;	/* there is one: it got something */
+	closed = ebpfs_hold_give_back(&hs->table, &ho->core, &key, made);
+	jobs = take_ready(hs);
+	pthread_mutex_unlock(&hs->lock);
+	released(srv, &key, jobs, closed);
 }
 
 void hold_give_back(struct op *op, const u8 *fh)
 {
-	struct ebpfs_hold_key key;
-
-	/* What was held before the call stays so. */
-	if (!op->change || !op->change->fresh)
-		return;
-	hold_key_of(op->srv, op->e, fh, &key);
-	release(op->srv, op->owner, &key, op->c->arg);
+	if (op->change && op->change->made)
+		give_back(op->srv, op->owner, op->e, fh, op->change->made);
 }
 
 void hold_late(struct job *job, const struct op_result *res)
@@ -236,18 +255,16 @@ void hold_late(struct job *job, const struct op_result *res)
 	const struct ebpfs_call_info *c = &job->call;
 	struct session *s = job->session;
 	struct ebpfs_entry_info entry;
-	struct ebpfs_hold_key key;
 	const u8 *fh = c->fh;
 
-	if (!res || !(res->flags & (EBPFS_REPLY_OPEN | EBPFS_REPLY_LEASE)) || !job->change.fresh)
+	if (!res || !(res->flags & (EBPFS_REPLY_OPEN | EBPFS_REPLY_LEASE)) || !job->change.made)
 		return;
 	if (c->op != EBPFS_OP_GETATTR) {
 		if (ebpfs_parse_entry(job->buf.data, res->total, false, &entry))
 			return;
 		fh = entry.fh;
 	}
-	hold_key_of(s->owner->owners->srv, s->export, fh, &key);
-	release(s->owner->owners->srv, s->owner, &key, c->arg);
+	give_back(s->owner->owners->srv, s->owner, s->export, fh, job->change.made);
 }
 
 u16 hold_replayed(struct op *op, u16 flags, u32 total)

@@ -78,7 +78,7 @@ _Static_assert(sizeof(struct file_key) <= EBPFS_HOLD_KEY_MAX, "a file's key fits
  * @prev: likewise
  * @parked: in that list
  * @ready: it could go on before it was parked
- * @fresh: the call's hold is a new one
+ * @made: the hold that the call made, for ebpfs_hold_give_back()
  * @nlocked: names locks that are held
  * @locked: their indices
  * @has_victim: a file may lose its last name
@@ -97,7 +97,7 @@ struct hold_change {
 	struct hold_change *prev;
 	bool parked;
 	bool ready;
-	bool fresh;
+	u64 made;
 	u8 nlocked;
 	u8 locked[2];
 	bool has_victim;
