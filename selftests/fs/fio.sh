@@ -13,7 +13,7 @@
 plan 14
 
 size=2M
-[ -z "${EBPFS_LONG-}" ] || size=64M
+[ -z "${EBPFS_LONG-}" ] || size=8M
 
 export EBPFSD_FORGETFUL=1
 mkdir -p "$srv"
