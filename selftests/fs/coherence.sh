@@ -12,7 +12,7 @@
 plan 4
 
 steps=300
-[ -z "${EBPFS_LONG-}" ] || steps=2500
+[ -z "${EBPFS_LONG-}" ] || steps=1500
 seed=${EBPFS_SEED:-$RANDOM}
 note "seed $seed"
 

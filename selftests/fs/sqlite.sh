@@ -13,7 +13,7 @@
 . "${0%/*}/../lib/lib.sh"
 
 modes=(delete wal) rounds=3 seconds=6
-[ -z "${EBPFS_LONG-}" ] || { modes=(delete truncate persist wal); rounds=12 seconds=30; }
+[ -z "${EBPFS_LONG-}" ] || { modes=(delete truncate persist wal); rounds=8 seconds=20; }
 plan $((${#modes[@]} * 11))
 
 PATH=$here/lib:$PATH
