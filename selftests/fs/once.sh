@@ -14,10 +14,10 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 11
+plan 10
 
 ops=100 deaths=8 wait=100
-[ -z "${EBPFS_LONG-}" ] || ops=1000 deaths=60 wait=500
+[ -z "${EBPFS_LONG-}" ] || ops=1000 deaths=30 wait=500
 points=(executed intent result made executed)
 
 mkdir -p "$srv"
@@ -94,9 +94,6 @@ ended=''
 await $wait $two
 holds "every operation is done once at the other client" "${ended:-1} == 0" || show "$tmp/two"
 note "ebpfsd was killed $killed times, killed itself $by_itself times, in $((SECONDS - start)) s"
-# The operations may be over before all deaths have come.
-all=$((killed + by_itself))
-holds "that was often" "all >= deaths / 3"
-holds "it was killed from outside" "killed >= all / 6"
-holds "it killed itself over an operation" "by_itself >= all / 4"
+holds "it was killed from outside" "killed >= deaths / 5"
+holds "it killed itself over an operation" "by_itself >= deaths / 4"
 check "and lives" lab status

@@ -438,8 +438,8 @@ static void all_changed_by_others(void)
 
 		ebpfs_hold_key_set(h, &k, bytes, sizeof(bytes));
 		made = 0;
-		EXPECT_EQ(ebpfs_hold_take(h, i % 3 ? &a : &b, &k, 1, i % 5 ? LEASE : OPEN, now, &made),
-			  i % 5 ? LEASE : OPEN);
+		EXPECT_EQ(ebpfs_hold_take(h, i % 3 ? &a : &b, &k, 1, i % 5 ? LEASE : OPEN, now,
+					  &made), i % 5 ? LEASE : OPEN);
 		if (!(i % 7))
 			ebpfs_hold_release(h, i % 3 ? &a : &b, &k, 1);
 	}

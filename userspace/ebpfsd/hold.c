@@ -198,7 +198,8 @@ u16 hold_take(struct op *op, const u8 *fh)
 	       (got & EBPFS_HOLD_LEASE ? EBPFS_REPLY_LEASE : 0);
 }
 
-/* After @closed was said of what @owner held, and with what may go on because of it. */
+/* After the end of a hold, without the lock: @jobs may go on, and if it was the last one
+ * that had the file open, @closed, that may be gone. */
 static void released(struct server *srv, const struct ebpfs_hold_key *key, struct job *jobs,
 		     bool closed)
 {
