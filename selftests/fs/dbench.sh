@@ -11,7 +11,7 @@
 
 plan 8
 
-seconds=5
+seconds=3
 [ -z "${EBPFS_LONG-}" ] || seconds=30
 load=/usr/share/dbench/client.txt
 

@@ -12,7 +12,7 @@
 
 plan 14
 
-size=2M
+size=1M
 [ -z "${EBPFS_LONG-}" ] || size=8M
 
 export EBPFSD_FORGETFUL=1

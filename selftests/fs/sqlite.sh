@@ -12,7 +12,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-modes=(delete wal) rounds=3 seconds=6
+modes=(delete wal) rounds=2 seconds=4
 [ -z "${EBPFS_LONG-}" ] || { modes=(delete truncate persist wal); rounds=8 seconds=20; }
 plan $((${#modes[@]} * 11))
 

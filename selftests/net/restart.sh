@@ -13,7 +13,7 @@ plan 27
 
 mkdir -p "$srv"
 mkdata tree "$srv/tree" 300
-mkdata file "$srv/big" 64M
+mkdata file "$srv/big" 32M
 
 # Kills the server in the midst of the reading that runs as process $1: some of
 # it is done, some is not.
@@ -83,7 +83,7 @@ for way in "read $mnt/big" "mmap $mnt/big" "list $mnt/tree" "statfs $mnt"; do
 done
 lab start 1
 check "soft: works again with the server there" timeout 60 treecmp -n "$srv/tree" "$mnt/tree"
-check "soft: the data are right" timeout 60 mkdata check "$mnt/big" 1 0 64M
+check "soft: the data are right" timeout 60 mkdata check "$mnt/big" 1 0 32M
 
 # Names and attributes that were not yet on a disk outlive ebpfsd, but not its machine: then
 # fsync tells, once. The machine is another when its boot has another identity.
