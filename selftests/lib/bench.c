@@ -1,15 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * bench: what a cold read costs.
+ * bench: what something costs the whole machine.
  *
- * usage: bench [-t THREADS] [-s SEED] rand|seq COUNT FILE
+ * usage: bench [-dw] [-q DEPTH] [-s SEED] WORKLOAD COUNT FILE|DIRECTORY
+ *	  bench run COUNT COMMAND [ARGUMENT...]
+ *	  bench copy COUNT
+ *	  bench rtt COUNT ADDRESS
+ *	  bench echo ADDRESS
  *
- *	rand	COUNT reads of 4 KiB at different random places, no readahead
- *	seq	COUNT reads of 1 MiB from the start, with readahead
+ * of a file, which is there, and is dropped from this machine's page cache first
+ * (proved by mincore; a server's page cache stays as it is):
+ *	rand	  COUNT reads of 4 KiB at different random places, no readahead
+ *	seq	  COUNT reads of 1 MiB from the start, with readahead
+ *	randsync  COUNT writes of 4 KiB at different random places, fsync after each
+ * of a file that is made, or is made anew:
+ *	write	  COUNT writes of 1 MiB from the start, and one fsync
+ * of a directory, COUNT files f0, f1, ... of 4 KiB in it:
+ *	create	  make, write, close
+ *	stat	  ask for the attributes of each by its name
+ *	read	  open, read, close
+ *	unlink	  remove
+ *	run	  COMMAND does COUNT things, which has to be true: only the division is
+ *		  done here. What it prints goes to memory
+ * of the machine:
+ *	copy	  COUNT copies of 4 KiB within memory
+ *	rtt	  COUNT datagrams of 64 bytes to "bench echo" at ADDRESS and back
  *
- * The file is dropped from this machine's page cache first (and the drop is
- * proved by mincore), which leaves a server's page cache as it is. The result
- * is one line of JSON:
+ *	-d	O_DIRECT, for what reads and writes a file
+ *	-q	so many reads of "rand" under way at a time, by io_uring (default 1,
+ *		by pread)
+ *	-w	the file may be in the page cache: a local one in memory has no other place
+ *
+ * The result is one line of JSON:
  *
  *	ops, bytes, ns		of the loop
  *	idle_ns			of that, spent idle; exact, from /proc/timer_list
@@ -17,39 +39,64 @@
  *				(one processor, one instruction is one nanosecond) this
  *				is instructions of the whole system, client and server.
  *				null on more than one processor, where it means nothing
- *	p50_ns, p99_ns		latency of one read
+ *	p50_ns, p99_ns		latency of one operation; null for "run"
  *	context_switches	of the whole system
+ *	frames			received and sent in this network namespace by all interfaces
+ *				but lo; one of 64 KiB that is cut up later counts as one
+ *	tcp_retransmits		of this network namespace
  *
  * Figures are taken around the loop, inside this process, whose memory is
- * touched before: starting a process and opening the file stay outside.
+ * touched before: starting a process and opening the file stay outside, except
+ * with "run".
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
+#include <liburing.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SMALL		4096u
 #define LARGE		(1u << 20)
-#define THREADS_MAX	256
+#define DEPTH_MAX	256u
+#define ECHO_PORT	7007
+#define ECHO_SIZE	64
 
 static const char *path;
-static size_t size;
+static char **command;
+static char *buf;			/* LARGE bytes, aligned */
 static uint64_t *offsets, *latencies;
-static uint64_t count, start;
-static unsigned int nthreads = 1;
-static pthread_barrier_t ready;
+static uint64_t count, seed = 1;
+static unsigned int depth = 1;
+static int direct;			/* O_DIRECT, or 0 */
+static bool warm;			/* the file may be in the page cache */
+static int fd = -1;
+
+static uint64_t start, idle, switches, frames, resent;	/* when the loop began */
+static bool each;			/* latencies are known */
 
 static void die(const char *what)
 {
 	fprintf(stderr, "bench: cannot %s: %s\n", what, strerror(errno));
 	exit(1);
+}
+
+/* @n is what a call gave that was to give @expected. */
+static void expect(ssize_t n, size_t expected, const char *what)
+{
+	if (n == (ssize_t)expected)
+		return;
+	if (n >= 0)
+		errno = ENODATA;
+	die(what);
 }
 
 static uint64_t now(void)
@@ -94,43 +141,102 @@ static uint64_t idle_ns(void)
 	       sum_of("/proc/timer_list", ".iowait_sleeptime");
 }
 
-static void *reader(void *arg)
+/* Packets received and sent, the 2nd and the 10th number of an interface's line. */
+static uint64_t count_frames(void)
 {
-	uint64_t first = (uintptr_t)arg;
-	char *buf = aligned_alloc(4096, size);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	unsigned long long received, sent;
+	uint64_t sum = 0;
+	char line[512];
+	FILE *f = fopen("/proc/net/dev", "r");
 
-	if (!buf || fd < 0)
-		die(path);
-	memset(buf, 1, size);
-	if (size == SMALL && posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM))
-		die("set POSIX_FADV_RANDOM");
-	pthread_barrier_wait(&ready);
-	if (!first)
-		start = now();
-	for (uint64_t i = first; i < count; i += nthreads) {
-		uint64_t begin = now();
-		ssize_t n = pread(fd, buf, size, offsets[i]);
+	if (!f)
+		die("read /proc/net/dev");
+	while (fgets(line, sizeof(line), f)) {
+		char *numbers = strchr(line, ':');
 
-		latencies[i] = now() - begin;
-		if (n != (ssize_t)size) {
-			if (n >= 0)
-				errno = ENODATA;
-			die("read");
+		if (!numbers || strstr(line, "lo:"))
+			continue;
+		if (sscanf(numbers + 1, "%*u %llu %*u %*u %*u %*u %*u %*u %*u %llu",
+			   &received, &sent) != 2) {
+			errno = EPROTO;
+			die("understand /proc/net/dev");
 		}
+		sum += received + sent;
 	}
-	close(fd);
-	free(buf);
-	return NULL;
+	fclose(f);
+	return sum;
 }
 
-static void make_cold(int fd, size_t len)
+/* RetransSegs is the 12th number of the second line that begins with "Tcp:". */
+static uint64_t count_retransmits(void)
+{
+	unsigned long long n = 0;
+	char line[512];
+	FILE *f = fopen("/proc/net/snmp", "r");
+
+	if (!f)
+		die("read /proc/net/snmp");
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "Tcp: %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %llu", &n) == 1)
+			break;
+	fclose(f);
+	return n;
+}
+
+static void begin(void)
+{
+	frames = count_frames();
+	resent = count_retransmits();
+	switches = sum_of("/proc/stat", "ctxt ");
+	idle = idle_ns();
+	start = now();
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void end(uint64_t bytes)
+{
+	uint64_t ns = now() - start;
+
+	idle = idle_ns() - idle;
+	switches = sum_of("/proc/stat", "ctxt ") - switches;
+	frames = count_frames() - frames;
+	resent = count_retransmits() - resent;
+	printf("{\"ops\": %llu, \"bytes\": %llu, \"ns\": %llu, \"idle_ns\": %llu, ",
+	       (unsigned long long)count, (unsigned long long)bytes, (unsigned long long)ns,
+	       (unsigned long long)idle);
+	if (sysconf(_SC_NPROCESSORS_ONLN) == 1)
+		printf("\"busy_ns_per_op\": %llu, ", (unsigned long long)((ns - idle) / count));
+	else
+		printf("\"busy_ns_per_op\": null, ");
+	if (each) {
+		qsort(latencies, count, sizeof(*latencies), by_value);
+		printf("\"p50_ns\": %llu, \"p99_ns\": %llu, ",
+		       (unsigned long long)latencies[count / 2],
+		       (unsigned long long)latencies[count * 99 / 100]);
+	} else {
+		printf("\"p50_ns\": null, \"p99_ns\": null, ");
+	}
+	printf("\"context_switches\": %llu, \"frames\": %llu, \"tcp_retransmits\": %llu}\n",
+	       (unsigned long long)switches, (unsigned long long)frames,
+	       (unsigned long long)resent);
+}
+
+/* Files that are there. */
+
+static void make_cold(size_t len)
 {
 	size_t pages = (len + 4095) / 4096, resident = 0;
 	unsigned char *map = malloc(pages);
 	void *p;
 
-	if (!map || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED))
+	/* What is dirty stays. */
+	if (!map || fsync(fd) || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED))
 		die("drop the file from the page cache");
 	p = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED || mincore(p, len, map))
@@ -146,8 +252,8 @@ static void make_cold(int fd, size_t len)
 	}
 }
 
-/* A different block for each read, in random order: Fisher and Yates. */
-static void choose_blocks(uint64_t blocks, uint64_t seed)
+/* A different block for each operation, in random order: Fisher and Yates. */
+static void choose_blocks(uint64_t blocks)
 {
 	uint64_t *all = malloc(blocks * sizeof(*all));
 
@@ -165,89 +271,380 @@ static void choose_blocks(uint64_t blocks, uint64_t seed)
 	free(all);
 }
 
-static int by_value(const void *a, const void *b)
+/* Opens the file for operations of @size bytes. */
+static void open_file(int flags, size_t size)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	struct stat st;
 
-	return x < y ? -1 : x > y;
+	fd = open(path, flags | direct | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st))
+		die(path);
+	if (count > (uint64_t)st.st_size / size) {
+		fprintf(stderr, "bench: %s has %llu bytes: room for %llu times %zu, not %llu\n",
+			path, (unsigned long long)st.st_size,
+			(unsigned long long)st.st_size / size, size, (unsigned long long)count);
+		exit(2);
+	}
+	if (size == SMALL)
+		choose_blocks(st.st_size / SMALL);
+	if (!warm)
+		make_cold(st.st_size);
+	if (size == SMALL && posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM))
+		die("set POSIX_FADV_RANDOM");
 }
 
-static void usage(void)
+/* Up to @depth reads under way at a time, submitted and taken one by one. */
+static void read_queued(void)
 {
-	fprintf(stderr, "usage: bench [-t THREADS] [-s SEED] rand|seq COUNT FILE\n");
+	uint64_t begun[DEPTH_MAX], next = 0, done = 0;
+	struct io_uring_cqe *cqe;
+	struct io_uring ring;
+	unsigned int slot;
+	char *bufs;
+
+	bufs = aligned_alloc(SMALL, (size_t)SMALL * depth);
+	errno = -io_uring_queue_init(depth, &ring, 0);
+	if (!bufs || errno)
+		die("make an io_uring");
+	memset(bufs, 1, (size_t)SMALL * depth);
+	begin();
+	while (done < count) {
+		/* What has ended makes room, one for one. */
+		slot = depth;
+		if (next >= depth || next == count) {
+			errno = -io_uring_wait_cqe(&ring, &cqe);
+			if (errno)
+				die("wait for an io_uring");
+			if (cqe->res < 0)
+				errno = -cqe->res;
+			expect(cqe->res < 0 ? -1 : cqe->res, SMALL, "read");
+			slot = (unsigned int)io_uring_cqe_get_data64(cqe);
+			latencies[done++] = now() - begun[slot];
+			io_uring_cqe_seen(&ring, cqe);
+		}
+		if (next < count) {
+			struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+
+			if (slot == depth)
+				slot = (unsigned int)next;
+			begun[slot] = now();
+			io_uring_prep_read(sqe, fd, bufs + (size_t)slot * SMALL, SMALL,
+					   offsets[next++]);
+			io_uring_sqe_set_data64(sqe, slot);
+			expect(io_uring_submit(&ring), 1, "submit to an io_uring");
+		}
+	}
+	end(count * SMALL);
+	io_uring_queue_exit(&ring);
+	free(bufs);
+}
+
+static void bench_rand(void)
+{
+	open_file(O_RDONLY, SMALL);
+	if (depth > 1) {
+		read_queued();
+		return;
+	}
+	begin();
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t since = now();
+
+		expect(pread(fd, buf, SMALL, offsets[i]), SMALL, "read");
+		latencies[i] = now() - since;
+	}
+	end(count * SMALL);
+}
+
+static void bench_seq(void)
+{
+	open_file(O_RDONLY, LARGE);
+	begin();
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t since = now();
+
+		expect(pread(fd, buf, LARGE, i * LARGE), LARGE, "read");
+		latencies[i] = now() - since;
+	}
+	end(count * LARGE);
+}
+
+static void bench_randsync(void)
+{
+	open_file(O_WRONLY, SMALL);
+	begin();
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t since = now();
+
+		expect(pwrite(fd, buf, SMALL, offsets[i]), SMALL, "write");
+		expect(fsync(fd), 0, "fsync");
+		latencies[i] = now() - since;
+	}
+	end(count * SMALL);
+}
+
+static void bench_write(void)
+{
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | direct | O_CLOEXEC, 0644);
+	if (fd < 0)
+		die(path);
+	begin();
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t since = now();
+
+		expect(pwrite(fd, buf, LARGE, i * LARGE), LARGE, "write");
+		latencies[i] = now() - since;
+	}
+	expect(fsync(fd), 0, "fsync");
+	end(count * LARGE);
+}
+
+/* Many files. */
+
+static const char *name_of(uint64_t i)
+{
+	static char name[32];
+
+	snprintf(name, sizeof(name), "f%llu", (unsigned long long)i);
+	return name;
+}
+
+static void create_one(uint64_t i)
+{
+	int f = openat(fd, name_of(i), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	if (f < 0)
+		die("create a file");
+	expect(write(f, buf, SMALL), SMALL, "write");
+	expect(close(f), 0, "close");
+}
+
+static void stat_one(uint64_t i)
+{
+	struct stat st;
+
+	expect(fstatat(fd, name_of(i), &st, AT_SYMLINK_NOFOLLOW), 0, "stat");
+}
+
+static void read_one(uint64_t i)
+{
+	int f = openat(fd, name_of(i), O_RDONLY | O_CLOEXEC);
+
+	if (f < 0)
+		die("open a file");
+	expect(read(f, buf, SMALL), SMALL, "read");
+	close(f);
+}
+
+static void unlink_one(uint64_t i)
+{
+	expect(unlinkat(fd, name_of(i), 0), 0, "unlink");
+}
+
+static void each_file(void (*one)(uint64_t))
+{
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		die(path);
+	begin();
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t since = now();
+
+		one(i);
+		latencies[i] = now() - since;
+	}
+	end(count * SMALL);
+}
+
+static void bench_create(void)
+{
+	each_file(create_one);
+}
+
+static void bench_stat(void)
+{
+	each_file(stat_one);
+}
+
+static void bench_read(void)
+{
+	each_file(read_one);
+}
+
+static void bench_unlink(void)
+{
+	each_file(unlink_one);
+}
+
+/* Programs. */
+
+static void bench_run(void)
+{
+	int status;
+	pid_t pid;
+
+	each = false;
+	begin();
+	pid = fork();
+	if (!pid) {
+		/* Some programs do less if nobody reads them: grep, into /dev/null. */
+		int output = memfd_create("output", 0);
+
+		if (output < 0 || dup2(output, 1) < 0)
+			_exit(126);
+		execvp(command[0], command);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		die("run a program");
+	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+		fprintf(stderr, "bench: %s failed\n", command[0]);
+		exit(1);
+	}
+	end(0);
+}
+
+/* The machine. */
+
+static void bench_copy(void)
+{
+	begin();
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t since = now();
+
+		memcpy(buf + SMALL, buf, SMALL);
+		__asm__ volatile("" : : "r"(buf) : "memory");
+		latencies[i] = now() - since;
+	}
+	end(count * SMALL);
+}
+
+static int udp_socket(struct sockaddr_in *address)
+{
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	*address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(ECHO_PORT) };
+	if (s < 0 || inet_pton(AF_INET, path, &address->sin_addr) != 1)
+		die(path);
+	return s;
+}
+
+static void bench_rtt(void)
+{
+	struct timeval patience = { .tv_sec = 5 };
+	struct sockaddr_in to;
+
+	fd = udp_socket(&to);
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
+		die(path);
+	expect(send(fd, buf, ECHO_SIZE, 0), ECHO_SIZE, "send");
+	expect(recv(fd, buf, ECHO_SIZE, 0), ECHO_SIZE, "hear an echo");
+	begin();
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t since = now();
+
+		expect(send(fd, buf, ECHO_SIZE, 0), ECHO_SIZE, "send");
+		expect(recv(fd, buf, ECHO_SIZE, 0), ECHO_SIZE, "hear an echo");
+		latencies[i] = now() - since;
+	}
+	end(count * ECHO_SIZE);
+}
+
+static void __attribute__((noreturn)) echo(void)
+{
+	struct sockaddr_in from;
+	int s = udp_socket(&from);
+
+	if (bind(s, (struct sockaddr *)&from, sizeof(from)))
+		die(path);
+	for (;;) {
+		socklen_t len = sizeof(from);
+		ssize_t n = recvfrom(s, buf, ECHO_SIZE, 0, (struct sockaddr *)&from, &len);
+
+		if (n > 0)
+			sendto(s, buf, n, 0, (struct sockaddr *)&from, len);
+	}
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} workloads[] = {
+	{ "rand", bench_rand },
+	{ "seq", bench_seq },
+	{ "randsync", bench_randsync },
+	{ "write", bench_write },
+	{ "create", bench_create },
+	{ "stat", bench_stat },
+	{ "read", bench_read },
+	{ "unlink", bench_unlink },
+	{ "run", bench_run },
+	{ "copy", bench_copy },
+	{ "rtt", bench_rtt },
+};
+
+static void __attribute__((noreturn)) usage(void)
+{
+	fprintf(stderr, "usage: bench [-dw] [-q DEPTH] [-s SEED] WORKLOAD COUNT FILE|DIRECTORY\n"
+			"       bench run COUNT COMMAND [ARGUMENT...]\n"
+			"       bench copy COUNT\n"
+			"       bench rtt COUNT ADDRESS\n"
+			"       bench echo ADDRESS\n"
+			"workloads: rand seq randsync write create stat read unlink\n");
 	exit(2);
 }
 
 int main(int argc, char **argv)
 {
-	uint64_t seed = 1, ns, idle, switches;
-	pthread_t threads[THREADS_MAX];
-	struct stat st;
-	int opt, fd;
+	bool program;
+	size_t i;
+	int opt;
 
-	while ((opt = getopt(argc, argv, "t:s:")) != -1) {
-		if (opt == 't')
-			nthreads = atoi(optarg);
-		else if (opt == 's')
+	while ((opt = getopt(argc, argv, "+dq:s:w")) != -1) {
+		switch (opt) {
+		case 'd':
+			direct = O_DIRECT;
+			break;
+		case 'q':
+			depth = (unsigned int)strtoul(optarg, NULL, 0);
+			break;
+		case 's':
 			seed = strtoull(optarg, NULL, 0);
-		else
+			break;
+		case 'w':
+			warm = true;
+			break;
+		default:
 			usage();
+		}
 	}
-	if (optind + 3 != argc || nthreads < 1 || nthreads > THREADS_MAX)
+	argv += optind;
+	argc -= optind;
+	if (argc < 2 || depth < 1 || depth > DEPTH_MAX)
 		usage();
-	if (!strcmp(argv[optind], "rand"))
-		size = SMALL;
-	else if (!strcmp(argv[optind], "seq"))
-		size = LARGE;
-	else
+	buf = aligned_alloc(SMALL, LARGE);
+	if (!buf)
+		die("find memory");
+	memset(buf, 1, LARGE);
+	path = argv[argc > 2 ? 2 : 1];
+	if (argc == 2 && !strcmp(argv[0], "echo"))
+		echo();
+	command = argv + 2;
+	count = strtoull(argv[1], NULL, 0);
+	for (i = 0; strcmp(workloads[i].name, argv[0]); )
+		if (++i == sizeof(workloads) / sizeof(*workloads))
+			usage();
+	program = workloads[i].run == bench_run;
+	if (!count || (program ? argc < 3 : argc != (workloads[i].run == bench_copy ? 2 : 3)))
 		usage();
-	count = strtoull(argv[optind + 1], NULL, 0);
-	path = argv[optind + 2];
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st))
-		die(path);
-	if (!count || count > (uint64_t)st.st_size / size) {
-		fprintf(stderr, "bench: %s has %llu bytes: room for %llu reads of %zu, not %llu\n",
-			path, (unsigned long long)st.st_size,
-			(unsigned long long)st.st_size / size, size, (unsigned long long)count);
-		return 2;
-	}
-
 	offsets = calloc(count, sizeof(*offsets));
 	latencies = malloc(count * sizeof(*latencies));
 	if (!offsets || !latencies)
 		die("find memory");
 	memset(latencies, 1, count * sizeof(*latencies));
-	if (size == SMALL)
-		choose_blocks(st.st_size / SMALL, seed);
-	else
-		for (uint64_t i = 0; i < count; i++)
-			offsets[i] = i * LARGE;
-	make_cold(fd, st.st_size);
-
-	switches = sum_of("/proc/stat", "ctxt ");
-	idle = idle_ns();
-	pthread_barrier_init(&ready, NULL, nthreads);
-	for (unsigned int i = 1; i < nthreads; i++)
-		if (pthread_create(&threads[i], NULL, reader, (void *)(uintptr_t)i))
-			die("start a thread");
-	reader((void *)0);
-	for (unsigned int i = 1; i < nthreads; i++)
-		pthread_join(threads[i], NULL);
-	ns = now() - start;
-	idle = idle_ns() - idle;
-	switches = sum_of("/proc/stat", "ctxt ") - switches;
-
-	qsort(latencies, count, sizeof(*latencies), by_value);
-	printf("{\"ops\": %llu, \"bytes\": %llu, \"ns\": %llu, \"idle_ns\": %llu, ",
-	       (unsigned long long)count, (unsigned long long)count * size,
-	       (unsigned long long)ns, (unsigned long long)idle);
-	if (sysconf(_SC_NPROCESSORS_ONLN) == 1)
-		printf("\"busy_ns_per_op\": %llu, ", (unsigned long long)((ns - idle) / count));
-	else
-		printf("\"busy_ns_per_op\": null, ");
-	printf("\"p50_ns\": %llu, \"p99_ns\": %llu, \"context_switches\": %llu}\n",
-	       (unsigned long long)latencies[count / 2],
-	       (unsigned long long)latencies[count * 99 / 100], (unsigned long long)switches);
+	each = true;
+	workloads[i].run();
 	return 0;
 }
