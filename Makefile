@@ -26,13 +26,14 @@ PAGES   := $(wildcard Documentation/man/*.[58])
 # Inside the build root or the guest a target runs as it is, elsewhere there.
 in_root := $(if $(EBPFS_IN_ROOT),,scripts/vm --chroot --make '' --)
 
-.PHONY: help all module bpf userspace selftests demo check check-long sim fuzz lint clean install uninstall
+.PHONY: help all module bpf userspace selftests demo bench check check-long sim fuzz lint clean install uninstall
 
 help:
 	@echo 'On any Debian machine, with nothing installed before:'
 	@echo '  make demo          serve and read real files in a VM, in every mode'
 	@echo '  make check         build everything and run the quick tests in a VM'
 	@echo '  make check-long    the same with more rounds, larger trees and further tests'
+	@echo '  make bench         what it costs, beside NFS, SMB, 9p and NBD; half an hour'
 	@echo '  make sim           run the simulator (SEEDS=N, default $(SEEDS))'
 	@echo '  make fuzz          fuzz the parsers (SECONDS=N each, default 60)'
 	@echo '  make lint          check the style of scripts, prose and kernel code'
@@ -79,6 +80,9 @@ check-long:
 
 demo:
 	scripts/demo
+
+bench:
+	scripts/bench
 
 sim:
 	$(in_root) $(MAKE) -C selftests sim SEEDS=$(SEEDS)

@@ -2,7 +2,7 @@
 /*
  * bench: what something costs the whole machine.
  *
- * usage: bench [-dw] [-q DEPTH] [-s SEED] WORKLOAD COUNT FILE|DIRECTORY
+ * usage: bench [-dpw] [-q DEPTH] [-s SEED] WORKLOAD COUNT FILE|DIRECTORY
  *	  bench run COUNT COMMAND [ARGUMENT...]
  *	  bench copy COUNT
  *	  bench rtt COUNT ADDRESS
@@ -27,6 +27,7 @@
  *	rtt	  COUNT datagrams of 64 bytes to "bench echo" at ADDRESS and back
  *
  *	-d	O_DIRECT, for what reads and writes a file
+ *	-p	mark begin and end of the loop for scripts/vm --count
  *	-q	so many reads of "rand" under way at a time, by io_uring (default 1,
  *		by pread)
  *	-w	the file may be in the page cache: a local one in memory has no other place
@@ -64,6 +65,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "profile/marks.h"
+
 #define SMALL		4096u
 #define LARGE		(1u << 20)
 #define DEPTH_MAX	256u
@@ -77,6 +80,7 @@ static uint64_t *offsets, *latencies;
 static uint64_t count, seed = 1;
 static unsigned int depth = 1;
 static int direct;			/* O_DIRECT, or 0 */
+static bool marked;			/* for selftests/profile/count.c */
 static bool warm;			/* the file may be in the page cache */
 static int fd = -1;
 
@@ -190,6 +194,8 @@ static void begin(void)
 	switches = sum_of("/proc/stat", "ctxt ");
 	idle = idle_ns();
 	start = now();
+	if (marked)
+		mark(MARK_BEGIN);
 }
 
 static int by_value(const void *a, const void *b)
@@ -201,8 +207,11 @@ static int by_value(const void *a, const void *b)
 
 static void end(uint64_t bytes)
 {
-	uint64_t ns = now() - start;
+	uint64_t ns;
 
+	if (marked)
+		mark(MARK_END);
+	ns = now() - start;
 	idle = idle_ns() - idle;
 	switches = sum_of("/proc/stat", "ctxt ") - switches;
 	frames = count_frames() - frames;
@@ -371,7 +380,7 @@ static void bench_seq(void)
 
 static void bench_randsync(void)
 {
-	open_file(O_WRONLY, SMALL);
+	open_file(O_RDWR, SMALL);
 	begin();
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t since = now();
@@ -587,7 +596,7 @@ static const struct {
 
 static void __attribute__((noreturn)) usage(void)
 {
-	fprintf(stderr, "usage: bench [-dw] [-q DEPTH] [-s SEED] WORKLOAD COUNT FILE|DIRECTORY\n"
+	fprintf(stderr, "usage: bench [-dpw] [-q DEPTH] [-s SEED] WORKLOAD COUNT FILE|DIRECTORY\n"
 			"       bench run COUNT COMMAND [ARGUMENT...]\n"
 			"       bench copy COUNT\n"
 			"       bench rtt COUNT ADDRESS\n"
@@ -602,10 +611,13 @@ int main(int argc, char **argv)
 	size_t i;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+dq:s:w")) != -1) {
+	while ((opt = getopt(argc, argv, "+dpq:s:w")) != -1) {
 		switch (opt) {
 		case 'd':
 			direct = O_DIRECT;
+			break;
+		case 'p':
+			marked = true;
 			break;
 		case 'q':
 			depth = (unsigned int)strtoul(optarg, NULL, 0);
