@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Recognising a reply of ebpfs in a frame, in few instructions.
+ * Recognising a datagram of ebpfs in a frame, in few instructions.
  *
  * This is a filter, not a parser: what passes it goes to the module's kfunc,
  * which believes nothing and reads all heads again. So nothing is checked here
@@ -128,6 +128,12 @@ static __always_inline enum ebpfs_look ebpfs_find_udp(void *data, void *end, __u
 	return EBPFS_LOOK_UDP;
 }
 
+/* Wire order is little-endian, as the machines of bpf-el are. */
+static __always_inline bool ebpfs_is_ours(const struct ebpfs_hdr *head)
+{
+	return head->magic == EBPFS_MAGIC && head->version == EBPFS_VERSION;
+}
+
 /**
  * ebpfs_judge_head() - is it a reply?
  * @head: the datagram's
@@ -137,8 +143,7 @@ static __always_inline enum ebpfs_look ebpfs_find_udp(void *data, void *end, __u
  */
 static __always_inline int ebpfs_judge_head(struct ebpfs_hdr *head, __u32 len)
 {
-	/* Wire order is little-endian, as the machines of bpf-el are. */
-	if (head->magic != EBPFS_MAGIC || head->version != EBPFS_VERSION)
+	if (!ebpfs_is_ours(head))
 		return EBPFS_STEER_PASS_OTHER;
 	if (head->type != EBPFS_REPLY)
 		return EBPFS_STEER_PASS_TYPE;

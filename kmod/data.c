@@ -13,7 +13,6 @@
  * keeps the call. Nothing is sent here.
  */
 #include <linux/skbuff.h>
-#include <linux/udp.h>
 
 #include "engine.h"
 #include "write.h"
@@ -55,20 +54,6 @@ static u32 ebpfs_data_pieces(const struct ebpfs_req *req, u32 at, u32 len)
 	return pieces;
 }
 
-/* Memory for a head, or for bytes that are copied, at the end of @skb. */
-static void *ebpfs_data_extend(struct sk_buff *skb, u32 len)
-{
-	void *p = netdev_alloc_frag(len);
-
-	if (p) {
-		struct page *page = virt_to_head_page(p);
-
-		skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page,
-				p - page_address(page), len, len);
-	}
-	return p;
-}
-
 /* One datagram's payload at the end of @skb. Returns false without memory. */
 static bool ebpfs_data_payload(struct sk_buff *skb, const struct ebpfs_req *req,
 			       u32 at, u32 len, u32 *crc)
@@ -79,20 +64,14 @@ static bool ebpfs_data_payload(struct sk_buff *skb, const struct ebpfs_req *req,
 
 	for (; len; len -= n, at += n) {
 		if (req->write) {
-			struct page *page;
-
 			n = ebpfs_write_piece(req->write, at, len, &folio, &in);
 			*crc = ebpfs_crc32c(*crc, folio_address(folio) + in, n);
-			page = folio_page(folio, in >> PAGE_SHIFT);
-			get_page(page);
-			skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page,
-					in & ~PAGE_MASK, n, n);
-			skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
+			ebpfs_skb_lend(skb, folio, in, n);
 		} else {
 			void *p;
 
 			n = min_t(u32, len, PAGE_SIZE);
-			p = ebpfs_data_extend(skb, n);
+			p = ebpfs_skb_extend(skb, n);
 			if (!p)
 				return false;
 			memcpy(p, req->data + at, n);
@@ -112,7 +91,7 @@ static bool ebpfs_data_add(struct sk_buff *skb, const struct ebpfs_req *req,
 	if (!skb->len)
 		head = skb_put(skb, sizeof(*head));
 	else
-		head = ebpfs_data_extend(skb, sizeof(*head));
+		head = ebpfs_skb_extend(skb, sizeof(*head));
 	if (!head)
 		return false;
 	ebpfs_put_data(head, f);
@@ -121,21 +100,6 @@ static bool ebpfs_data_add(struct sk_buff *skb, const struct ebpfs_req *req,
 		return false;
 	head->hdr.crc = cpu_to_le32(ebpfs_crc_end(crc));
 	return true;
-}
-
-/* @skb holds @segs datagrams, each but the last of @size bytes. */
-static void ebpfs_data_close(struct sk_buff_head *out, struct sk_buff *skb, u32 segs, u32 size)
-{
-	if (segs > 1) {
-		/* udp_set_csum() leaves these to whoever makes super-packets. */
-		skb->ip_summed = CHECKSUM_PARTIAL;
-		skb->csum_start = skb_headroom(skb) - sizeof(struct udphdr);
-		skb->csum_offset = offsetof(struct udphdr, check);
-		skb_shinfo(skb)->gso_size = size;
-		skb_shinfo(skb)->gso_segs = segs;
-		skb_shinfo(skb)->gso_type = SKB_GSO_UDP_L4;
-	}
-	__skb_queue_tail(out, skb);
 }
 
 /**
@@ -171,7 +135,8 @@ void ebpfs_data_build(struct sk_buff_head *out, const struct ebpfs_session *sess
 		if (skb && (skb->len + sizeof(struct ebpfs_data) + f.len > EBPFS_UDP_PAYLOAD_MAX ||
 			    skb_shinfo(skb)->nr_frags + 1 +
 			    ebpfs_data_pieces(req, f.offset, f.len) > MAX_SKB_FRAGS)) {
-			ebpfs_data_close(out, skb, segs, size);
+			ebpfs_skb_super(skb, segs, size);
+			__skb_queue_tail(out, skb);
 			skb = NULL;
 		}
 		if (!skb) {
@@ -186,6 +151,8 @@ void ebpfs_data_build(struct sk_buff_head *out, const struct ebpfs_session *sess
 		}
 		segs++;
 	}
-	if (skb)
-		ebpfs_data_close(out, skb, segs, size);
+	if (skb) {
+		ebpfs_skb_super(skb, segs, size);
+		__skb_queue_tail(out, skb);
+	}
 }

@@ -76,6 +76,20 @@ union ebpfs_addr {
 };
 
 /**
+ * struct ebpfs_path - from where to where datagrams go
+ * @to: the other end
+ * @from: our address; unspecified: as the route says. Its port does not count
+ * @port: ours, network order
+ * @dst: cached route
+ */
+struct ebpfs_path {
+	union ebpfs_addr to;
+	union ebpfs_addr from;
+	__be16 port;
+	struct dst_cache dst;
+};
+
+/**
  * struct ebpfs_session - one session with one node
  * @hash: in ebpfs_sessions, by @id, RCU
  * @node: of which it is a session; outlives it
@@ -109,11 +123,9 @@ struct ebpfs_session {
  * @link: in mnt->nodes; added and removed under mnt->nodes_lock, walked under RCU
  * @number: of the node in its mount
  * @index: in mnt->node_keys, for placement
- * @addr: of the server
+ * @path: to the server
  * @key: ebpfs_place() key
  * @sock: UDP socket of its own, in the mount's network namespace
- * @local_port: of @sock
- * @dst: cached route
  * @lock: protects @queue, @nqueue, @active, @session, @health, @removed
  * @queue: calls that wait, in order
  * @nqueue: how many
@@ -146,11 +158,9 @@ struct ebpfs_node {
 	struct list_head link;
 	u32 number;
 	u32 index;
-	union ebpfs_addr addr;
+	struct ebpfs_path path;
 	u64 key;
 	struct socket *sock;
-	__be16 local_port;
-	struct dst_cache dst;
 
 	spinlock_t lock;
 	struct list_head queue;
@@ -427,6 +437,10 @@ struct ebpfs_node *ebpfs_place_req(struct ebpfs_mount *mnt, u64 hash);	/* RCU re
 
 /* send.c APIs: any context but hardirq; they consume the skb */
 struct sk_buff *ebpfs_skb_alloc(u32 len);
+void *ebpfs_skb_extend(struct sk_buff *skb, u32 len);
+void ebpfs_skb_lend(struct sk_buff *skb, struct folio *folio, size_t in, u32 len);
+void ebpfs_skb_super(struct sk_buff *skb, u32 segs, u32 size);
+int ebpfs_path_send(struct ebpfs_path *path, struct sock *sk, struct sk_buff *skb);
 int ebpfs_send_skb(struct ebpfs_node *node, struct sk_buff *skb);
 int ebpfs_send_copy(struct ebpfs_node *node, const void *msg, u32 len);
 u32 ebpfs_path_ceiling(struct ebpfs_node *node);	/* process: UDP payload bytes */
@@ -444,6 +458,8 @@ bool ebpfs_fill(const struct ebpfs_packet *pkt, u32 off, const void *head,
 		const struct ebpfs_frag *f, struct ebpfs_req *req);	/* softirq, RCU */
 
 /* kfunc.c APIs */
+int ebpfs_packet_look(const struct ebpfs_packet *pkt, u32 len, u32 l3_off,
+		      struct ebpfs_flow *flow, u32 *off, u32 *payload);	/* softirq */
 int ebpfs_kfunc_init(void);
 
 /* node.c APIs: process context */

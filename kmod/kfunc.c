@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The steered ways in: kfuncs for XDP and TC programs. Their contract is in
- * <ebpfs/steer.h>. Thin: find the IP and UDP heads, tell the flow, and hand on
- * to ebpfs_receive_replies(), as the plain way does.
+ * The kfuncs for XDP and TC programs. Contracts: <ebpfs/steer.h>, for replies that come
+ * to a client, and <ebpfs/serve.h>, for calls that come to a server. Thin: find the IP
+ * and UDP heads, tell the flow, and hand on to ebpfs_receive_replies(), as the plain way
+ * does, or to ebpfs_serve().
  *
  * Context: softirq, RCU read lock held (both kinds of program run so). The
  * packet is read by copies only, never pulled, linearised or changed: the
@@ -20,6 +21,7 @@
 #include <net/xdp.h>
 
 #include "engine.h"
+#include "serve.h"
 
 /* Bytes at @off without changing the packet: in place if they lie so. */
 static const void *ebpfs_peek(const struct ebpfs_packet *pkt, u32 off, void *buf, u32 len)
@@ -31,63 +33,88 @@ static const void *ebpfs_peek(const struct ebpfs_packet *pkt, u32 off, void *buf
 	return ebpfs_packet_copy(pkt, off, buf, len) ? buf : NULL;
 }
 
-/* Judge the packet whose IP header is at @off; @len: bytes of the packet. */
-static int ebpfs_steer(const struct ebpfs_packet *pkt, u32 len, u32 seg, struct net *net,
-		       enum ebpfs_way way, struct ebpfs_steer_opts *opts)
+/**
+ * ebpfs_packet_look() - between whom a packet goes, and where its payload lies
+ * @pkt: packet
+ * @len: its bytes
+ * @l3_off: of its IP header, as a program says
+ * @flow: net is set; the rest is set here
+ * @off: out: of the UDP payload
+ * @payload: out: its bytes, not 0
+ *
+ * Return: negative, or a verdict: it has to be passed on.
+ */
+int ebpfs_packet_look(const struct ebpfs_packet *pkt, u32 len, u32 l3_off,
+		      struct ebpfs_flow *flow, u32 *off, u32 *payload)
 {
-	struct ebpfs_flow flow = { .net = net };
 	union {
 		struct iphdr v4;
 		struct ipv6hdr v6;
 	} buf;
-	u32 off = opts->l3_off, total, udp_len;
 	const struct udphdr *uh;
 	const struct iphdr *ih;
+	u32 total, udp_len;
 	struct udphdr ubuf;
 
-	opts->bytes = 0;
-	opts->fragments = 0;
-	if (off > 64 || off + sizeof(struct iphdr) + sizeof(struct udphdr) > len)
+	*off = l3_off;
+	if (*off > 64 || *off + sizeof(struct iphdr) + sizeof(struct udphdr) > len)
 		return EBPFS_STEER_PASS_OTHER;
-	ih = ebpfs_peek(pkt, off, &buf, sizeof(buf.v4));
+	ih = ebpfs_peek(pkt, *off, &buf, sizeof(buf.v4));
 	if (!ih)
 		return EBPFS_STEER_PASS_OTHER;
 	if (ih->version == 4) {
 		if (ih->ihl != 5 || ih->protocol != IPPROTO_UDP || ip_is_fragment(ih))
 			return EBPFS_STEER_PASS_OTHER;
-		flow.from.in.sin_family = AF_INET;
-		flow.from.in.sin_addr.s_addr = ih->saddr;
-		flow.ce = INET_ECN_is_ce(ih->tos);
+		flow->from.in.sin_family = AF_INET;
+		flow->from.in.sin_addr.s_addr = ih->saddr;
+		flow->ce = INET_ECN_is_ce(ih->tos);
 		total = ntohs(ih->tot_len);
-		off += sizeof(struct iphdr);
+		*off += sizeof(struct iphdr);
 		total -= min_t(u32, total, sizeof(struct iphdr));
 	} else if (ih->version == 6) {
-		const struct ipv6hdr *ih6 = ebpfs_peek(pkt, off, &buf, sizeof(buf.v6));
+		const struct ipv6hdr *ih6 = ebpfs_peek(pkt, *off, &buf, sizeof(buf.v6));
 
 		if (!ih6 || ih6->nexthdr != IPPROTO_UDP)
 			return EBPFS_STEER_PASS_OTHER;
-		flow.from.in6.sin6_family = AF_INET6;
-		flow.from.in6.sin6_addr = ih6->saddr;
-		flow.ce = INET_ECN_is_ce(ipv6_get_dsfield(ih6));
+		flow->from.in6.sin6_family = AF_INET6;
+		flow->from.in6.sin6_addr = ih6->saddr;
+		flow->ce = INET_ECN_is_ce(ipv6_get_dsfield(ih6));
 		total = ntohs(ih6->payload_len);
-		off += sizeof(struct ipv6hdr);
+		*off += sizeof(struct ipv6hdr);
 	} else {
 		return EBPFS_STEER_PASS_OTHER;
 	}
-	uh = ebpfs_peek(pkt, off, &ubuf, sizeof(ubuf));
+	uh = ebpfs_peek(pkt, *off, &ubuf, sizeof(ubuf));
 	if (!uh)
 		return EBPFS_STEER_PASS_OTHER;
-	flow.local_port = uh->dest;
-	if (flow.from.sa.sa_family == AF_INET)
-		flow.from.in.sin_port = uh->source;
+	flow->local_port = uh->dest;
+	if (flow->from.sa.sa_family == AF_INET)
+		flow->from.in.sin_port = uh->source;
 	else
-		flow.from.in6.sin6_port = uh->source;
+		flow->from.in6.sin6_port = uh->source;
 	udp_len = ntohs(uh->len);
 	/* The frame may be padded, but not cut; the two lengths must agree. */
-	if (udp_len != total || udp_len <= sizeof(*uh) || off + udp_len > len)
+	if (udp_len != total || udp_len <= sizeof(*uh) || *off + udp_len > len)
 		return EBPFS_STEER_PASS_MALFORMED;
-	return ebpfs_receive_replies(pkt, &flow, off + sizeof(*uh), udp_len - sizeof(*uh),
-				     seg, way, opts);
+	*off += sizeof(*uh);
+	*payload = udp_len - sizeof(*uh);
+	return -1;
+}
+
+/* Judge the packet whose IP header is where @opts says; @len: bytes of the packet. */
+static int ebpfs_steer(const struct ebpfs_packet *pkt, u32 len, u32 seg, struct net *net,
+		       enum ebpfs_way way, struct ebpfs_steer_opts *opts)
+{
+	struct ebpfs_flow flow = { .net = net };
+	u32 off, payload;
+	int verdict;
+
+	opts->bytes = 0;
+	opts->fragments = 0;
+	verdict = ebpfs_packet_look(pkt, len, opts->l3_off, &flow, &off, &payload);
+	if (verdict >= 0)
+		return verdict;
+	return ebpfs_receive_replies(pkt, &flow, off, payload, seg, way, opts);
 }
 
 static bool ebpfs_opts_bad(const struct ebpfs_steer_opts *opts, u32 size)
@@ -141,6 +168,24 @@ __bpf_kfunc int bpf_ebpfs_steer_skb(struct __sk_buff *ctx, struct ebpfs_steer_op
 	return ebpfs_steer(&pkt, skb->len, seg, dev_net(skb->dev), EBPFS_WAY_TC, opts);
 }
 
+/**
+ * bpf_ebpfs_serve_skb() - answer the READs in this packet out of the page cache
+ * @ctx: packet at TC ingress
+ * @opts: in and out
+ * @opts__sz: sizeof(struct ebpfs_serve_opts)
+ *
+ * Return: enum ebpfs_serve_verdict or -EINVAL; see <ebpfs/serve.h>.
+ */
+__bpf_kfunc int bpf_ebpfs_serve_skb(struct __sk_buff *ctx, struct ebpfs_serve_opts *opts,
+				    u32 opts__sz)
+{
+	struct sk_buff *skb = (struct sk_buff *)ctx;
+
+	if (opts__sz != sizeof(*opts) || opts->reserved || !skb_at_tc_ingress(skb))
+		return -EINVAL;
+	return ebpfs_serve(skb, opts);
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(ebpfs_xdp_kfuncs)
@@ -149,6 +194,7 @@ BTF_KFUNCS_END(ebpfs_xdp_kfuncs)
 
 BTF_KFUNCS_START(ebpfs_tc_kfuncs)
 BTF_ID_FLAGS(func, bpf_ebpfs_steer_skb)
+BTF_ID_FLAGS(func, bpf_ebpfs_serve_skb)
 BTF_KFUNCS_END(ebpfs_tc_kfuncs)
 
 static const struct btf_kfunc_id_set ebpfs_xdp_kfunc_set = {

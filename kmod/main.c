@@ -2,11 +2,13 @@
 /*
  * ebpfs: a network filesystem whose replies eBPF programs put straight into
  * the page cache. Loading and unloading; the rest is found by file name:
- * fs.h lists the filesystem's files, engine.h those between it and the wire.
+ * fs.h lists the filesystem's files, engine.h those between it and the wire, serve.h
+ * those of a server.
  */
 #include <linux/module.h>
 
 #include "fs.h"
+#include "serve.h"
 
 static int __init ebpfs_init(void)
 {
@@ -27,12 +29,15 @@ static int __init ebpfs_init(void)
 	err = ebpfs_write_init();
 	if (err)
 		goto err_read;
+	err = ebpfs_grant_init();
+	if (err)
+		goto err_write;
 	err = ebpfs_kfunc_init();
 	if (err)
-		goto err_write;
+		goto err_grant;
 	err = ebpfs_netlink_init();
 	if (err)
-		goto err_write;
+		goto err_grant;
 	err = register_filesystem(&ebpfs_fs_type);
 	if (err)
 		goto err_netlink;
@@ -40,6 +45,8 @@ static int __init ebpfs_init(void)
 
 err_netlink:
 	ebpfs_netlink_exit();
+err_grant:
+	ebpfs_grant_exit();
 err_write:
 	ebpfs_write_exit();
 err_read:
@@ -57,6 +64,7 @@ static void __exit ebpfs_exit(void)
 {
 	unregister_filesystem(&ebpfs_fs_type);
 	ebpfs_netlink_exit();
+	ebpfs_grant_exit();
 	ebpfs_write_exit();
 	ebpfs_read_exit();
 	ebpfs_inode_exit();

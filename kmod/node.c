@@ -233,7 +233,7 @@ static void ebpfs_node_timer(struct timer_list *timer)
 		ebpfs_stat_inc(node->stats, node_lost);
 	if (tell)
 		pr_warn_ratelimited("ebpfs: server %pISpc not responding, still trying\n",
-				    &node->addr);
+				    &node->path.to);
 	if (kick)
 		ebpfs_node_kick(node);
 	/* The work moves its times on; until it has run there is no hurry. */
@@ -253,7 +253,7 @@ static void ebpfs_node_back(struct ebpfs_node *node, const struct ebpfs_session 
 	ebpfs_node_set_sizes(node, s);
 	set_bit(node->index, &node->mnt->nodes_up);
 	if (node->silent)
-		pr_info("ebpfs: server %pISpc OK\n", &node->addr);
+		pr_info("ebpfs: server %pISpc OK\n", &node->path.to);
 	node->silent = false;
 }
 
@@ -444,7 +444,7 @@ static void ebpfs_node_refused(struct ebpfs_node *node, int err, const char *why
 {
 	ebpfs_stat_inc(node->stats, handshakes_failed);
 	if (READ_ONCE(node->error) != err)
-		pr_warn("ebpfs: server %pISpc: no session: %s\n", &node->addr, why);
+		pr_warn("ebpfs: server %pISpc: no session: %s\n", &node->path.to, why);
 	WRITE_ONCE(node->error, err);
 	wake_up_all(&node->mnt->wait);
 }
@@ -624,7 +624,7 @@ static int ebpfs_node_socket(struct ebpfs_node *node)
 		.encap_rcv = ebpfs_encap_rcv,
 	};
 	struct udp_port_cfg port = {
-		.family = node->addr.sa.sa_family,
+		.family = node->path.to.sa.sa_family,
 		.use_udp_checksums = 1,
 		.use_udp6_tx_checksums = 1,
 		.use_udp6_rx_checksums = 1,
@@ -636,7 +636,7 @@ static int ebpfs_node_socket(struct ebpfs_node *node)
 	err = udp_sock_create(net, &port, &node->sock);
 	if (err)
 		return err;
-	node->local_port = inet_sk(node->sock->sk)->inet_sport;
+	node->path.port = inet_sk(node->sock->sk)->inet_sport;
 	node->sock->sk->sk_allocation = GFP_ATOMIC;
 	setup_udp_tunnel_sock(net, node->sock, &tunnel);
 	/* Super-packets come to encap_rcv whole, and GRO may make them. */
@@ -662,7 +662,7 @@ struct ebpfs_node *ebpfs_node_create(struct ebpfs_mount *mnt, const union ebpfs_
 
 	lockdep_assert_held(&mnt->nodes_lock);
 	list_for_each_entry(other, &mnt->nodes, link) {
-		if (ebpfs_addr_equal(&other->addr, addr)) {
+		if (ebpfs_addr_equal(&other->path.to, addr)) {
 			NL_SET_ERR_MSG_MOD(extack, "this address is a node of the mount already");
 			return ERR_PTR(-EEXIST);
 		}
@@ -678,11 +678,11 @@ struct ebpfs_node *ebpfs_node_create(struct ebpfs_mount *mnt, const union ebpfs_
 	node->stats = alloc_percpu(struct ebpfs_stats);
 	if (!node->stats)
 		goto err_free;
-	err = dst_cache_init(&node->dst, GFP_KERNEL);
+	err = dst_cache_init(&node->path.dst, GFP_KERNEL);
 	if (err)
 		goto err_stats;
 	node->mnt = mnt;
-	node->addr = *addr;
+	node->path.to = *addr;
 	node->key = ebpfs_node_key(addr);
 	spin_lock_init(&node->lock);
 	spin_lock_init(&node->work_lock);
@@ -713,7 +713,7 @@ struct ebpfs_node *ebpfs_node_create(struct ebpfs_mount *mnt, const union ebpfs_
 	return node;
 
 err_dst:
-	dst_cache_destroy(&node->dst);
+	dst_cache_destroy(&node->path.dst);
 err_stats:
 	free_percpu(node->stats);
 err_free:
@@ -763,7 +763,7 @@ void ebpfs_node_stop(struct ebpfs_node *node)
 	}
 	udp_tunnel_sock_release(node->sock);
 	node->sock = NULL;
-	dst_cache_destroy(&node->dst);
+	dst_cache_destroy(&node->path.dst);
 	memzero_explicit(&node->hs, sizeof(node->hs));
 }
 

@@ -193,8 +193,8 @@ ebpfs_receive_replies(const struct ebpfs_packet *pkt, const struct ebpfs_flow *f
 			}
 		}
 		if (session->node->mnt->net != flow->net ||
-		    session->node->local_port != flow->local_port ||
-		    !ebpfs_addr_equal(&session->node->addr, &flow->from)) {
+		    session->node->path.port != flow->local_port ||
+		    !ebpfs_addr_equal(&session->node->path.to, &flow->from)) {
 			/* The plain way comes last: it counts, and has nobody to pass to. */
 			verdict = EBPFS_STEER_PASS_SESSION;
 			if (way == EBPFS_WAY_PLAIN) {
@@ -300,7 +300,7 @@ int ebpfs_encap_rcv(struct sock *sk, struct sk_buff *skb)
 		goto drop;
 	}
 
-	if (!ebpfs_addr_equal(&node->addr, &flow.from)) {
+	if (!ebpfs_addr_equal(&node->path.to, &flow.from)) {
 		ebpfs_stat_inc(node->stats, drop_address);
 		goto drop;
 	}

@@ -31,49 +31,101 @@ struct sk_buff *ebpfs_skb_alloc(u32 len)
 	return skb;
 }
 
-static struct rtable *ebpfs_route4(struct ebpfs_node *node, __be32 *saddr)
+/* Memory at the end of @skb, for a head or for bytes that are copied; NULL without. */
+void *ebpfs_skb_extend(struct sk_buff *skb, u32 len)
 {
-	struct sock *sk = node->sock->sk;
+	void *p = netdev_alloc_frag(len);
+
+	if (p) {
+		struct page *page = virt_to_head_page(p);
+
+		skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page,
+				p - page_address(page), len, len);
+	}
+	return p;
+}
+
+/**
+ * ebpfs_skb_lend() - a piece of a folio at the end of a packet, without a copy
+ * @skb: has room for one more fragment
+ * @folio: it gets a reference to it
+ * @in: offset in it, bytes
+ * @len: bytes
+ *
+ * What the folio holds may change before the packet is read: see SKBFL_SHARED_FRAG.
+ */
+void ebpfs_skb_lend(struct sk_buff *skb, struct folio *folio, size_t in, u32 len)
+{
+	struct page *page = folio_page(folio, in >> PAGE_SHIFT);
+
+	get_page(page);
+	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, in & ~PAGE_MASK, len, len);
+	skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
+}
+
+/**
+ * ebpfs_skb_super() - what was put into a packet is several datagrams
+ * @skb: from ebpfs_skb_alloc()
+ * @segs: how many
+ * @size: bytes of UDP payload in each but the last
+ */
+void ebpfs_skb_super(struct sk_buff *skb, u32 segs, u32 size)
+{
+	if (segs < 2)
+		return;
+	/* udp_set_csum() leaves these to whoever makes super-packets. */
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_headroom(skb) - sizeof(struct udphdr);
+	skb->csum_offset = offsetof(struct udphdr, check);
+	skb_shinfo(skb)->gso_size = size;
+	skb_shinfo(skb)->gso_segs = segs;
+	skb_shinfo(skb)->gso_type = SKB_GSO_UDP_L4;
+}
+
+static struct rtable *ebpfs_route4(struct ebpfs_path *path, struct sock *sk, __be32 *saddr)
+{
 	struct flowi4 fl = {
-		.daddr = node->addr.in.sin_addr.s_addr,
-		.fl4_dport = node->addr.in.sin_port,
-		.fl4_sport = node->local_port,
+		.daddr = path->to.in.sin_addr.s_addr,
+		.saddr = path->from.in.sin_addr.s_addr,
+		.fl4_dport = path->to.in.sin_port,
+		.fl4_sport = path->port,
 		.flowi4_proto = IPPROTO_UDP,
 	};
 	struct rtable *rt;
 
-	rt = dst_cache_get_ip4(&node->dst, saddr);
+	rt = dst_cache_get_ip4(&path->dst, saddr);
 	if (likely(rt))
 		return rt;
 	rt = ip_route_output_flow(sock_net(sk), &fl, sk);
 	if (IS_ERR(rt))
 		return rt;
 	*saddr = fl.saddr;
-	dst_cache_set_ip4(&node->dst, &rt->dst, fl.saddr);
+	dst_cache_set_ip4(&path->dst, &rt->dst, fl.saddr);
 	return rt;
 }
 
-static struct dst_entry *ebpfs_route6(struct ebpfs_node *node, struct in6_addr *saddr)
+static struct dst_entry *ebpfs_route6(struct ebpfs_path *path, struct sock *sk,
+				      struct in6_addr *saddr)
 {
 #if IS_ENABLED(CONFIG_IPV6)
-	struct sock *sk = node->sock->sk;
 	struct flowi6 fl = {
-		.daddr = node->addr.in6.sin6_addr,
-		.flowi6_oif = node->addr.in6.sin6_scope_id,
-		.fl6_dport = node->addr.in6.sin6_port,
-		.fl6_sport = node->local_port,
+		.daddr = path->to.in6.sin6_addr,
+		.saddr = path->from.in6.sin6_addr,
+		.flowi6_oif = path->to.in6.sin6_scope_id,
+		.fl6_dport = path->to.in6.sin6_port,
+		.fl6_sport = path->port,
 		.flowi6_proto = IPPROTO_UDP,
 	};
 	struct dst_entry *dst;
 
-	dst = dst_cache_get_ip6(&node->dst, saddr);
+	dst = dst_cache_get_ip6(&path->dst, saddr);
 	if (likely(dst))
 		return dst;
 	dst = ipv6_stub->ipv6_dst_lookup_flow(sock_net(sk), sk, &fl, NULL);
 	if (IS_ERR(dst))
 		return dst;
 	*saddr = fl.saddr;
-	dst_cache_set_ip6(&node->dst, dst, saddr);
+	dst_cache_set_ip6(&path->dst, dst, saddr);
 	return dst;
 #else
 	return ERR_PTR(-EAFNOSUPPORT);
@@ -81,55 +133,62 @@ static struct dst_entry *ebpfs_route6(struct ebpfs_node *node, struct in6_addr *
 }
 
 /**
- * ebpfs_send_skb() - send one datagram to a node
- * @node: destination
+ * ebpfs_path_send() - send datagrams
+ * @path: from where to where
+ * @sk: UDP socket that they belong to
  * @skb: from ebpfs_skb_alloc(), its data is the whole UDP payload, or several of
- *	them with skb_shinfo(skb)->gso_size; consumed
+ *	them, see ebpfs_skb_super(); consumed
  *
- * Return: 0 if it was handed to the network, which may still lose it, or an
- * error; the caller's retransmission deals with either.
+ * Return: 0 if it was handed to the network, which may still lose it, or an error.
  */
-int ebpfs_send_skb(struct ebpfs_node *node, struct sk_buff *skb)
+int ebpfs_path_send(struct ebpfs_path *path, struct sock *sk, struct sk_buff *skb)
 {
-	struct sock *sk = node->sock->sk;
 	int err = 0;
 
 	local_bh_disable();
-	if (node->addr.sa.sa_family == AF_INET) {
+	if (path->to.sa.sa_family == AF_INET) {
 		__be32 saddr;
-		struct rtable *rt = ebpfs_route4(node, &saddr);
+		struct rtable *rt = ebpfs_route4(path, sk, &saddr);
 
 		if (IS_ERR(rt)) {
 			err = PTR_ERR(rt);
 			goto out;
 		}
-		udp_tunnel_xmit_skb(rt, sk, skb, saddr, node->addr.in.sin_addr.s_addr, 0,
+		udp_tunnel_xmit_skb(rt, sk, skb, saddr, path->to.in.sin_addr.s_addr, 0,
 				    ip4_dst_hoplimit(&rt->dst), htons(IP_DF),
-				    node->local_port, node->addr.in.sin_port, false, false);
+				    path->port, path->to.in.sin_port, false, false);
 	} else {
 #if IS_ENABLED(CONFIG_IPV6)
 		struct in6_addr saddr;
-		struct dst_entry *dst = ebpfs_route6(node, &saddr);
+		struct dst_entry *dst = ebpfs_route6(path, sk, &saddr);
 
 		if (IS_ERR(dst)) {
 			err = PTR_ERR(dst);
 			goto out;
 		}
-		udp_tunnel6_xmit_skb(dst, sk, skb, NULL, &saddr, &node->addr.in6.sin6_addr, 0,
-				     ip6_dst_hoplimit(dst), 0, node->local_port,
-				     node->addr.in6.sin6_port, false);
+		udp_tunnel6_xmit_skb(dst, sk, skb, NULL, &saddr, &path->to.in6.sin6_addr, 0,
+				     ip6_dst_hoplimit(dst), 0, path->port,
+				     path->to.in6.sin6_port, false);
 #else
 		err = -EAFNOSUPPORT;
 #endif
 	}
 out:
 	local_bh_enable();
-	if (unlikely(err)) {
+	if (unlikely(err))
 		kfree_skb(skb);
+	return err;
+}
+
+/* The same to a node, counted; the caller's retransmission deals with errors. */
+int ebpfs_send_skb(struct ebpfs_node *node, struct sk_buff *skb)
+{
+	int err = ebpfs_path_send(&node->path, node->sock->sk, skb);
+
+	if (unlikely(err))
 		ebpfs_stat_inc(node->stats, send_errors);
-	} else {
+	else
 		ebpfs_stat_inc(node->stats, datagrams_sent);
-	}
 	return err;
 }
 
@@ -156,9 +215,9 @@ u32 ebpfs_path_ceiling(struct ebpfs_node *node)
 	u32 mtu = 1280;
 
 	local_bh_disable();
-	if (node->addr.sa.sa_family == AF_INET) {
+	if (node->path.to.sa.sa_family == AF_INET) {
 		__be32 saddr;
-		struct rtable *rt = ebpfs_route4(node, &saddr);
+		struct rtable *rt = ebpfs_route4(&node->path, node->sock->sk, &saddr);
 
 		heads += sizeof(struct iphdr);
 		if (!IS_ERR(rt)) {
@@ -167,7 +226,7 @@ u32 ebpfs_path_ceiling(struct ebpfs_node *node)
 		}
 	} else {
 		struct in6_addr saddr;
-		struct dst_entry *dst = ebpfs_route6(node, &saddr);
+		struct dst_entry *dst = ebpfs_route6(&node->path, node->sock->sk, &saddr);
 
 		heads += sizeof(struct ipv6hdr);
 		if (!IS_ERR(dst)) {

@@ -61,7 +61,10 @@
 	/* changed pages: WRITEs, their bytes, passes written again after a restart */ \
 	X(write_units)							\
 	X(write_bytes)							\
-	X(write_again)
+	X(write_again)							\
+	/* as a server: calls answered from the page cache, and their bytes */	\
+	X(serve_calls)							\
+	X(serve_bytes)
 
 #define EBPFS_STAT_MEMBER(name) u64 name;
 struct ebpfs_stats {

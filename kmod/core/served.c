@@ -6,7 +6,7 @@
  */
 #include "core/served.h"
 
-static u32 new_instance(struct ebpfs_served *s)
+u32 ebpfs_served_instance(struct ebpfs_served *s)
 {
 	/* 0 means "none" on the wire. */
 	if (!++s->next_instance)
@@ -120,7 +120,7 @@ enum ebpfs_serve ebpfs_served_call(struct ebpfs_served *s, const struct ebpfs_ca
 	if (c->cell != slot->cell) {
 		/* Cut anew: fragments of the two grids must never be combined. */
 		slot->cell = c->cell;
-		slot->instance = new_instance(s);
+		slot->instance = ebpfs_served_instance(s);
 	}
 	*send = all_cells(slot);
 	if (c->instance == slot->instance)
@@ -175,7 +175,7 @@ bool ebpfs_served_done(struct ebpfs_served *s, u64 id, u16 status, u16 flags, u3
 	*send = 0;
 	if (!slot || slot->seq != EBPFS_ID_SEQ(id) || slot->state != EBPFS_SERVED_RUNNING)
 		return false;
-	slot->instance = new_instance(s);
+	slot->instance = ebpfs_served_instance(s);
 	slot->status = status;
 	slot->flags = flags;
 	slot->total = total;

@@ -157,6 +157,10 @@ u64 ebpfs_served_missing(const struct ebpfs_served_slot *slot);
 bool ebpfs_served_done(struct ebpfs_served *s, u64 id, u16 status, u16 flags, u32 total,
 		       u64 *send);
 
+/* An instance that no reply has or will have: newer than those before, older than those
+ * that follow. For replies that another makes in this session's name. */
+u32 ebpfs_served_instance(struct ebpfs_served *s);
+
 /* The kept reply of @slot is to be dropped to save memory; a repetition will be
  * executed again. Only for calls that may be. */
 void ebpfs_served_forget(struct ebpfs_served *s, u16 slot);

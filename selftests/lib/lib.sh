@@ -134,11 +134,14 @@ give_up() {
 	exit 1
 }
 
-# lab_up OPTION...: in the mode of the test, and no test without it.
+# lab_up OPTION...: in the mode of the test, and no test without it. Where clients
+# steer, servers serve from the kernel.
 lab_up() {
-	lab up --steer "$steer" "$@" > "$tmp/lab" 2>&1 && return
+	local modes=(--steer "$steer")
+	[ "$steer" = off ] || modes+=(--serve)
+	lab up "${modes[@]}" "$@" > "$tmp/lab" 2>&1 && return
 	show "$tmp/lab"
-	give_up "lab up --steer $steer $*"
+	give_up "lab up ${modes[*]} $*"
 }
 
 # The module's counters, into the associative array S.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ebpfsctl attach: put a steering program on an interface.
+ * ebpfsctl attach: put a steering program, or the serving one, on an interface.
  *
  * The program is loaded first, so that nothing changes if it cannot be. Then,
  * if the interface has our link in the same mode, the link gets the new program
@@ -28,12 +28,15 @@ static const char help[] =
 	"\n"
 	"Attaches the program that steers block replies arriving on IFACE into the page\n"
 	"cache. It stays attached after ebpfsctl exits. Attaching again replaces it\n"
-	"without a loss, also by another mode.\n"
+	"without a loss, also by another mode. With --serve: the program that has the kernel\n"
+	"answer READs for ebpfsd.\n"
 	"\n"
 	"  -m, --mode MODE   tc           TC ingress (default): works on every interface, and\n"
 	"                                 takes super-packets (GSO, on veth) in one piece\n"
 	"                    xdp          in the driver: on real network cards\n"
 	"                    xdp-generic  as xdp, without help of the driver: for tests\n"
+	"  -s, --serve       on a server: answer READs of what is in memory there, without ebpfsd;\n"
+	"                    besides steering, if the machine is a client, too\n"
 	"  -n, --netns NAME  IFACE is in this network namespace (a name, or a path)\n"
 	"  -p, --port PORT   look at UDP from this port only (default: any)\n"
 	"  -j, --json        print what was attached as JSON\n"
@@ -83,8 +86,8 @@ static const char *explain(const struct iface *iface, enum mode mode, int err)
 	return "see the kernel log";
 }
 
-/* A link of the given program, pinned; its file descriptor or -1, said why. */
-static int attach_link(struct target *target, enum mode mode, int prog_fd)
+/* A link of the given program, pinned as @name; its file descriptor or -1, said why. */
+static int attach_link(struct target *target, enum mode mode, const char *name, int prog_fd)
 {
 	static const __u32 xdp_flags[MODES] = {
 		[MODE_XDP] = XDP_FLAGS_DRV_MODE,
@@ -105,7 +108,7 @@ static int attach_link(struct target *target, enum mode mode, int prog_fd)
 			  strerror(errno), explain(iface, mode, errno));
 		return -1;
 	}
-	snprintf(path, sizeof(path), "%s/%s", target->pin.dir, mode_names[mode]);
+	snprintf(path, sizeof(path), "%s/%s", target->pin.dir, name);
 	if (bpf_obj_pin(fd, path)) {
 		ctl_error("cannot pin the link as %s: %s", path, strerror(errno));
 		close(fd);
@@ -150,9 +153,9 @@ static bool swap_xdp(struct target *target, enum mode old, enum mode mode, int p
 
 	if (!pin_detach(&target->pin, old))
 		return false;
-	fd = attach_link(target, mode, prog_fd);
+	fd = attach_link(target, mode, mode_names[mode], prog_fd);
 	if (fd < 0 && old_prog >= 0) {
-		fd = attach_link(target, old, old_prog);
+		fd = attach_link(target, old, mode_names[old], old_prog);
 		if (fd >= 0)
 			ctl_error("%s is left as it was, in mode %s", target->iface.name,
 				  mode_names[old]);
@@ -163,37 +166,53 @@ static bool swap_xdp(struct target *target, enum mode old, enum mode mode, int p
 	return fd >= 0;
 }
 
-static bool attach(struct target *target, enum mode mode, struct steering *s)
+/* The directory, and in it the counters, unless they are those that are pinned there. */
+static bool pin_counters(const struct pin *pin, const char *name, int map_fd, bool reused)
 {
-	struct pin *pin = &target->pin;
-	struct pinned_link *same = &pin->links[mode];
 	char path[96];
 
 	if (mkdir(pin->dir, 0700) && errno != EEXIST) {
 		ctl_error("cannot make the directory %s: %s", pin->dir, strerror(errno));
 		return false;
 	}
-	/* The counters first: a link without them would count for nobody. */
-	snprintf(path, sizeof(path), "%s/stats", pin->dir);
-	if (!s->reused && unlink(path) && errno != ENOENT) {
+	snprintf(path, sizeof(path), "%s/%s", pin->dir, name);
+	if (!reused && unlink(path) && errno != ENOENT) {
 		ctl_error("cannot remove %s: %s", path, strerror(errno));
 		return false;
 	}
-	if (!s->reused && bpf_obj_pin(s->map_fd, path)) {
+	if (!reused && bpf_obj_pin(map_fd, path)) {
 		ctl_error("cannot pin the counters as %s: %s", path, strerror(errno));
 		return false;
 	}
+	return true;
+}
+
+static bool update_link(const struct target *target, const struct pinned_link *link, int prog_fd,
+			enum mode mode)
+{
+	if (!bpf_link_update(link->fd, prog_fd, NULL))
+		return true;
+	ctl_error("cannot replace the program on %s: %s: %s", target->iface.name, strerror(errno),
+		  explain(&target->iface, mode, errno));
+	return false;
+}
+
+static bool attach(struct target *target, enum mode mode, struct steering *s)
+{
+	struct pin *pin = &target->pin;
+	struct pinned_link *same = &pin->links[mode];
+
+	/* The counters first: a link without them would count for nobody. */
+	if (!pin_counters(pin, "stats", s->map_fd, s->reused))
+		return false;
 	if (same->fd >= 0) {
-		if (bpf_link_update(same->fd, s->prog_fd, NULL)) {
-			ctl_error("cannot replace the program on %s: %s: %s", target->iface.name,
-				  strerror(errno), explain(&target->iface, mode, errno));
+		if (!update_link(target, same, s->prog_fd, mode))
 			return false;
-		}
 	} else if (mode == MODE_XDP && pin->links[MODE_XDP_GENERIC].fd >= 0) {
 		return swap_xdp(target, MODE_XDP_GENERIC, mode, s->prog_fd);
 	} else if (mode == MODE_XDP_GENERIC && pin->links[MODE_XDP].fd >= 0) {
 		return swap_xdp(target, MODE_XDP, mode, s->prog_fd);
-	} else if (attach_link(target, mode, s->prog_fd) < 0) {
+	} else if (attach_link(target, mode, mode_names[mode], s->prog_fd) < 0) {
 		return false;
 	}
 	for (enum mode other = 0; other < MODES; other++)
@@ -202,25 +221,67 @@ static bool attach(struct target *target, enum mode mode, struct steering *s)
 	return true;
 }
 
-static void print_result(const struct target *target, enum mode mode, const struct steering *s)
+/* @mode: of steering, or "serve" */
+static void print_result(const struct target *target, const char *mode, int prog_fd)
 {
 	struct bpf_prog_info info = {};
 	__u32 size = sizeof(info);
 
-	bpf_prog_get_info_by_fd(s->prog_fd, &info, &size);
+	bpf_prog_get_info_by_fd(prog_fd, &info, &size);
 	if (ctl_json) {
 		struct json_object *out = json_object_new_object();
 
 		json_add_string(out, "interface", target->iface.name);
 		json_add_u64(out, "ifindex", target->iface.index);
 		json_add_u64(out, "netns", target->pin.netns);
-		json_add_string(out, "mode", mode_names[mode]);
+		json_add_string(out, "mode", mode);
 		json_add_u64(out, "program", info.id);
 		json_print(out);
+	} else if (!strcmp(mode, "serve")) {
+		printf("%s: serving (program %u)\n", target->iface.name, info.id);
 	} else {
-		printf("%s: steering in mode %s (program %u)\n", target->iface.name,
-		       mode_names[mode], info.id);
+		printf("%s: steering in mode %s (program %u)\n", target->iface.name, mode, info.id);
 	}
+}
+
+static int run_steer(struct target *target, enum mode mode)
+{
+	struct steering s;
+
+	if (!xdp_is_free(target, mode) ||
+	    !steering_load(&s, mode, target->port,
+			   pin_mode(&target->pin) < MODES ? target->pin.map_fd : -1))
+		return EXIT_FAILURE;
+	if (!attach(target, mode, &s)) {
+		/* Nothing of ours on it: leave no empty directory. */
+		if (pin_mode(&target->pin) == MODES)
+			pin_remove_steer(&target->pin);
+		return EXIT_FAILURE;
+	}
+	print_result(target, mode_names[mode], s.prog_fd);
+	return EXIT_SUCCESS;
+}
+
+static int run_serve(struct target *target)
+{
+	int prog_fd, old_map = target->pin.serve.fd >= 0 ? target->pin.serve_map_fd : -1;
+	int map_fd = old_map;
+	bool good;
+
+	if (!serving_load(&prog_fd, &map_fd))
+		return EXIT_FAILURE;
+	good = pin_counters(&target->pin, "serve-stats", map_fd, old_map >= 0 && map_fd == old_map);
+	if (good && target->pin.serve.fd >= 0)
+		good = update_link(target, &target->pin.serve, prog_fd, MODE_TC);
+	else if (good)
+		good = attach_link(target, MODE_TC, "serve", prog_fd) >= 0;
+	if (!good) {
+		if (target->pin.serve.fd < 0)
+			pin_remove_serve(&target->pin);
+		return EXIT_FAILURE;
+	}
+	print_result(target, "serve", prog_fd);
+	return EXIT_SUCCESS;
 }
 
 static int run(const struct command *cmd, int argc, char **argv)
@@ -229,15 +290,16 @@ static int run(const struct command *cmd, int argc, char **argv)
 		{ "mode", required_argument, NULL, 'm' },
 		{ "netns", required_argument, NULL, 'n' },
 		{ "port", required_argument, NULL, 'p' },
+		{ "serve", no_argument, NULL, 's' },
 		CTL_LONG
 	};
-	enum mode mode = MODE_TC;
+	enum mode mode = MODES;
 	struct target target = {};
-	struct steering s;
+	bool serve = false;
 	char *end;
 	int opt, status;
 
-	while ((opt = getopt_long(argc, argv, "m:n:p:" CTL_SHORT, options, NULL)) >= 0) {
+	while ((opt = getopt_long(argc, argv, "m:n:p:s" CTL_SHORT, options, NULL)) >= 0) {
 		unsigned long port;
 
 		switch (opt) {
@@ -257,6 +319,9 @@ static int run(const struct command *cmd, int argc, char **argv)
 				return ctl_usage(cmd, "'%s' is not a port from 0 to 65535", optarg);
 			target.port = port;
 			break;
+		case 's':
+			serve = true;
+			break;
 		default:
 			status = ctl_option(cmd, opt);
 			if (status >= 0)
@@ -265,6 +330,9 @@ static int run(const struct command *cmd, int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return ctl_usage(cmd, "expected one interface");
+	if (serve && (mode < MODES || target.port))
+		return ctl_usage(cmd, "--serve goes without --mode and --port: it is a program of "
+				 "its own, at TC, which sees the ports that ebpfsd listens on");
 	if (!iface_get(argv[optind], &target.iface))
 		return EXIT_FAILURE;
 	if (target.iface.type != ARPHRD_ETHER && target.iface.type != ARPHRD_LOOPBACK) {
@@ -280,23 +348,14 @@ static int run(const struct command *cmd, int argc, char **argv)
 		if (target.pin.links[m].fd >= 0 && !target.pin.links[m].ifindex &&
 		    !pin_detach(&target.pin, m))
 			return EXIT_FAILURE;
-	if (!xdp_is_free(&target, mode) ||
-	    !steering_load(&s, mode, target.port,
-			   pin_mode(&target.pin) < MODES ? target.pin.map_fd : -1))
+	if (target.pin.serve.fd >= 0 && !target.pin.serve.ifindex && !pin_remove_serve(&target.pin))
 		return EXIT_FAILURE;
-	if (!attach(&target, mode, &s)) {
-		/* Nothing of ours on it: leave no empty directory. */
-		if (pin_mode(&target.pin) == MODES)
-			pin_remove(&target.pin);
-		return EXIT_FAILURE;
-	}
-	print_result(&target, mode, &s);
-	return EXIT_SUCCESS;
+	return serve ? run_serve(&target) : run_steer(&target, mode < MODES ? mode : MODE_TC);
 }
 
 const struct command cmd_attach = {
 	.name = "attach",
-	.summary = "put the steering program on an interface",
+	.summary = "put a program on an interface",
 	.help = help,
 	.run = run,
 };

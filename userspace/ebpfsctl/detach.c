@@ -14,11 +14,13 @@ static const char help[] =
 	"usage: ebpfsctl detach [OPTION...] IFACE\n"
 	"       ebpfsctl detach [OPTION...] --all | --gone\n"
 	"\n"
-	"Takes the steering program off IFACE. Replies then arrive by the plain way;\n"
-	"no request is lost.\n"
+	"Takes the programs off IFACE. Replies then arrive by the plain way, and ebpfsd answers\n"
+	"all calls itself; no request is lost.\n"
 	"\n"
 	"  -a, --all         off all interfaces, in all network namespaces\n"
 	"  -g, --gone        only clear away what is left of interfaces that were deleted\n"
+	"  -s, --serve       only the program that serves\n"
+	"  -S, --steer       only the program that steers\n"
 	"  -n, --netns NAME  IFACE is in this network namespace (a name, or a path)\n"
 	"  -j, --json        print how many interfaces there were as JSON\n"
 	"  -v, --verbose     say more\n"
@@ -30,15 +32,17 @@ static int run(const struct command *cmd, int argc, char **argv)
 		{ "all", no_argument, NULL, 'a' },
 		{ "gone", no_argument, NULL, 'g' },
 		{ "netns", required_argument, NULL, 'n' },
+		{ "serve", no_argument, NULL, 's' },
+		{ "steer", no_argument, NULL, 'S' },
 		CTL_LONG
 	};
-	bool all = false, gone = false, good = true;
+	bool all = false, gone = false, serve = false, steer = false, good = true;
 	size_t count = 0, done = 0;
 	struct iface iface;
 	struct pin *pins;
 	int opt, status;
 
-	while ((opt = getopt_long(argc, argv, "agn:" CTL_SHORT, options, NULL)) >= 0) {
+	while ((opt = getopt_long(argc, argv, "agn:sS" CTL_SHORT, options, NULL)) >= 0) {
 		switch (opt) {
 		case 'a':
 			all = true;
@@ -50,6 +54,12 @@ static int run(const struct command *cmd, int argc, char **argv)
 			if (!netns_enter(optarg))
 				return EXIT_FAILURE;
 			break;
+		case 's':
+			serve = true;
+			break;
+		case 'S':
+			steer = true;
+			break;
 		default:
 			status = ctl_option(cmd, opt);
 			if (status >= 0)
@@ -59,6 +69,8 @@ static int run(const struct command *cmd, int argc, char **argv)
 	if (argc - optind != !(all || gone))
 		return ctl_usage(cmd, all || gone ? "--all and --gone take no interface" :
 				 "expected one interface, or --all, or --gone");
+	if (serve == steer)
+		serve = steer = true;
 	if (!all && !gone && !iface_get(argv[optind], &iface))
 		return EXIT_FAILURE;
 	if (!pins_lock())
@@ -69,15 +81,16 @@ static int run(const struct command *cmd, int argc, char **argv)
 		count = 1;
 		pins = ctl_grow(NULL, 0, sizeof(*pins));
 		pin_open(pins, netns_current(), iface.index);
-		if (pin_mode(pins) == MODES) {
-			ctl_error("no program of ebpfs is on %s; see: ebpfsctl status", iface.name);
+		if (!(steer && pin_mode(pins) < MODES) && !(serve && pins->serve.fd >= 0)) {
+			ctl_error("no %sprogram of ebpfs is on %s; see: ebpfsctl status",
+				  !steer ? "serving " : !serve ? "steering " : "", iface.name);
 			return EXIT_FAILURE;
 		}
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (gone && !all && !pin_is_stale(&pins[i]))
 			continue;
-		if (pin_remove(&pins[i]))
+		if ((!steer || pin_remove_steer(&pins[i])) && (!serve || pin_remove_serve(&pins[i])))
 			done++;
 		else
 			good = false;
@@ -93,7 +106,7 @@ static int run(const struct command *cmd, int argc, char **argv)
 
 const struct command cmd_detach = {
 	.name = "detach",
-	.summary = "take the steering program off an interface",
+	.summary = "take programs off an interface",
 	.help = help,
 	.run = run,
 };

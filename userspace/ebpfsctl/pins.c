@@ -36,6 +36,18 @@ const char *const verdict_names[EBPFS_STEER_VERDICTS] = {
 	[EBPFS_STEER_PASS_BUSY] = "pass_busy",
 };
 
+const char *const serve_verdict_names[EBPFS_SERVE_VERDICTS] = {
+	[EBPFS_SERVE_ANSWERED] = "answered",
+	[EBPFS_SERVE_PASS_OTHER] = "pass_other",
+	[EBPFS_SERVE_PASS_SESSION] = "pass_session",
+	[EBPFS_SERVE_PASS_TURN] = "pass_turn",
+	[EBPFS_SERVE_PASS_OP] = "pass_op",
+	[EBPFS_SERVE_PASS_AGAIN] = "pass_again",
+	[EBPFS_SERVE_PASS_GRANT] = "pass_grant",
+	[EBPFS_SERVE_PASS_CACHE] = "pass_cache",
+	[EBPFS_SERVE_PASS_MEMORY] = "pass_memory",
+};
+
 enum mode mode_find(const char *name)
 {
 	enum mode mode;
@@ -119,6 +131,10 @@ void pin_open(struct pin *pin, uint64_t netns, uint32_t ifindex)
 	}
 	pin_path(pin, "stats", path, sizeof(path));
 	pin->map_fd = bpf_obj_get(path);
+	pin_path(pin, "serve", path, sizeof(path));
+	open_link(path, &pin->serve);
+	pin_path(pin, "serve-stats", path, sizeof(path));
+	pin->serve_map_fd = bpf_obj_get(path);
 }
 
 void pin_close(struct pin *pin)
@@ -128,6 +144,10 @@ void pin_close(struct pin *pin)
 			close(pin->links[mode].fd);
 	if (pin->map_fd >= 0)
 		close(pin->map_fd);
+	if (pin->serve.fd >= 0)
+		close(pin->serve.fd);
+	if (pin->serve_map_fd >= 0)
+		close(pin->serve_map_fd);
 }
 
 enum mode pin_mode(const struct pin *pin)
@@ -145,12 +165,11 @@ bool pin_is_stale(const struct pin *pin)
 	for (enum mode mode = 0; mode < MODES; mode++)
 		if (pin->links[mode].fd >= 0 && pin->links[mode].ifindex)
 			return false;
-	return true;
+	return pin->serve.fd < 0 || !pin->serve.ifindex;
 }
 
-bool pin_detach(struct pin *pin, enum mode mode)
+static bool detach(const struct pin *pin, struct pinned_link *link, const char *name)
 {
-	struct pinned_link *link = &pin->links[mode];
 	char path[96];
 
 	if (link->fd < 0)
@@ -160,11 +179,11 @@ bool pin_detach(struct pin *pin, enum mode mode)
 	 * the call returns. An interface that is gone took its link along.
 	 */
 	if (link->ifindex && bpf_link_detach(link->fd) && errno != ENOLINK) {
-		ctl_error("cannot detach the %s program of interface %u: %s", mode_names[mode],
-			  pin->ifindex, strerror(errno));
+		ctl_error("cannot detach the %s program of interface %u: %s", name, pin->ifindex,
+			  strerror(errno));
 		return false;
 	}
-	pin_path(pin, mode_names[mode], path, sizeof(path));
+	pin_path(pin, name, path, sizeof(path));
 	if (unlink(path) && errno != ENOENT) {
 		ctl_error("cannot remove %s: %s", path, strerror(errno));
 		return false;
@@ -174,26 +193,43 @@ bool pin_detach(struct pin *pin, enum mode mode)
 	return true;
 }
 
-bool pin_remove(struct pin *pin)
+bool pin_detach(struct pin *pin, enum mode mode)
+{
+	return detach(pin, &pin->links[mode], mode_names[mode]);
+}
+
+/* The counters @name, and the directory if it is empty then. */
+static bool remove_counters(const struct pin *pin, int *map_fd, const char *name)
 {
 	char path[96];
 
-	for (enum mode mode = 0; mode < MODES; mode++)
-		if (!pin_detach(pin, mode))
-			return false;
-	if (pin->map_fd >= 0)
-		close(pin->map_fd);
-	pin->map_fd = -1;
-	pin_path(pin, "stats", path, sizeof(path));
+	if (*map_fd >= 0)
+		close(*map_fd);
+	*map_fd = -1;
+	pin_path(pin, name, path, sizeof(path));
 	if (unlink(path) && errno != ENOENT) {
 		ctl_error("cannot remove %s: %s", path, strerror(errno));
 		return false;
 	}
-	if (rmdir(pin->dir) && errno != ENOENT) {
+	if (rmdir(pin->dir) && errno != ENOENT && errno != ENOTEMPTY) {
 		ctl_error("cannot remove %s: %s", pin->dir, strerror(errno));
 		return false;
 	}
 	return true;
+}
+
+bool pin_remove_steer(struct pin *pin)
+{
+	for (enum mode mode = 0; mode < MODES; mode++)
+		if (!pin_detach(pin, mode))
+			return false;
+	return remove_counters(pin, &pin->map_fd, "stats");
+}
+
+bool pin_remove_serve(struct pin *pin)
+{
+	return detach(pin, &pin->serve, "serve") &&
+	       remove_counters(pin, &pin->serve_map_fd, "serve-stats");
 }
 
 static int compare_pins(const void *left, const void *right)
@@ -236,30 +272,55 @@ struct pin *pins_list(size_t *count)
 	return pins;
 }
 
-bool counters_map(const struct pin *pin, struct counters *counters)
+/* The rows of a map, of @row bytes each, or NULL; @cpus: out, how many. */
+static const void *map_rows(const struct pin *pin, int map_fd, size_t row, size_t *cpus)
 {
 	struct bpf_map_info info = {};
 	__u32 size = sizeof(info);
 	size_t page = sysconf(_SC_PAGESIZE), bytes;
 	void *rows;
 
-	memset(counters, 0, sizeof(*counters));
-	if (pin->map_fd < 0 || bpf_map_get_info_by_fd(pin->map_fd, &info, &size))
-		return false;
-	if (info.value_size != sizeof(*counters->rows)) {
+	if (map_fd < 0 || bpf_map_get_info_by_fd(map_fd, &info, &size))
+		return NULL;
+	if (info.value_size != row) {
 		ctl_debug("the counters of interface %u are of another version", pin->ifindex);
-		return false;
+		return NULL;
 	}
 	bytes = (size_t)info.max_entries * info.value_size;
 	bytes = (bytes + page - 1) / page * page;
-	rows = mmap(NULL, bytes, PROT_READ, MAP_SHARED, pin->map_fd, 0);
+	rows = mmap(NULL, bytes, PROT_READ, MAP_SHARED, map_fd, 0);
 	if (rows == MAP_FAILED) {
 		ctl_debug("cannot map the counters of interface %u: %s", pin->ifindex,
 			  strerror(errno));
-		return false;
+		return NULL;
 	}
-	counters->rows = rows;
-	counters->cpus = info.max_entries;
+	*cpus = info.max_entries;
+	return rows;
+}
+
+bool counters_map(const struct pin *pin, struct counters *counters)
+{
+	memset(counters, 0, sizeof(*counters));
+	counters->rows = map_rows(pin, pin->map_fd, sizeof(*counters->rows), &counters->cpus);
+	return counters->rows;
+}
+
+bool serve_sum(const struct pin *pin, struct ebpfs_serve_row *sum)
+{
+	const volatile struct ebpfs_serve_row *row;
+	size_t cpus;
+
+	memset(sum, 0, sizeof(*sum));
+	row = map_rows(pin, pin->serve_map_fd, sizeof(*row), &cpus);
+	if (!row)
+		return false;
+	for (size_t cpu = 0; cpu < cpus; cpu++, row++) {
+		for (int i = 0; i < EBPFS_SERVE_VERDICTS; i++)
+			sum->packets[i] += row->packets[i];
+		sum->calls += row->calls;
+		sum->bytes += row->bytes;
+		sum->errors += row->errors;
+	}
 	return true;
 }
 

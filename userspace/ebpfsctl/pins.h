@@ -3,10 +3,13 @@
  * What ebpfsctl keeps between its runs: links and counters, pinned in bpffs.
  *
  *	/sys/fs/bpf/ebpfs/NETNS-IFINDEX/tc|xdp|xdp-generic	the link
- *	/sys/fs/bpf/ebpfs/NETNS-IFINDEX/stats			the counters
+ *	/sys/fs/bpf/ebpfs/NETNS-IFINDEX/stats			its counters
+ *	/sys/fs/bpf/ebpfs/NETNS-IFINDEX/serve			the link of the serving program
+ *	/sys/fs/bpf/ebpfs/NETNS-IFINDEX/serve-stats		its counters
  *
- * NETNS is the inode number of the network namespace. A link has one mode, and
- * an interface one link, except for a moment while the mode is changed. The
+ * NETNS is the inode number of the network namespace. A link that steers has one mode,
+ * and an interface one such link, except for a moment while the mode is changed. ebpfsd
+ * looks for links that serve. The
  * link of an interface that was deleted stays pinned, bound to nothing. All
  * changes are made under an exclusive flock() of the top directory.
  */
@@ -17,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <ebpfs/serve.h>
 #include <ebpfs/steer.h>
 
 #define BPFFS_DIR	"/sys/fs/bpf"
@@ -53,6 +57,8 @@ struct pinned_link {
  * @dir: directory of its pins
  * @links: by mode
  * @map_fd: counters, -1 if there are none
+ * @serve: link of the serving program
+ * @serve_map_fd: its counters, -1 if there are none
  */
 struct pin {
 	uint64_t netns;
@@ -60,6 +66,8 @@ struct pin {
 	char dir[64];
 	struct pinned_link links[MODES];
 	int map_fd;
+	struct pinned_link serve;
+	int serve_map_fd;
 };
 
 /* Is bpffs there? If not and @complain, says what to do. */
@@ -81,8 +89,10 @@ enum mode pin_mode(const struct pin *pin);
 /* Detaches one link, at once, and removes its pin. Says what is wrong. */
 bool pin_detach(struct pin *pin, enum mode mode);
 
-/* Detaches all and removes the directory. Says what is wrong. */
-bool pin_remove(struct pin *pin);
+/* Detach what steers, or what serves, and remove its counters, and the directory if
+ * nothing is left. They say what is wrong. */
+bool pin_remove_steer(struct pin *pin);
+bool pin_remove_serve(struct pin *pin);
 
 /**
  * pins_list() - every interface with programs of ours
@@ -107,6 +117,12 @@ bool counters_map(const struct pin *pin, struct counters *counters);
 
 /* The sum over all CPUs; no system call. */
 void counters_sum(const struct counters *counters, struct ebpfs_steer_row *sum);
+
+/* The sum of the serving program's counters over all CPUs; false if there are none. */
+bool serve_sum(const struct pin *pin, struct ebpfs_serve_row *sum);
+
+/* Names of the serving program's verdicts, NULL behind the last. */
+extern const char *const serve_verdict_names[EBPFS_SERVE_VERDICTS];
 
 #define VERDICTS_TAKEN (EBPFS_STEER_CORRUPT + 1)
 /* Names of the verdicts, as they are shown. */

@@ -16,6 +16,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "ebpfs_serve.skel.h"
 #include "ebpfs_steer.skel.h"
 #include "ebpfsctl/ctl.h"
 #include "ebpfsctl/programs.h"
@@ -106,7 +107,7 @@ static int find_kfunc(__u32 module_id, const char *name)
 	return id;
 }
 
-static int load_probe(enum mode mode, int btf_fd, int kfunc, char *log, size_t size)
+static int load_probe(enum bpf_prog_type type, int btf_fd, int kfunc, char *log, size_t size)
 {
 	/* opts = {}; kfunc(ctx, &opts, sizeof(opts)); return 0; */
 	const struct bpf_insn code[] = {
@@ -126,14 +127,13 @@ static int load_probe(enum mode mode, int btf_fd, int kfunc, char *log, size_t s
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .fd_array = fd_array,
 		    .log_buf = log, .log_size = size, .log_level = 1);
 
-	_Static_assert(sizeof(struct ebpfs_steer_opts) == 16, "the probe's stack layout");
-	return bpf_prog_load(mode == MODE_TC ? BPF_PROG_TYPE_SCHED_CLS : BPF_PROG_TYPE_XDP,
-			     "ebpfs_probe", "GPL", code, sizeof(code) / sizeof(code[0]), &opts);
+	_Static_assert(sizeof(struct ebpfs_steer_opts) == 16 &&
+		       sizeof(struct ebpfs_serve_opts) == 16, "the probe's stack layout");
+	return bpf_prog_load(type, "ebpfs_probe", "GPL", code, sizeof(code) / sizeof(code[0]), &opts);
 }
 
-enum kfunc_state kfunc_probe(enum mode mode, char *why, size_t size)
+static enum kfunc_state probe(enum bpf_prog_type type, const char *name, char *why, size_t size)
 {
-	const char *name = mode == MODE_TC ? "bpf_ebpfs_steer_skb" : "bpf_ebpfs_steer_xdp";
 	char log[2048] = "";
 	int btf_fd, kfunc, prog_fd;
 	__u32 btf_id;
@@ -160,7 +160,7 @@ enum kfunc_state kfunc_probe(enum mode mode, char *why, size_t size)
 		close(btf_fd);
 		return KFUNC_UNKNOWN;
 	}
-	prog_fd = load_probe(mode, btf_fd, kfunc, log, sizeof(log));
+	prog_fd = load_probe(type, btf_fd, kfunc, log, sizeof(log));
 	if (prog_fd < 0) {
 		snprintf(why, size, "the kernel refused a program that calls %s: %s; see the "
 			 "kernel log for why the module could not register it. The verifier "
@@ -173,16 +173,41 @@ enum kfunc_state kfunc_probe(enum mode mode, char *why, size_t size)
 	return KFUNC_WORKS;
 }
 
+enum kfunc_state kfunc_probe(enum mode mode, char *why, size_t size)
+{
+	return mode == MODE_TC ?
+	       probe(BPF_PROG_TYPE_SCHED_CLS, "bpf_ebpfs_steer_skb", why, size) :
+	       probe(BPF_PROG_TYPE_XDP, "bpf_ebpfs_steer_xdp", why, size);
+}
+
+enum kfunc_state kfunc_probe_serve(char *why, size_t size)
+{
+	return probe(BPF_PROG_TYPE_SCHED_CLS, "bpf_ebpfs_serve_skb", why, size);
+}
+
 /* Whether counters that were pinned by an earlier run can be gone on with. */
-static bool counters_fit(int map_fd, __u32 cpus)
+static bool counters_fit(int map_fd, __u32 cpus, size_t row)
 {
 	struct bpf_map_info info = {};
 	__u32 size = sizeof(info);
 
 	return map_fd >= 0 && !bpf_map_get_info_by_fd(map_fd, &info, &size) &&
 	       info.type == BPF_MAP_TYPE_ARRAY && info.max_entries == cpus &&
-	       info.value_size == sizeof(struct ebpfs_steer_row) &&
+	       info.value_size == row &&
 	       info.map_flags & BPF_F_MMAPABLE;
+}
+
+/* Says why programs were not loaded: the probe has found @state, because of @why. */
+static void say_refused(int err, enum kfunc_state state, const char *why, const char *said)
+{
+	if (err == -EPERM && geteuid())
+		ctl_error("cannot load the programs: this needs root, or CAP_BPF, "
+			  "CAP_PERFMON and CAP_NET_ADMIN");
+	else if (state != KFUNC_WORKS)
+		ctl_error("cannot load the programs: %s", why);
+	else
+		ctl_error("cannot load the programs: %s; libbpf said (all of it: "
+			  "--verbose):\n%s", strerror(-err), said);
 }
 
 bool steering_load(struct steering *s, enum mode mode, uint16_t port, int map_fd)
@@ -205,7 +230,7 @@ bool steering_load(struct steering *s, enum mode mode, uint16_t port, int map_fd
 	bpf_program__set_autoload(object->progs.ebpfs_steer_xdp, mode != MODE_TC);
 	object->rodata->ebpfs_port = port;
 	err = bpf_map__set_max_entries(object->maps.ebpfs_stats, cpus);
-	s->reused = counters_fit(map_fd, cpus);
+	s->reused = counters_fit(map_fd, cpus, sizeof(struct ebpfs_steer_row));
 	if (!err && s->reused)
 		err = bpf_map__reuse_fd(object->maps.ebpfs_stats, map_fd);
 	if (!err)
@@ -213,14 +238,7 @@ bool steering_load(struct steering *s, enum mode mode, uint16_t port, int map_fd
 	if (err) {
 		char *said = ctl_strdup(last_messages());
 
-		if (err == -EPERM && geteuid())
-			ctl_error("cannot load the programs: this needs root, or CAP_BPF, "
-				  "CAP_PERFMON and CAP_NET_ADMIN");
-		else if (kfunc_probe(mode, why, sizeof(why)) != KFUNC_WORKS)
-			ctl_error("cannot load the programs: %s", why);
-		else
-			ctl_error("cannot load the programs: %s; libbpf said (all of it: "
-				  "--verbose):\n%s", strerror(-err), said);
+		say_refused(err, kfunc_probe(mode, why, sizeof(why)), why, said);
 		free(said);
 		ebpfs_steer__destroy(object);
 		return false;
@@ -228,6 +246,37 @@ bool steering_load(struct steering *s, enum mode mode, uint16_t port, int map_fd
 	s->object = object;
 	s->prog_fd = bpf_program__fd(prog);
 	s->map_fd = bpf_map__fd(object->maps.ebpfs_stats);
+	return true;
+}
+
+bool serving_load(int *prog_fd, int *map_fd)
+{
+	int cpus = libbpf_num_possible_cpus(), err;
+	struct ebpfs_serve *object;
+	char why[4096];
+
+	forget_messages();
+	object = ebpfs_serve__open();
+	if (!object || cpus < 0) {
+		ctl_error("cannot open the programs: %s", strerror(object ? -cpus : errno));
+		return false;
+	}
+	err = bpf_map__set_max_entries(object->maps.ebpfs_serve_rows, cpus);
+	if (!err && counters_fit(*map_fd, cpus, sizeof(struct ebpfs_serve_row)))
+		err = bpf_map__reuse_fd(object->maps.ebpfs_serve_rows, *map_fd);
+	if (!err)
+		err = ebpfs_serve__load(object);
+	if (err) {
+		char *said = ctl_strdup(last_messages());
+
+		say_refused(err, kfunc_probe_serve(why, sizeof(why)), why, said);
+		free(said);
+		ebpfs_serve__destroy(object);
+		return false;
+	}
+	/* The process ends soon, and what is pinned by then stays. */
+	*prog_fd = bpf_program__fd(object->progs.ebpfs_serve_tc);
+	*map_fd = bpf_map__fd(object->maps.ebpfs_serve_rows);
 	return true;
 }
 

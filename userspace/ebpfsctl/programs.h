@@ -38,6 +38,9 @@ enum kfunc_state {
  */
 enum kfunc_state kfunc_probe(enum mode mode, char *why, size_t size);
 
+/* The same for the kfunc that serves. */
+enum kfunc_state kfunc_probe_serve(char *why, size_t size);
+
 /**
  * struct steering - a loaded program
  * @prog_fd: program
@@ -62,6 +65,15 @@ struct steering {
  * Attaches nothing. Says what is wrong and what to do; false on failure.
  */
 bool steering_load(struct steering *s, enum mode mode, uint16_t port, int map_fd);
+
+/**
+ * serving_load() - load the program that serves
+ * @prog_fd: out, the program
+ * @map_fd: its counters; in: those to go on with, or -1; out: those in use
+ *
+ * Attaches nothing. Says what is wrong and what to do; false on failure.
+ */
+bool serving_load(int *prog_fd, int *map_fd);
 
 #define PROGRAM_NAME	16	/* bytes, BPF_OBJ_NAME_LEN */
 /* What a program is called, "?" if it is gone; into @name of PROGRAM_NAME bytes. */

@@ -19,7 +19,7 @@
 static const char help[] =
 	"usage: ebpfsctl status [OPTION...]\n"
 	"\n"
-	"Shows the interfaces with steering programs, in all network namespaces, what\n"
+	"Shows the interfaces with programs of ebpfs, in all network namespaces, what\n"
 	"the programs did with packets, and the mounts with their nodes.\n"
 	"\n"
 	"  -j, --json     print it as JSON\n"
@@ -42,6 +42,25 @@ static void find_name(void *data)
 
 	if (!if_indextoname(where->index, where->name))
 		where->name[0] = '\0';
+}
+
+static struct json_object *serve_json(const struct pin *pin)
+{
+	struct json_object *out = json_object_new_object(), *verdicts;
+	struct ebpfs_serve_row sum;
+
+	json_add_bool(out, "attached", pin->serve.ifindex);
+	json_add_u64(out, "program", pin->serve.prog_id);
+	if (!serve_sum(pin, &sum))
+		return out;
+	verdicts = json_object_new_object();
+	for (int i = 0; i < EBPFS_SERVE_VERDICTS && serve_verdict_names[i]; i++)
+		json_add_u64(verdicts, serve_verdict_names[i], sum.packets[i]);
+	json_object_object_add(out, "verdicts", verdicts);
+	json_add_u64(out, "calls", sum.calls);
+	json_add_u64(out, "bytes", sum.bytes);
+	json_add_u64(out, "errors", sum.errors);
+	return out;
 }
 
 static void interface_json(struct json_object *list, const struct pin *pin,
@@ -72,7 +91,31 @@ static void interface_json(struct json_object *list, const struct pin *pin,
 		json_add_u64(out, "bytes", sum->bytes);
 		json_add_u64(out, "errors", sum->errors);
 	}
+	if (pin->serve.fd >= 0)
+		json_object_object_add(out, "serve", serve_json(pin));
 	json_object_array_add(list, out);
+}
+
+static void serve_text(const struct pin *pin)
+{
+	struct ebpfs_serve_row sum;
+	char text[TEXT_SIZE];
+	uint64_t passed = 0;
+
+	if (!pin->serve.ifindex)
+		return;
+	printf("    serving, program %u\n", pin->serve.prog_id);
+	if (!serve_sum(pin, &sum))
+		return;
+	for (int i = 1; i < EBPFS_SERVE_VERDICTS; i++)
+		passed += sum.packets[i];
+	printf("    answered %llu calls, %s; passed %" PRIu64 "\n", sum.calls,
+	       text_bytes(text, sum.bytes), passed);
+	for (int i = 0; i < EBPFS_SERVE_VERDICTS && serve_verdict_names[i]; i++)
+		if (ctl_verbose)
+			printf("    %-14s %llu\n", serve_verdict_names[i], sum.packets[i]);
+	if (ctl_verbose || sum.errors)
+		printf("    %-14s %llu\n", "errors", sum.errors);
 }
 
 static void interface_text(const struct pin *pin, const struct where *where, const char *netns,
@@ -90,13 +133,17 @@ static void interface_text(const struct pin *pin, const struct where *where, con
 		printf(" in %s", netns);
 	else if (pin->netns != netns_current())
 		printf(" in network namespace %" PRIu64, pin->netns);
-	if (mode == MODES)
+	if (mode == MODES && pin->serve.fd >= 0 && pin->serve.ifindex)
+		printf(": not steering\n");
+	else if (mode == MODES && pin->serve.fd < 0)
 		printf(": no program (an interrupted attach; run: ebpfsctl detach --gone)\n");
-	else if (!pin->links[mode].ifindex)
+	else if (mode == MODES || !pin->links[mode].ifindex)
 		printf(": deleted (clear away with: ebpfsctl detach --gone)\n");
 	else
 		printf(": steering in mode %s, program %u\n", mode_names[mode],
 		       pin->links[mode].prog_id);
+	if (pin->serve.fd >= 0)
+		serve_text(pin);
 	if (!counted)
 		return;
 	for (int i = VERDICTS_TAKEN; i < EBPFS_STEER_VERDICTS; i++)
@@ -120,11 +167,10 @@ static void show_interfaces(struct json_object *list)
 		struct where where = { .index = pins[i].ifindex };
 		struct ebpfs_steer_row sum = {};
 		struct counters counters;
-		enum mode mode = pin_mode(&pins[i]);
 		char netns[256] = "";
 		bool counted;
 
-		if (mode < MODES && pins[i].links[mode].ifindex)
+		if (!pin_is_stale(&pins[i]))
 			netns_visit(pins[i].netns, netns, sizeof(netns), find_name, &where);
 		counted = counters_map(&pins[i], &counters);
 		if (counted)
@@ -135,7 +181,7 @@ static void show_interfaces(struct json_object *list)
 			interface_text(&pins[i], &where, netns, counted, &sum);
 	}
 	if (!count && !list)
-		printf("no interface has a steering program (attach one with: ebpfsctl attach IFACE)\n");
+		printf("no interface has a program (attach one with: ebpfsctl attach IFACE)\n");
 }
 
 struct json_object *node_json(const struct nl_node *node)

@@ -11,6 +11,7 @@
 #include "cred.h"
 #include "export.h"
 #include "files.h"
+#include "grant.h"
 #include "handle.h"
 #include "stats.h"
 
@@ -49,10 +50,17 @@ static struct file **bucket_of(struct files *files, struct files_shard *s, u64 h
 	return &s->buckets[(hash / FILES_SHARDS) & files->mask];
 }
 
+struct file *files_ref(struct file *file)
+{
+	__atomic_add_fetch(&file->refs, 1, __ATOMIC_RELAXED);
+	return file;
+}
+
 void files_put(struct file *file)
 {
 	if (__atomic_sub_fetch(&file->refs, 1, __ATOMIC_ACQ_REL))
 		return;
+	grant_file_end(file);
 	close(file->fd);
 	stats_inc(files_closed);
 	free(file);
@@ -347,6 +355,7 @@ void file_revoke(struct file *file)
 	__atomic_add_fetch(&file->generation, 1, __ATOMIC_SEQ_CST);
 	for (i = 0; i < FILE_GRANTS; i++)
 		WRITE_ONCE(file->grants[i], 0);
+	grant_file_end(file);
 }
 
 /* A hint is 48 bits of the hash and 16 bits of time in seconds. */

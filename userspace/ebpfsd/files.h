@@ -64,6 +64,10 @@ struct file {
 	u64 grants[FILE_GRANTS];	/* READ_ONCE/WRITE_ONCE, see file_grant() */
 	u64 generation;			/* of permissions; READ_ONCE/WRITE_ONCE */
 
+	u64 reader;			/* grant.c's, as the next two; READ_ONCE/WRITE_ONCE */
+	u64 lend_at;			/* ms */
+	bool lent;
+
 	struct files *files;
 	struct file *next;		/* in the bucket */
 	struct file *newer;		/* in the shard's list by time of use */
@@ -159,6 +163,7 @@ int files_open(struct files *files, const struct export *e, const u8 *fh, u16 le
 void files_add(struct files *files, const struct export *e, const u8 *fh, u16 len, int fd,
 	       u32 mode, enum file_access access, u64 now);
 
+struct file *files_ref(struct file *file);
 void files_put(struct file *file);
 
 /* The lock of all changes of a file through this daemon, so that attributes before

@@ -707,6 +707,9 @@ static void act(enum ebpfs_hold_due due, const struct ebpfs_hold_recall *r, stru
 		info.fh_len = (u16)handle_build(owner->export, le16_to_cpu(k->type), k->kind,
 						k->bytes, k->len, fh);
 		owner_recall(owner, &info);
+		/* From now on nothing is answered, see hold_owner_late(). */
+		if (hold_owner_late(owner))
+			owner_unlend(owner);
 		stats_inc(leases_recalled);
 		if (r->again)
 			stats_inc(recalls_repeated);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "boot.h"
+#include "grant.h"
 #include "log.h"
 #include "orphan.h"
 #include "privileges.h"
@@ -401,6 +402,7 @@ static void serve(struct daemon *d, const sigset_t *signals)
 			break;
 		}
 		now = now_ms();
+		grant_tick();
 		files_tick(&srv->files, now);
 		sessions_tick(&srv->sessions, now);
 	}
@@ -446,6 +448,7 @@ static void free_all(struct daemon *d)
 			close(w->stop_fd);
 		free(w);
 	}
+	grant_stop();
 	sessions_fini(&d->server.sessions);
 	locks_fini(&d->server.locks);
 	owners_fini(&d->server.owners);

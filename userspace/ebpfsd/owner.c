@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "clients.h"
+#include "grant.h"
 #include "export.h"
 #include "log.h"
 #include "owner.h"
@@ -225,6 +226,13 @@ unsigned int owner_recall(struct owner *o, const struct ebpfs_recall_info *r)
 	if (n)
 		stats_inc(recalls_sent);
 	return n;
+}
+
+void owner_unlend(struct owner *o)
+{
+	pthread_mutex_lock(&o->owners->lock);
+	grant_owner_end(o);
+	pthread_mutex_unlock(&o->owners->lock);
 }
 
 void owners_revoke(struct owners *os, struct clients *clients)

@@ -202,6 +202,9 @@ bool owner_end(struct owner *o, const char *why);
 /* Its session said BYE: if it was the last one that is the end. */
 void owner_bye(struct owner *o);
 
+/* The kernel does not answer for @o's sessions, until it may again. */
+void owner_unlend(struct owner *o);
+
 /**
  * owner_recall() - tell an owner something, in all of its sessions
  * @o: owner

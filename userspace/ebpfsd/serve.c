@@ -26,6 +26,7 @@
 #include "cred.h"
 #include "export.h"
 #include "gather.h"
+#include "grant.h"
 #include "ops.h"
 #include "orphan.h"
 #include "serve.h"
@@ -190,6 +191,7 @@ static struct job *job_new(struct sessions *ss, struct session *s, struct incomi
 		return NULL;
 	job->next = NULL;
 	job->session = s;
+	job->grant = false;
 	job->route = *in->r;
 	job->call = *c;
 	job->data = NULL;
@@ -316,6 +318,11 @@ void job_run(struct server *srv, struct job *job)
 		}
 		return;
 	}
+	if (job->grant) {
+		grant_run(job);
+		job_free(&srv->sessions, job);
+		return;
+	}
 	op.e = job->session->export;
 	op.owner = job->session->owner;
 	if (job->change.srv && given_up(job)) {
@@ -404,6 +411,20 @@ void serve_read_done(struct worker *w, struct job *job, int n)
 	job_end(w->srv, job, &res, w->now);
 }
 
+/* Nothing is lost if it is not done. */
+static void defer_grant(struct worker *w, struct session *s, struct incoming *in,
+			struct file *file)
+{
+	struct job *job = job_new(&w->srv->sessions, s, in);
+
+	if (!job)
+		return;
+	job->grant = true;
+	job->file = files_ref(file);
+	if (!helpers_submit(&w->srv->helpers, job))
+		job_free(&w->srv->sessions, job);
+}
+
 /* READ, as far as it goes without waiting. @b has room. Return: true if it was answered. */
 static bool read_now(struct worker *w, struct session *s, struct incoming *in,
 		     struct reply_buf *b)
@@ -446,9 +467,11 @@ static bool read_now(struct worker *w, struct session *s, struct incoming *in,
 		else if (n != (ssize_t)c->count)
 			goto ring;
 	}
-	files_put(file);
 	stats_inc(read_cached);
 	finish(s, c, &res, in->r, w->now);
+	if (!res.status && grant_read(s, in->r, c, file, in->user, w->now))
+		defer_grant(w, s, in, file);
+	files_put(file);
 	return true;
 ring:
 	job = w->reads < WORKER_READS ? job_new(&w->srv->sessions, s, in) : NULL;

@@ -20,6 +20,7 @@ struct worker;
  * @next: in the helpers' queue
  * @session: whose, with a reference; NULL: no call: @file is to be flushed or, without
  *	one, orphans are to be removed
+ * @grant: @file is to be granted to who made the call, which was answered
  * @route: where the reply goes
  * @call: with copies of handle and name, and @data
  * @user: who acts, with a reference; NULL: the daemon's own root
@@ -34,6 +35,7 @@ struct worker;
 struct job {
 	struct job *next;
 	struct session *session;
+	bool grant;
 	struct route route;
 	struct ebpfs_call_info call;
 	struct user *user;

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "clients.h"
+#include "grant.h"
 #include "log.h"
 #include "owner.h"
 #include "session.h"
@@ -265,6 +266,7 @@ bool session_end(struct sessions *ss, struct session *s, const char *why)
 	pthread_mutex_unlock(&s->lock);
 	if (!first)
 		return false;
+	grant_session_end(s);
 
 	pthread_mutex_lock(&ss->lock);
 	unlist(ss, s);

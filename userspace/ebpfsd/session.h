@@ -62,7 +62,7 @@ struct reply_buf {
 
 /**
  * struct session - one client's session
- * @lock: protects @served, @bufs, @gathers, @creds and @dead
+ * @lock: protects @served, @bufs, @gathers, @creds, @lent and @dead
  * @refs: atomic; one is the table's
  * @id: ours
  * @client_id: the client's, which replies carry
@@ -80,6 +80,8 @@ struct reply_buf {
  * @bufs: the slots' kept replies
  * @gathers: the slots' data on their way in
  * @creds: users that it told of
+ * @lent: the kernel may know of it (grant.c)
+ * @lent_instance: of the kernel's replies
  * @dead: it has ended
  */
 struct session {
@@ -97,6 +99,8 @@ struct session {
 	struct reply_buf *bufs;
 	struct gathering *gathers;
 	struct creds creds;
+	bool lent;
+	u32 lent_instance;
 
 	u64 number;
 	char client[EBPFS_CLIENT_MAX];

@@ -113,6 +113,7 @@
 	X(orphans_removed)						\
 	X(recalls_sent)		/* RECALLs of leases and locks */	\
 	X(replies_forgotten)	/* kept replies freed for the budget */	\
+	X(grants)		/* files that the kernel may serve to a user */ \
 	X(files_opened)							\
 	X(files_closed)							\
 	X(gro_receives)		/* receives of more than one datagram */ \

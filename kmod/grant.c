@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What ebpfsd lets the module answer: sessions and grants, told through the device that
+ * <ebpfs/serve.h> describes. Process context, but for the two that find.
+ *
+ * A grant stands for what was true when it was made: who called was allowed to read the
+ * file, whose ctime was the one that is noted. What could change the first changes the
+ * second (permissions, owner, ACLs, a security label), and serve.c compares it each time.
+ * Clocks of filesystems tick in milliseconds: two changes within a tick look like one, so
+ * a file is granted only when its last change is over for long (EBPFS_GRANT_AGE).
+ */
+#include <linux/file.h>
+#include <linux/hashtable.h>
+#include <linux/jhash.h>
+#include <linux/magic.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/net.h>
+#include <linux/slab.h>
+#include <net/inet_sock.h>
+#include <net/ipv6.h>
+
+#include "serve.h"
+
+#define EBPFS_GRANT_AGE		100	/* ms, many ticks of the slowest clock, 10 ms */
+
+static DEFINE_HASHTABLE(ebpfs_servings, 10);
+static DEFINE_HASHTABLE(ebpfs_grants, 14);
+static DEFINE_HASHTABLE(ebpfs_grants_fh, 14);
+static DEFINE_MUTEX(ebpfs_serve_lock);
+/* Not freed yet. */
+static atomic_t ebpfs_live = ATOMIC_INIT(0);
+
+/**
+ * struct ebpfs_daemon - one open device
+ * @sessions: list of struct ebpfs_serving
+ * @nsessions: how many
+ * @ngrants: grants of all of them
+ */
+struct ebpfs_daemon {
+	struct list_head sessions;
+	u32 nsessions;
+	u32 ngrants;
+};
+
+static u32 ebpfs_grant_hash(const struct ebpfs_serving *s, u32 cred, const u8 *fh, u16 fh_len)
+{
+	return jhash(fh, fh_len, jhash_2words(hash_ptr(s, 32), cred, 0));
+}
+
+static u32 ebpfs_fh_hash(const u8 *fh, u16 fh_len)
+{
+	return jhash(fh, fh_len, 0);
+}
+
+struct ebpfs_serving *ebpfs_serving_find(u64 server_id)
+{
+	struct ebpfs_serving *s;
+
+	hash_for_each_possible_rcu(ebpfs_servings, s, hash, server_id,
+				   lockdep_is_held(&ebpfs_serve_lock))
+		if (s->server_id == server_id)
+			return s;
+	return NULL;
+}
+
+struct ebpfs_grant *ebpfs_grant_find(const struct ebpfs_serving *s, u32 cred,
+				     const u8 *fh, u16 fh_len)
+{
+	u32 key = ebpfs_grant_hash(s, cred, fh, fh_len);
+	struct ebpfs_grant *g;
+
+	hash_for_each_possible_rcu(ebpfs_grants, g, hash, key,
+				   lockdep_is_held(&ebpfs_serve_lock))
+		if (g->session == s && g->cred == cred && g->fh_len == fh_len &&
+		    !memcmp(g->fh, fh, fh_len))
+			return g;
+	return NULL;
+}
+
+/* Is the file as it was when it was granted? Any context. */
+bool ebpfs_grant_holds(const struct ebpfs_grant *g)
+{
+	struct timespec64 ctime = inode_get_ctime(file_inode(g->file));
+
+	return timespec64_equal(&ctime, &g->changed);
+}
+
+static void ebpfs_grant_free(struct rcu_head *rcu)
+{
+	struct ebpfs_grant *g = container_of(rcu, struct ebpfs_grant, rcu);
+
+	fput(g->file);
+	kfree(g);
+	atomic_dec(&ebpfs_live);
+}
+
+static void ebpfs_grant_end(struct ebpfs_daemon *d, struct ebpfs_grant *g)
+{
+	hash_del_rcu(&g->hash);
+	hash_del(&g->hash_fh);
+	list_del(&g->link);
+	d->ngrants--;
+	call_rcu(&g->rcu, ebpfs_grant_free);
+}
+
+static void ebpfs_serving_free(struct rcu_head *rcu)
+{
+	struct ebpfs_serving *s = container_of(rcu, struct ebpfs_serving, rcu);
+
+	dst_cache_destroy(&s->path.dst);
+	fput(s->file);
+	kvfree(s);
+	atomic_dec(&ebpfs_live);
+}
+
+static void ebpfs_serving_end(struct ebpfs_daemon *d, struct ebpfs_serving *s)
+{
+	struct ebpfs_grant *g, *tmp;
+
+	list_for_each_entry_safe(g, tmp, &s->grants, link)
+		ebpfs_grant_end(d, g);
+	hash_del_rcu(&s->hash);
+	list_del(&s->link);
+	d->nsessions--;
+	call_rcu(&s->rcu, ebpfs_serving_free);
+}
+
+/* One of @d's own sessions. */
+static struct ebpfs_serving *ebpfs_serving_of(struct ebpfs_daemon *d, u64 server_id)
+{
+	struct ebpfs_serving *s = ebpfs_serving_find(server_id), *own;
+
+	list_for_each_entry(own, &d->sessions, link)
+		if (own == s)
+			return s;
+	return NULL;
+}
+
+/* Both addresses are of one family. */
+static int ebpfs_serving_path(struct ebpfs_serving *s, const struct ebpfs_serve_session *arg)
+{
+	struct in6_addr peer, local;
+
+	memcpy(&peer, arg->peer, sizeof(peer));
+	memcpy(&local, arg->local, sizeof(local));
+	if (ipv6_addr_v4mapped(&peer) != ipv6_addr_v4mapped(&local))
+		return -EINVAL;
+	if (ipv6_addr_v4mapped(&peer)) {
+		s->path.to.in.sin_family = AF_INET;
+		s->path.to.in.sin_addr.s_addr = peer.s6_addr32[3];
+		s->path.to.in.sin_port = arg->peer_port;
+		s->path.from.in.sin_addr.s_addr = local.s6_addr32[3];
+	} else {
+		s->path.to.in6.sin6_family = AF_INET6;
+		s->path.to.in6.sin6_addr = peer;
+		s->path.to.in6.sin6_scope_id = arg->scope;
+		s->path.to.in6.sin6_port = arg->peer_port;
+		s->path.from.in6.sin6_addr = local;
+	}
+	return 0;
+}
+
+static int ebpfs_serve_session(struct ebpfs_daemon *d, const struct ebpfs_serve_session *arg)
+{
+	struct ebpfs_serving *s;
+	struct socket *sock;
+	int err;
+
+	if (!arg->slots || arg->slots > EBPFS_SLOTS_MAX || !arg->instance || !arg->peer_port)
+		return -EINVAL;
+	if (d->nsessions >= EBPFS_SERVE_SESSIONS)
+		return -ENOSPC;
+	if (ebpfs_serving_find(arg->server_id))
+		return -EEXIST;
+	s = kvzalloc(struct_size(s, seq, arg->slots), GFP_KERNEL);
+	if (!s)
+		return -ENOMEM;
+	err = ebpfs_serving_path(s, arg);
+	if (err)
+		goto err_free;
+	err = -EBADF;
+	s->file = fget(arg->socket);
+	if (!s->file)
+		goto err_free;
+	err = -ENOTSOCK;
+	sock = sock_from_file(s->file);
+	if (!sock || !sk_is_udp(sock->sk))
+		goto err_file;
+	err = dst_cache_init(&s->path.dst, GFP_KERNEL);
+	if (err)
+		goto err_file;
+	INIT_LIST_HEAD(&s->grants);
+	s->sock = sock->sk;
+	s->path.port = inet_sk(s->sock)->inet_sport;
+	s->server_id = arg->server_id;
+	s->client_id = arg->client_id;
+	s->instance = arg->instance;
+	s->slots = arg->slots;
+	s->turn = jiffies;
+	atomic_inc(&ebpfs_live);
+	list_add(&s->link, &d->sessions);
+	d->nsessions++;
+	hash_add_rcu(ebpfs_servings, &s->hash, s->server_id);
+	return 0;
+
+err_file:
+	fput(s->file);
+err_free:
+	kvfree(s);
+	return err;
+}
+
+static int ebpfs_serve_end(struct ebpfs_daemon *d, u64 server_id)
+{
+	struct ebpfs_serving *s = ebpfs_serving_of(d, server_id);
+
+	if (!s)
+		return -ENOENT;
+	ebpfs_serving_end(d, s);
+	return 0;
+}
+
+/* Is an uptodate folio of it what read(2) would give, always? Cluster and network
+ * filesystems ask others first.
+ */
+static bool ebpfs_grant_possible(const struct inode *inode)
+{
+	if (!S_ISREG(inode->i_mode) || IS_DAX(inode))
+		return false;
+	switch (inode->i_sb->s_magic) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* May who calls read it, from now until its ctime moves? */
+static int ebpfs_grant_judge(const struct file *file, struct timespec64 *changed)
+{
+	struct inode *inode = file_inode(file);
+	struct timespec64 now, age;
+	int err = -EAGAIN;
+
+	if (!(file->f_mode & FMODE_READ))
+		return -EBADF;
+	if (!ebpfs_grant_possible(inode))
+		return -EOPNOTSUPP;
+	/* Who changes rights sets the time first, and has the lock. */
+	if (!inode_trylock_shared(inode))
+		return err;
+	*changed = inode_get_ctime(inode);
+	ktime_get_coarse_real_ts64(&now);
+	age = timespec64_sub(now, *changed);
+	if (timespec64_to_ns(&age) >= EBPFS_GRANT_AGE * NSEC_PER_MSEC)
+		err = inode_permission(file_mnt_idmap(file), inode, MAY_READ);
+	inode_unlock_shared(inode);
+	return err;
+}
+
+static int ebpfs_serve_grant(struct ebpfs_daemon *d, const struct ebpfs_serve_grant *arg)
+{
+	struct ebpfs_serving *s = ebpfs_serving_of(d, arg->server_id);
+	struct ebpfs_grant *g, *old;
+	int err;
+
+	if (!s)
+		return -ENOENT;
+	if (!arg->fh_len || arg->fh_len > EBPFS_FH_MAX || memchr_inv(arg->reserved, 0,
+								    sizeof(arg->reserved)))
+		return -EINVAL;
+	old = ebpfs_grant_find(s, arg->cred, arg->fh, arg->fh_len);
+	if (old && ebpfs_grant_holds(old))
+		return 0;
+	if (!old && d->ngrants >= EBPFS_SERVE_GRANTS)
+		return -ENOSPC;
+	g = kzalloc(struct_size(g, fh, arg->fh_len), GFP_KERNEL);
+	if (!g)
+		return -ENOMEM;
+	err = -EBADF;
+	g->file = fget(arg->file);
+	if (!g->file)
+		goto err_free;
+	err = ebpfs_grant_judge(g->file, &g->changed);
+	if (err)
+		goto err_file;
+	if (old)
+		ebpfs_grant_end(d, old);
+	g->session = s;
+	g->cred = arg->cred;
+	g->fh_len = arg->fh_len;
+	memcpy(g->fh, arg->fh, arg->fh_len);
+	atomic_inc(&ebpfs_live);
+	list_add(&g->link, &s->grants);
+	d->ngrants++;
+	hash_add(ebpfs_grants_fh, &g->hash_fh, ebpfs_fh_hash(g->fh, g->fh_len));
+	hash_add_rcu(ebpfs_grants, &g->hash, ebpfs_grant_hash(s, g->cred, g->fh, g->fh_len));
+	return 0;
+
+err_file:
+	fput(g->file);
+err_free:
+	kfree(g);
+	return err;
+}
+
+static bool ebpfs_daemon_has(const struct ebpfs_daemon *d, const struct ebpfs_serving *s)
+{
+	const struct ebpfs_serving *own;
+
+	list_for_each_entry(own, &d->sessions, link)
+		if (own == s)
+			return true;
+	return false;
+}
+
+static int ebpfs_serve_revoke(struct ebpfs_daemon *d, const struct ebpfs_serve_grant *arg)
+{
+	struct ebpfs_serving *s;
+	struct ebpfs_grant *g, *tmp;
+	struct hlist_node *next;
+
+	if (arg->fh_len > EBPFS_FH_MAX)
+		return -EINVAL;
+	if (!arg->fh_len) {
+		list_for_each_entry(s, &d->sessions, link)
+			list_for_each_entry_safe(g, tmp, &s->grants, link)
+				ebpfs_grant_end(d, g);
+		return 0;
+	}
+	hash_for_each_possible_safe(ebpfs_grants_fh, g, next, hash_fh,
+				    ebpfs_fh_hash(arg->fh, arg->fh_len))
+		if (g->fh_len == arg->fh_len && !memcmp(g->fh, arg->fh, arg->fh_len) &&
+		    ebpfs_daemon_has(d, g->session))
+			ebpfs_grant_end(d, g);
+	return 0;
+}
+
+static long ebpfs_serve_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct ebpfs_daemon *d = file->private_data;
+	void __user *from = (void __user *)arg;
+	union {
+		struct ebpfs_serve_session session;
+		struct ebpfs_serve_grant grant;
+		u64 id;
+	} in;
+	int err;
+
+	if (_IOC_TYPE(cmd) != _IOC_TYPE(EBPFS_SERVE_END) || _IOC_SIZE(cmd) > sizeof(in))
+		return -ENOTTY;
+	if (copy_from_user(&in, from, _IOC_SIZE(cmd)))
+		return -EFAULT;
+	mutex_lock(&ebpfs_serve_lock);
+	switch (cmd) {
+	case EBPFS_SERVE_SESSION:
+		err = ebpfs_serve_session(d, &in.session);
+		break;
+	case EBPFS_SERVE_END:
+		err = ebpfs_serve_end(d, in.id);
+		break;
+	case EBPFS_SERVE_GRANT:
+		err = ebpfs_serve_grant(d, &in.grant);
+		break;
+	case EBPFS_SERVE_REVOKE:
+		err = ebpfs_serve_revoke(d, &in.grant);
+		break;
+	default:
+		err = -ENOTTY;
+	}
+	mutex_unlock(&ebpfs_serve_lock);
+	return err;
+}
+
+static int ebpfs_serve_open(struct inode *inode, struct file *file)
+{
+	struct ebpfs_daemon *d = kzalloc(sizeof(*d), GFP_KERNEL);
+
+	if (!d)
+		return -ENOMEM;
+	INIT_LIST_HEAD(&d->sessions);
+	file->private_data = d;
+	return 0;
+}
+
+static int ebpfs_serve_release(struct inode *inode, struct file *file)
+{
+	struct ebpfs_daemon *d = file->private_data;
+	struct ebpfs_serving *s, *tmp;
+
+	mutex_lock(&ebpfs_serve_lock);
+	list_for_each_entry_safe(s, tmp, &d->sessions, link)
+		ebpfs_serving_end(d, s);
+	mutex_unlock(&ebpfs_serve_lock);
+	kfree(d);
+	return 0;
+}
+
+static const struct file_operations ebpfs_serve_fops = {
+	.owner = THIS_MODULE,
+	.open = ebpfs_serve_open,
+	.release = ebpfs_serve_release,
+	.unlocked_ioctl = ebpfs_serve_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static struct miscdevice ebpfs_serve_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = EBPFS_SERVE_DEVICE,
+	.fops = &ebpfs_serve_fops,
+	.mode = 0600,
+};
+
+int ebpfs_grant_init(void)
+{
+	BUILD_BUG_ON(EBPFS_SERVE_FH != EBPFS_FH_MAX);
+	return misc_register(&ebpfs_serve_device);
+}
+
+/* No program is loaded and no device open any more: both hold the module. */
+void ebpfs_grant_exit(void)
+{
+	misc_deregister(&ebpfs_serve_device);
+	rcu_barrier();
+	if (atomic_read(&ebpfs_live))
+		pr_warn("ebpfs: %d sessions and grants left behind\n", atomic_read(&ebpfs_live));
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A CALL at a server's TC ingress becomes replies out of the page cache.
+ *
+ *	look	heads, session, checksum; of each call: a READ, the first time, granted
+ *	build	the replies, of folios that are uptodate and lent to the packets
+ *	take	each call's sequence, so that it is answered here at most once
+ *	send
+ *
+ * All calls of a datagram are built before the first is taken: if one cannot be, nothing
+ * has happened, and ebpfsd answers the datagram. A repetition always goes to ebpfsd,
+ * which copies, so that a page that changes while it is sent cannot spoil every attempt:
+ * the client finds that its checksum is wrong, and asks again. ebpfsd then executes what
+ * it has not seen yet, and its reply has a newer instance than any that is made here, so
+ * that a client which has got a part of this one takes that one as a whole.
+ *
+ * Context: softirq at TC ingress, RCU read lock held; never sleeps.
+ */
+#include <linux/pagemap.h>
+#include <linux/percpu.h>
+#include <net/pkt_sched.h>
+
+#include "serve.h"
+
+/* The datagram that is being answered. One at a time on each CPU: bottom halves are off. */
+static DEFINE_PER_CPU(u8 [EBPFS_UDP_PAYLOAD_BASE], ebpfs_serve_calls) __aligned(8);
+
+/**
+ * struct ebpfs_lending - walks the folios of a READ
+ * @mapping: of the file
+ * @pos: where the walk is in the file, bytes
+ * @folio: that @pos is in, referenced, or NULL
+ */
+struct ebpfs_lending {
+	struct address_space *mapping;
+	u64 pos;
+	struct folio *folio;
+};
+
+static void ebpfs_lending_end(struct ebpfs_lending *l)
+{
+	if (l->folio)
+		folio_put(l->folio);
+	l->folio = NULL;
+}
+
+/* Bytes from @l->pos on, at most @len, that lie in one folio; 0 if they are not there. */
+static u32 ebpfs_lending_piece(struct ebpfs_lending *l, u32 len)
+{
+	struct folio *folio = l->folio;
+
+	if (folio && l->pos >= folio_pos(folio) + folio_size(folio)) {
+		ebpfs_lending_end(l);
+		folio = NULL;
+	}
+	if (!folio) {
+		folio = __filemap_get_folio(l->mapping, l->pos >> PAGE_SHIFT, 0, 0);
+		if (IS_ERR(folio))
+			return 0;
+		l->folio = folio;
+		if (!folio_test_uptodate(folio) || folio_test_hwpoison(folio))
+			return 0;
+		if (!folio_test_referenced(folio))
+			folio_set_referenced(folio);
+	}
+	return min_t(u64, len, folio_pos(folio) + folio_size(folio) - l->pos);
+}
+
+/* Fragments of a packet that @len bytes at @pos take at most. */
+static u32 ebpfs_lending_most(u64 pos, u32 len)
+{
+	return (offset_in_page(pos) + len + PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
+
+/* One REPLY at the end of @skb. */
+static int ebpfs_serve_cell(struct sk_buff *skb, const struct ebpfs_frag *f,
+			    struct ebpfs_lending *l)
+{
+	struct ebpfs_reply *head;
+	u32 crc, n, left;
+
+	head = skb->len ? ebpfs_skb_extend(skb, sizeof(*head)) : skb_put(skb, sizeof(*head));
+	if (!head)
+		return EBPFS_SERVE_PASS_MEMORY;
+	ebpfs_put_reply(head, f);
+	crc = ebpfs_crc_head(head, sizeof(*head));
+	for (left = f->len; left; left -= n, l->pos += n) {
+		size_t in;
+
+		n = ebpfs_lending_piece(l, left);
+		if (!n)
+			return EBPFS_SERVE_PASS_CACHE;
+		in = l->pos - folio_pos(l->folio);
+		crc = ebpfs_crc32c(crc, folio_address(l->folio) + in, n);
+		ebpfs_skb_lend(skb, l->folio, in, n);
+	}
+	head->hdr.crc = cpu_to_le32(ebpfs_crc_end(crc));
+	return EBPFS_SERVE_ANSWERED;
+}
+
+/* The reply to a READ, at the end of @out. */
+static int ebpfs_serve_build(const struct ebpfs_serving *s, const struct ebpfs_grant *g,
+			     const struct ebpfs_call_info *c, struct sk_buff_head *out, u32 *bytes)
+{
+	struct inode *inode = file_inode(g->file);
+	u64 size = i_size_read(inode);
+	struct ebpfs_lending l = { .mapping = inode->i_mapping, .pos = c->arg };
+	struct ebpfs_frag f = {
+		.session = s->client_id,
+		.id = c->id,
+		.instance = s->instance,
+		.cell = c->cell,
+		.attempt = c->attempt,
+	};
+	u32 segs = 0, full = sizeof(struct ebpfs_reply) + c->cell;
+	int verdict = EBPFS_SERVE_ANSWERED;
+	struct sk_buff *skb = NULL;
+	u8 i;
+
+	f.total = c->arg < size ? min_t(u64, c->count, size - c->arg) : 0;
+	if (c->arg + f.total >= size)
+		f.flags = EBPFS_REPLY_EOF;
+	f.ncells = ebpfs_ncells(f.total, f.cell);
+	for (i = 0; i < f.ncells; i++) {
+		f.index = i;
+		f.offset = (u32)i * f.cell;
+		f.len = min_t(u32, f.cell, f.total - f.offset);
+		if (skb && (skb->len + sizeof(struct ebpfs_reply) + f.len > EBPFS_UDP_PAYLOAD_MAX ||
+			    skb_shinfo(skb)->nr_frags + 1 + ebpfs_lending_most(l.pos, f.len) >
+			    MAX_SKB_FRAGS)) {
+			ebpfs_skb_super(skb, segs, full);
+			skb = NULL;
+		}
+		if (!skb) {
+			skb = ebpfs_skb_alloc(sizeof(struct ebpfs_reply));
+			if (!skb) {
+				verdict = EBPFS_SERVE_PASS_MEMORY;
+				goto out;
+			}
+			__skb_queue_tail(out, skb);
+			segs = 0;
+		}
+		verdict = ebpfs_serve_cell(skb, &f, &l);
+		if (verdict != EBPFS_SERVE_ANSWERED)
+			goto out;
+		segs++;
+	}
+	ebpfs_skb_super(skb, segs, full);
+	/* If it was cut meanwhile, the folios may hold what is no longer the file's. */
+	if (i_size_read(inode) != size)
+		verdict = EBPFS_SERVE_PASS_CACHE;
+	*bytes += f.total;
+out:
+	ebpfs_lending_end(&l);
+	return verdict;
+}
+
+static int ebpfs_serve_call(const struct ebpfs_serving *s, const struct ebpfs_call_info *c,
+			    struct sk_buff_head *out, u32 *bytes)
+{
+	u16 slot = EBPFS_ID_SLOT(c->id);
+	const struct ebpfs_grant *g;
+
+	if (c->op != EBPFS_OP_READ || slot >= s->slots)
+		return EBPFS_SERVE_PASS_OP;
+	if (c->attempt || c->instance || EBPFS_ID_SEQ(c->id) <= atomic64_read(&s->seq[slot]))
+		return EBPFS_SERVE_PASS_AGAIN;
+	g = ebpfs_grant_find(s, c->cred, c->fh, c->fh_len);
+	if (!g || !ebpfs_grant_holds(g))
+		return EBPFS_SERVE_PASS_GRANT;
+	return ebpfs_serve_build(s, g, c, out, bytes);
+}
+
+/* The call is answered here, unless it, or a later one of its slot, was before. */
+static bool ebpfs_serve_take(struct ebpfs_serving *s, const struct ebpfs_call_info *c)
+{
+	atomic64_t *last = &s->seq[EBPFS_ID_SLOT(c->id)];
+	s64 seq = EBPFS_ID_SEQ(c->id), old = atomic64_read(last);
+
+	do {
+		if (old >= seq)
+			return false;
+	} while (!atomic64_try_cmpxchg(last, &old, seq));
+	return true;
+}
+
+/* All calls of the datagram that lies at @p. */
+static int ebpfs_serve_calls_of(struct ebpfs_serving *s, const u8 *p, u32 len,
+				struct sk_buff_head *out, struct ebpfs_serve_opts *opts)
+{
+	struct ebpfs_call_iter it, again;
+	struct ebpfs_call_info c;
+	int verdict;
+
+	if (!ebpfs_sealed(p, len) || ebpfs_parse_calls(p, len, &it))
+		return EBPFS_SERVE_PASS_OTHER;
+	again = it;
+	while (ebpfs_next_call(&it, &c)) {
+		verdict = ebpfs_serve_call(s, &c, out, &opts->bytes);
+		if (verdict != EBPFS_SERVE_ANSWERED)
+			return verdict;
+		opts->calls++;
+	}
+	while (ebpfs_next_call(&again, &c))
+		if (!ebpfs_serve_take(s, &c))
+			return EBPFS_SERVE_PASS_AGAIN;
+	return EBPFS_SERVE_ANSWERED;
+}
+
+/**
+ * ebpfs_serve() - answer the calls in a packet
+ * @skb: at TC ingress; not changed
+ * @opts: of the kfunc
+ *
+ * Context: softirq, RCU read lock held.
+ * Return: enum ebpfs_serve_verdict; unless it is ANSWERED, nothing was done.
+ */
+int ebpfs_serve(struct sk_buff *skb, struct ebpfs_serve_opts *opts)
+{
+	struct ebpfs_packet pkt = { .skb = skb };
+	struct ebpfs_flow flow = { .net = dev_net(skb->dev) };
+	struct ebpfs_serving *s;
+	struct sk_buff_head out;
+	u32 off, len;
+	int verdict;
+	u64 id;
+	u8 *p;
+
+	opts->bytes = 0;
+	opts->calls = 0;
+	if (skb_is_gso(skb) ||
+	    ebpfs_packet_look(&pkt, skb->len, opts->l3_off, &flow, &off, &len) >= 0 ||
+	    len < sizeof(struct ebpfs_calls) || len > EBPFS_UDP_PAYLOAD_BASE)
+		return EBPFS_SERVE_PASS_OTHER;
+	p = this_cpu_ptr(ebpfs_serve_calls);
+	if (skb_copy_bits(skb, off, p, len) || ebpfs_parse_hdr(p, len, &id) != EBPFS_CALL)
+		return EBPFS_SERVE_PASS_OTHER;
+	s = ebpfs_serving_find(id);
+	if (!s || sock_net(s->sock) != flow.net ||
+	    s->path.port != flow.local_port || !ebpfs_addr_equal(&s->path.to, &flow.from))
+		return EBPFS_SERVE_PASS_SESSION;
+	if (time_after_eq(jiffies, READ_ONCE(s->turn) + HZ)) {
+		WRITE_ONCE(s->turn, jiffies);
+		return EBPFS_SERVE_PASS_TURN;
+	}
+	__skb_queue_head_init(&out);
+	verdict = ebpfs_serve_calls_of(s, p, len, &out, opts);
+	if (verdict != EBPFS_SERVE_ANSWERED) {
+		__skb_queue_purge(&out);
+		opts->bytes = 0;
+		opts->calls = 0;
+		return verdict;
+	}
+	ebpfs_stat_add(ebpfs_global_stats, serve_calls, opts->calls);
+	ebpfs_stat_add(ebpfs_global_stats, serve_bytes, opts->bytes);
+	while ((skb = __skb_dequeue(&out)))
+		ebpfs_path_send(&s->path, s->sock, skb);
+	return verdict;
+}

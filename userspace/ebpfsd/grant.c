@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sessions and grants of the kernel's serve path; see grant.h.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <ebpfs/serve.h>
+
+#include "cred.h"
+#include "files.h"
+#include "grant.h"
+#include "hold.h"
+#include "log.h"
+#include "owner.h"
+#include "serve.h"
+#include "server.h"
+#include "stats.h"
+
+#define DEVICE		"/dev/" EBPFS_SERVE_DEVICE
+#define PINS		"/sys/fs/bpf/ebpfs"	/* NETNS-IFINDEX/serve, of ebpfsctl */
+#define PAUSE		200	/* ms before a file is tried again whose change is too young */
+#define PAUSE_LONG	60000	/* ms, if it cannot be granted */
+#define INSTANCES	(1u << 30)	/* after so many replies the kernel's may look newer */
+
+static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+static int device = -1;
+
+/* Has any interface a serving program? */
+static bool program_there(void)
+{
+	struct dirent *entry;
+	bool found = false;
+	char path[300];
+	DIR *dir = opendir(PINS);
+
+	if (!dir)
+		return false;
+	while (!found && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), PINS "/%s/serve", entry->d_name);
+		found = entry->d_name[0] != '.' && !access(path, F_OK);
+	}
+	closedir(dir);
+	return found;
+}
+
+void grant_tick(void)
+{
+	static int failed;
+	bool wanted = program_there();
+	int fd = -1, err = 0;
+
+	if (wanted == (READ_ONCE(device) >= 0))
+		return;
+	if (wanted) {
+		fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+		err = fd < 0 ? errno : 0;
+		if (err && err != failed)
+			log_warning(DEVICE " cannot be opened: %m; READs are not answered by the "
+				    "kernel");
+		failed = err;
+		if (err)
+			return;
+	}
+	pthread_rwlock_wrlock(&lock);
+	if (device >= 0)
+		close(device);
+	WRITE_ONCE(device, fd);
+	pthread_rwlock_unlock(&lock);
+	log_info(wanted ? "READs of what is in memory are answered by the kernel" :
+			  "READs are no longer answered by the kernel");
+}
+
+void grant_stop(void)
+{
+	if (device >= 0)
+		close(device);
+	device = -1;
+}
+
+/* 0 or the error. */
+static int tell(unsigned long what, const void *arg)
+{
+	int err = ENODEV;
+
+	pthread_rwlock_rdlock(&lock);
+	if (device >= 0)
+		err = ioctl(device, what, arg) ? errno : 0;
+	pthread_rwlock_unlock(&lock);
+	return err;
+}
+
+static void end_session(const struct session *s)
+{
+	const __u64 id = s->id;
+
+	tell(EBPFS_SERVE_END, &id);
+}
+
+static void put_v4(u8 *to, struct in_addr addr)
+{
+	memset(to, 0, 16);
+	to[10] = to[11] = 0xff;
+	memcpy(to + 12, &addr, 4);
+}
+
+static int begin_session(struct session *s, const struct route *r)
+{
+	const struct listener *l = r->listener;
+	struct ebpfs_serve_session arg = {
+		.server_id = s->id,
+		.client_id = s->client_id,
+		.scope = s->peer.scope,
+		.peer_port = s->peer.port,
+		.slots = s->served.nslots,
+		.socket = l->fd,
+		.instance = s->served.next_instance,
+	};
+	int err;
+
+	/* 0 is none; the one before it is as old as it has to be. */
+	if (!arg.instance)
+		arg.instance = ~0u;
+	memcpy(arg.peer, s->peer.addr, sizeof(arg.peer));
+	if (l->family == AF_INET)
+		put_v4(arg.local, l->wildcard ? r->local4.ipi_addr : l->addr.in.sin_addr);
+	else
+		memcpy(arg.local, l->wildcard ? &r->local6.ipi6_addr : &l->addr.in6.sin6_addr,
+		       sizeof(arg.local));
+	s->lent = true;
+	s->lent_instance = arg.instance;
+	err = tell(EBPFS_SERVE_SESSION, &arg);
+	/* See hold.h; who is late from now on is ended by grant_owner_end(). */
+	if (!err && hold_owner_late(s->owner)) {
+		end_session(s);
+		err = EBUSY;
+	}
+	return err;
+}
+
+/* @s is locked. The thread is who acts, or itself. */
+static void grant(struct session *s, const struct route *r, u32 cred, struct file *file, u64 now)
+{
+	struct ebpfs_serve_grant arg = {
+		.server_id = s->id,
+		.cred = cred,
+		.file = file->fd,
+		.fh_len = file->fh_len,
+	};
+	int err;
+
+	if (s->dead || hold_owner_late(s->owner))
+		return;
+	memcpy(arg.fh, file->fh, file->fh_len);
+	/* Before the kernel knows of it, so that its end is told. */
+	WRITE_ONCE(file->lent, true);
+	err = tell(EBPFS_SERVE_GRANT, &arg);
+	if (err == ENOENT) {
+		err = begin_session(s, r);
+		if (!err)
+			err = tell(EBPFS_SERVE_GRANT, &arg);
+	}
+	if (!err)
+		stats_inc(grants);
+	else
+		WRITE_ONCE(file->lend_at, now + (err == EAGAIN ? PAUSE : PAUSE_LONG));
+}
+
+bool grant_read(struct session *s, const struct route *r, const struct ebpfs_call_info *c,
+		struct file *file, const struct user *user, u64 now)
+{
+	u64 reader = s->id + c->cred * 0x9e3779b97f4a7c15ull;
+
+	if (READ_ONCE(device) < 0)
+		return false;
+	if (s->lent && s->served.next_instance - s->lent_instance > INSTANCES) {
+		s->lent = false;
+		end_session(s);
+	}
+	if (READ_ONCE(file->reader) != reader) {
+		WRITE_ONCE(file->reader, reader);
+		return false;
+	}
+	if (now < READ_ONCE(file->lend_at))
+		return false;
+	if (!user) {
+		grant(s, r, c->cred, file, now);
+		return false;
+	}
+	WRITE_ONCE(file->lend_at, now + PAUSE);
+	return true;
+}
+
+void grant_run(struct job *job)
+{
+	struct session *s = job->session;
+
+	pthread_mutex_lock(&s->lock);
+	if (!cred_become(job->user)) {
+		grant(s, &job->route, job->call.cred, job->file, now_ms());
+		cred_return(job->user);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+void grant_session_end(struct session *s)
+{
+	if (s->lent)
+		end_session(s);
+}
+
+void grant_owner_end(struct owner *owner)
+{
+	struct session *s;
+
+	for (s = owner->first; s; s = s->owner_next)
+		end_session(s);
+}
+
+void grant_file_end(struct file *file)
+{
+	struct ebpfs_serve_grant arg = { .fh_len = file->fh_len };
+
+	if (!READ_ONCE(file->lent))
+		return;
+	memcpy(arg.fh, file->fh, file->fh_len);
+	tell(EBPFS_SERVE_REVOKE, &arg);
+}

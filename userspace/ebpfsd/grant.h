@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the kernel answers for us: READs of files that it has in its page cache, at the
+ * network hook, where "ebpfsctl attach --serve" has put a program. Which session, user
+ * and file that may be is granted here, through the module's device; the contract is
+ * <ebpfs/serve.h>.
+ *
+ * A file is granted to a user of a session when it is read for the second time in a row
+ * by the same, since most files are read once. The module ends a grant itself when the
+ * file's attributes change. We take it back when the file's entry leaves the file cache,
+ * or its permissions are changed through us; and all grants of a session with it, or when
+ * its owner does not answer a recall: then it must not hear of us (hold.h).
+ *
+ * The device is open only while some interface has a serving program, since it holds the
+ * module. It is looked for each second.
+ *
+ * Locking: a read-write lock around the descriptor, taken inside of all others; nothing
+ * that may wait for a disk is done under it.
+ */
+#ifndef EBPFSD_GRANT_H
+#define EBPFSD_GRANT_H
+
+#include "core/platform.h"
+
+struct ebpfs_call_info;
+struct file;
+struct job;
+struct owner;
+struct route;
+struct session;
+struct user;
+
+/* Look for programs; call about every second, from one thread. */
+void grant_tick(void);
+
+/* Close the device. */
+void grant_stop(void);
+
+/**
+ * grant_read() - a READ was answered at once, from the page cache
+ * @s: its session, locked
+ * @r: where it came from
+ * @c: the call
+ * @file: read
+ * @user: who acts, NULL: the daemon's own root
+ * @now: ms
+ *
+ * Return: true if a helper is to call grant_run() for it, since the kernel then judges
+ * the user, which may have to wait.
+ */
+bool grant_read(struct session *s, const struct route *r, const struct ebpfs_call_info *c,
+		struct file *file, const struct user *user, u64 now);
+
+/* Grants @job->file to the user of @job's call. @job stays the caller's. */
+void grant_run(struct job *job);
+
+/* @s has ended. */
+void grant_session_end(struct session *s);
+
+/* @owner must not hear of us. owners.lock is held. */
+void grant_owner_end(struct owner *owner);
+
+/* Nobody may read @file any more without being asked for it. */
+void grant_file_end(struct file *file);
+
+#endif /* EBPFSD_GRANT_H */
