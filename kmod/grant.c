@@ -95,12 +95,12 @@ static void ebpfs_grant_free(struct rcu_head *rcu)
 	atomic_dec(&ebpfs_live);
 }
 
-static void ebpfs_grant_end(struct ebpfs_daemon *d, struct ebpfs_grant *g)
+static void ebpfs_grant_end(struct ebpfs_grant *g)
 {
 	hash_del_rcu(&g->hash);
 	hash_del(&g->hash_fh);
 	list_del(&g->link);
-	d->ngrants--;
+	g->session->daemon->ngrants--;
 	call_rcu(&g->rcu, ebpfs_grant_free);
 }
 
@@ -114,27 +114,24 @@ static void ebpfs_serving_free(struct rcu_head *rcu)
 	atomic_dec(&ebpfs_live);
 }
 
-static void ebpfs_serving_end(struct ebpfs_daemon *d, struct ebpfs_serving *s)
+static void ebpfs_serving_end(struct ebpfs_serving *s)
 {
 	struct ebpfs_grant *g, *tmp;
 
 	list_for_each_entry_safe(g, tmp, &s->grants, link)
-		ebpfs_grant_end(d, g);
+		ebpfs_grant_end(g);
 	hash_del_rcu(&s->hash);
 	list_del(&s->link);
-	d->nsessions--;
+	s->daemon->nsessions--;
 	call_rcu(&s->rcu, ebpfs_serving_free);
 }
 
 /* One of @d's own sessions. */
 static struct ebpfs_serving *ebpfs_serving_of(struct ebpfs_daemon *d, u64 server_id)
 {
-	struct ebpfs_serving *s = ebpfs_serving_find(server_id), *own;
+	struct ebpfs_serving *s = ebpfs_serving_find(server_id);
 
-	list_for_each_entry(own, &d->sessions, link)
-		if (own == s)
-			return s;
-	return NULL;
+	return s && s->daemon == d ? s : NULL;
 }
 
 /* Both addresses are of one family. */
@@ -191,6 +188,7 @@ static int ebpfs_serve_session(struct ebpfs_daemon *d, const struct ebpfs_serve_
 	if (err)
 		goto err_file;
 	INIT_LIST_HEAD(&s->grants);
+	s->daemon = d;
 	s->sock = sock->sk;
 	s->path.port = inet_sk(s->sock)->inet_sport;
 	s->server_id = arg->server_id;
@@ -217,7 +215,7 @@ static int ebpfs_serve_end(struct ebpfs_daemon *d, u64 server_id)
 
 	if (!s)
 		return -ENOENT;
-	ebpfs_serving_end(d, s);
+	ebpfs_serving_end(s);
 	return 0;
 }
 
@@ -262,60 +260,79 @@ static int ebpfs_grant_judge(const struct file *file, struct timespec64 *changed
 	return err;
 }
 
-static int ebpfs_serve_grant(struct ebpfs_daemon *d, const struct ebpfs_serve_grant *arg)
+/* The session of @arg and its grant that is asked for, NULL if there is none. */
+static int ebpfs_grant_look(struct ebpfs_daemon *d, const struct ebpfs_serve_grant *arg,
+			    struct ebpfs_serving **s, struct ebpfs_grant **g)
 {
-	struct ebpfs_serving *s = ebpfs_serving_of(d, arg->server_id);
-	struct ebpfs_grant *g, *old;
+	lockdep_assert_held(&ebpfs_serve_lock);
+	*s = ebpfs_serving_of(d, arg->server_id);
+	if (!*s)
+		return -ENOENT;
+	*g = ebpfs_grant_find(*s, arg->cred, arg->fh, arg->fh_len);
+	return *g || d->ngrants < EBPFS_SERVE_GRANTS ? 0 : -ENOSPC;
+}
+
+/* @g is complete but for its session, and becomes a grant if this succeeds. */
+static int ebpfs_grant_add(struct ebpfs_daemon *d, const struct ebpfs_serve_grant *arg,
+			   struct ebpfs_grant *g)
+{
+	struct ebpfs_serving *s;
+	struct ebpfs_grant *old;
 	int err;
 
-	if (!s)
-		return -ENOENT;
-	if (!arg->fh_len || arg->fh_len > EBPFS_FH_MAX || memchr_inv(arg->reserved, 0,
-								    sizeof(arg->reserved)))
-		return -EINVAL;
-	old = ebpfs_grant_find(s, arg->cred, arg->fh, arg->fh_len);
-	if (old && ebpfs_grant_holds(old))
-		return 0;
-	if (!old && d->ngrants >= EBPFS_SERVE_GRANTS)
-		return -ENOSPC;
-	g = kzalloc(struct_size(g, fh, arg->fh_len), GFP_KERNEL);
-	if (!g)
-		return -ENOMEM;
-	err = -EBADF;
-	g->file = fget(arg->file);
-	if (!g->file)
-		goto err_free;
-	err = ebpfs_grant_judge(g->file, &g->changed);
+	mutex_lock(&ebpfs_serve_lock);
+	err = ebpfs_grant_look(d, arg, &s, &old);
 	if (err)
-		goto err_file;
+		goto out;
 	if (old)
-		ebpfs_grant_end(d, old);
+		ebpfs_grant_end(old);
 	g->session = s;
-	g->cred = arg->cred;
-	g->fh_len = arg->fh_len;
-	memcpy(g->fh, arg->fh, arg->fh_len);
 	atomic_inc(&ebpfs_live);
 	list_add(&g->link, &s->grants);
 	d->ngrants++;
 	hash_add(ebpfs_grants_fh, &g->hash_fh, ebpfs_fh_hash(g->fh, g->fh_len));
 	hash_add_rcu(ebpfs_grants, &g->hash, ebpfs_grant_hash(s, g->cred, g->fh, g->fh_len));
-	return 0;
+out:
+	mutex_unlock(&ebpfs_serve_lock);
+	return err;
+}
 
-err_file:
+/* Not under the lock while the file is judged: that may wait for a disk. */
+static int ebpfs_serve_grant(struct ebpfs_daemon *d, const struct ebpfs_serve_grant *arg)
+{
+	struct ebpfs_serving *s;
+	struct ebpfs_grant *g;
+	bool held;
+	int err;
+
+	if (!arg->fh_len || arg->fh_len > EBPFS_FH_MAX || memchr_inv(arg->reserved, 0,
+								    sizeof(arg->reserved)))
+		return -EINVAL;
+	mutex_lock(&ebpfs_serve_lock);
+	err = ebpfs_grant_look(d, arg, &s, &g);
+	held = !err && g && ebpfs_grant_holds(g);
+	mutex_unlock(&ebpfs_serve_lock);
+	if (err || held)
+		return err;
+	g = kzalloc(struct_size(g, fh, arg->fh_len), GFP_KERNEL);
+	if (!g)
+		return -ENOMEM;
+	g->cred = arg->cred;
+	g->fh_len = arg->fh_len;
+	memcpy(g->fh, arg->fh, arg->fh_len);
+	err = -EBADF;
+	g->file = fget(arg->file);
+	if (!g->file)
+		goto err_free;
+	err = ebpfs_grant_judge(g->file, &g->changed);
+	if (!err)
+		err = ebpfs_grant_add(d, arg, g);
+	if (!err)
+		return 0;
 	fput(g->file);
 err_free:
 	kfree(g);
 	return err;
-}
-
-static bool ebpfs_daemon_has(const struct ebpfs_daemon *d, const struct ebpfs_serving *s)
-{
-	const struct ebpfs_serving *own;
-
-	list_for_each_entry(own, &d->sessions, link)
-		if (own == s)
-			return true;
-	return false;
 }
 
 static int ebpfs_serve_revoke(struct ebpfs_daemon *d, const struct ebpfs_serve_grant *arg)
@@ -329,14 +346,14 @@ static int ebpfs_serve_revoke(struct ebpfs_daemon *d, const struct ebpfs_serve_g
 	if (!arg->fh_len) {
 		list_for_each_entry(s, &d->sessions, link)
 			list_for_each_entry_safe(g, tmp, &s->grants, link)
-				ebpfs_grant_end(d, g);
+				ebpfs_grant_end(g);
 		return 0;
 	}
 	hash_for_each_possible_safe(ebpfs_grants_fh, g, next, hash_fh,
 				    ebpfs_fh_hash(arg->fh, arg->fh_len))
 		if (g->fh_len == arg->fh_len && !memcmp(g->fh, arg->fh, arg->fh_len) &&
-		    ebpfs_daemon_has(d, g->session))
-			ebpfs_grant_end(d, g);
+		    g->session->daemon == d)
+			ebpfs_grant_end(g);
 	return 0;
 }
 
@@ -355,6 +372,8 @@ static long ebpfs_serve_ioctl(struct file *file, unsigned int cmd, unsigned long
 		return -ENOTTY;
 	if (copy_from_user(&in, from, _IOC_SIZE(cmd)))
 		return -EFAULT;
+	if (cmd == EBPFS_SERVE_GRANT)
+		return ebpfs_serve_grant(d, &in.grant);
 	mutex_lock(&ebpfs_serve_lock);
 	switch (cmd) {
 	case EBPFS_SERVE_SESSION:
@@ -362,9 +381,6 @@ static long ebpfs_serve_ioctl(struct file *file, unsigned int cmd, unsigned long
 		break;
 	case EBPFS_SERVE_END:
 		err = ebpfs_serve_end(d, in.id);
-		break;
-	case EBPFS_SERVE_GRANT:
-		err = ebpfs_serve_grant(d, &in.grant);
 		break;
 	case EBPFS_SERVE_REVOKE:
 		err = ebpfs_serve_revoke(d, &in.grant);
@@ -394,7 +410,7 @@ static int ebpfs_serve_release(struct inode *inode, struct file *file)
 
 	mutex_lock(&ebpfs_serve_lock);
 	list_for_each_entry_safe(s, tmp, &d->sessions, link)
-		ebpfs_serving_end(d, s);
+		ebpfs_serving_end(s);
 	mutex_unlock(&ebpfs_serve_lock);
 	kfree(d);
 	return 0;

@@ -18,7 +18,6 @@
  */
 #include <linux/pagemap.h>
 #include <linux/percpu.h>
-#include <net/pkt_sched.h>
 
 #include "serve.h"
 
@@ -69,7 +68,7 @@ static u32 ebpfs_lending_piece(struct ebpfs_lending *l, u32 len)
 /* Fragments of a packet that @len bytes at @pos take at most. */
 static u32 ebpfs_lending_most(u64 pos, u32 len)
 {
-	return (offset_in_page(pos) + len + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	return DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE);
 }
 
 /* One REPLY at the end of @skb. */

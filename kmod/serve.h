@@ -20,10 +20,13 @@
 
 #include "engine.h"
 
+struct ebpfs_daemon;
+
 /**
  * struct ebpfs_serving - a session whose calls may be answered here
  * @hash: in the table of sessions, by @server_id, RCU
  * @link: in its daemon's list
+ * @daemon: whose; it outlives this while this is in the tables
  * @grants: list of its grants
  * @server_id: in calls
  * @client_id: in replies
@@ -39,6 +42,7 @@
 struct ebpfs_serving {
 	struct hlist_node hash;
 	struct list_head link;
+	struct ebpfs_daemon *daemon;
 	struct list_head grants;
 	u64 server_id;
 	u64 client_id;

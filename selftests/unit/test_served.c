@@ -140,6 +140,29 @@ static void instances_skip_zero(void)
 	EXPECT_EQ(slots[0].instance, 1);
 }
 
+static void an_instance_for_another(void)
+{
+	u64 send;
+	u32 lent;
+
+	fresh(~0u - 2);
+	serve(call(0, 1), &send);
+	ebpfs_served_done(&served, EBPFS_ID(0, 1), 0, 0, 1, &send);
+	lent = ebpfs_served_instance(&served);
+	EXPECT(lent != slots[0].instance);
+	EXPECT_EQ(lent, ~0u);
+	serve(call(0, 2), &send);
+	ebpfs_served_done(&served, EBPFS_ID(0, 2), 0, 0, 1, &send);
+	EXPECT_EQ(slots[0].instance, 1);
+	/* A reply that is only cut anew does not get it, either. */
+	lent = ebpfs_served_instance(&served);
+	EXPECT_EQ(serve((struct ebpfs_call_info){ .id = EBPFS_ID(0, 2), .want = ~0ull,
+						  .op = EBPFS_OP_READ, .attempt = 1,
+						  .cell = CELL / 2 }, &send), EBPFS_SERVE_RESEND);
+	EXPECT_EQ(lent, 2);
+	EXPECT_EQ(slots[0].instance, 3);
+}
+
 static void repetition_sends_missing_cells(void)
 {
 	struct ebpfs_call_info c = call(0, 1);
@@ -278,6 +301,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(done_gives_all_cells_and_an_instance),
 	KTAP_TEST(done_of_a_given_up_call_is_refused),
 	KTAP_TEST(instances_skip_zero),
+	KTAP_TEST(an_instance_for_another),
 	KTAP_TEST(repetition_sends_missing_cells),
 	KTAP_TEST(another_cell_is_another_instance),
 	KTAP_TEST(forgotten_is_executed_again),

@@ -109,6 +109,7 @@ static void put_v4(u8 *to, struct in_addr addr)
 	memcpy(to + 12, &addr, 4);
 }
 
+/* Not twice: another thread may just have done it. @s is not locked. */
 static int begin_session(struct session *s, const struct route *r)
 {
 	const struct listener *l = r->listener;
@@ -119,22 +120,27 @@ static int begin_session(struct session *s, const struct route *r)
 		.peer_port = s->peer.port,
 		.slots = s->served.nslots,
 		.socket = l->fd,
-		.instance = s->served.next_instance,
 	};
-	int err;
+	int err = ENOENT;
 
-	/* 0 is none; the one before it is as old as it has to be. */
-	if (!arg.instance)
-		arg.instance = ~0u;
 	memcpy(arg.peer, s->peer.addr, sizeof(arg.peer));
 	if (l->family == AF_INET)
 		put_v4(arg.local, l->wildcard ? r->local4.ipi_addr : l->addr.in.sin_addr);
 	else
 		memcpy(arg.local, l->wildcard ? &r->local6.ipi6_addr : &l->addr.in6.sin6_addr,
 		       sizeof(arg.local));
-	s->lent = true;
-	s->lent_instance = arg.instance;
-	err = tell(EBPFS_SERVE_SESSION, &arg);
+	pthread_mutex_lock(&s->lock);
+	if (!s->dead) {
+		arg.instance = ebpfs_served_instance(&s->served);
+		err = tell(EBPFS_SERVE_SESSION, &arg);
+		if (!err) {
+			s->lent = true;
+			s->lent_instance = arg.instance;
+		}
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (err == EEXIST)
+		return 0;
 	/* See hold.h; who is late from now on is ended by grant_owner_end(). */
 	if (!err && hold_owner_late(s->owner)) {
 		end_session(s);
@@ -143,36 +149,7 @@ static int begin_session(struct session *s, const struct route *r)
 	return err;
 }
 
-/* @s is locked. The thread is who acts, or itself. */
-static void grant(struct session *s, const struct route *r, u32 cred, struct file *file, u64 now)
-{
-	struct ebpfs_serve_grant arg = {
-		.server_id = s->id,
-		.cred = cred,
-		.file = file->fd,
-		.fh_len = file->fh_len,
-	};
-	int err;
-
-	if (s->dead || hold_owner_late(s->owner))
-		return;
-	memcpy(arg.fh, file->fh, file->fh_len);
-	/* Before the kernel knows of it, so that its end is told. */
-	WRITE_ONCE(file->lent, true);
-	err = tell(EBPFS_SERVE_GRANT, &arg);
-	if (err == ENOENT) {
-		err = begin_session(s, r);
-		if (!err)
-			err = tell(EBPFS_SERVE_GRANT, &arg);
-	}
-	if (!err)
-		stats_inc(grants);
-	else
-		WRITE_ONCE(file->lend_at, now + (err == EAGAIN ? PAUSE : PAUSE_LONG));
-}
-
-bool grant_read(struct session *s, const struct route *r, const struct ebpfs_call_info *c,
-		struct file *file, const struct user *user, u64 now)
+bool grant_read(struct session *s, const struct ebpfs_call_info *c, struct file *file, u64 now)
 {
 	u64 reader = s->id + c->cred * 0x9e3779b97f4a7c15ull;
 
@@ -188,10 +165,6 @@ bool grant_read(struct session *s, const struct route *r, const struct ebpfs_cal
 	}
 	if (now < READ_ONCE(file->lend_at))
 		return false;
-	if (!user) {
-		grant(s, r, c->cred, file, now);
-		return false;
-	}
 	WRITE_ONCE(file->lend_at, now + PAUSE);
 	return true;
 }
@@ -199,13 +172,36 @@ bool grant_read(struct session *s, const struct route *r, const struct ebpfs_cal
 void grant_run(struct job *job)
 {
 	struct session *s = job->session;
+	struct file *file = job->file;
+	struct ebpfs_serve_grant arg = {
+		.server_id = s->id,
+		.cred = job->call.cred,
+		.file = file->fd,
+		.fh_len = file->fh_len,
+	};
+	int err;
 
-	pthread_mutex_lock(&s->lock);
-	if (!cred_become(job->user)) {
-		grant(s, &job->route, job->call.cred, job->file, now_ms());
-		cred_return(job->user);
+	if (hold_owner_late(s->owner))
+		return;
+	memcpy(arg.fh, file->fh, file->fh_len);
+	/* Before the kernel knows of it, so that its end is told. */
+	WRITE_ONCE(file->lent, true);
+	if (cred_become(job->user))
+		return;
+	err = tell(EBPFS_SERVE_GRANT, &arg);
+	cred_return(job->user);
+	if (err == ENOENT) {
+		err = begin_session(s, &job->route);
+		/* Judged again: who acts must be the user then, too. */
+		if (!err && !cred_become(job->user)) {
+			err = tell(EBPFS_SERVE_GRANT, &arg);
+			cred_return(job->user);
+		}
 	}
-	pthread_mutex_unlock(&s->lock);
+	if (!err)
+		stats_inc(grants);
+	else if (err != EAGAIN)
+		WRITE_ONCE(file->lend_at, now_ms() + PAUSE_LONG);
 }
 
 void grant_session_end(struct session *s)

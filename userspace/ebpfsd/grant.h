@@ -14,8 +14,10 @@
  * The device is open only while some interface has a serving program, since it holds the
  * module. It is looked for each second.
  *
- * Locking: a read-write lock around the descriptor, taken inside of all others; nothing
- * that may wait for a disk is done under it.
+ * Locking: a read-write lock around the descriptor, taken inside of all others. A grant
+ * is told without any other, by a helper, since the kernel then judges the user and may
+ * wait for a disk; all else that is told, and who only looks, does not wait for that. Who
+ * closes the device does.
  */
 #ifndef EBPFSD_GRANT_H
 #define EBPFSD_GRANT_H
@@ -26,9 +28,7 @@ struct ebpfs_call_info;
 struct file;
 struct job;
 struct owner;
-struct route;
 struct session;
-struct user;
 
 /* Look for programs; call about every second, from one thread. */
 void grant_tick(void);
@@ -39,19 +39,16 @@ void grant_stop(void);
 /**
  * grant_read() - a READ was answered at once, from the page cache
  * @s: its session, locked
- * @r: where it came from
  * @c: the call
  * @file: read
- * @user: who acts, NULL: the daemon's own root
  * @now: ms
  *
- * Return: true if a helper is to call grant_run() for it, since the kernel then judges
- * the user, which may have to wait.
+ * Return: true if a helper is to call grant_run() for it.
  */
-bool grant_read(struct session *s, const struct route *r, const struct ebpfs_call_info *c,
-		struct file *file, const struct user *user, u64 now);
+bool grant_read(struct session *s, const struct ebpfs_call_info *c, struct file *file, u64 now);
 
-/* Grants @job->file to the user of @job's call. @job stays the caller's. */
+/* Grants @job->file to the user of @job's call. @job stays the caller's. May wait for a
+ * disk; no lock is held. */
 void grant_run(struct job *job);
 
 /* @s has ended. */

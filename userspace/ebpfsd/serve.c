@@ -469,7 +469,7 @@ static bool read_now(struct worker *w, struct session *s, struct incoming *in,
 	}
 	stats_inc(read_cached);
 	finish(s, c, &res, in->r, w->now);
-	if (!res.status && grant_read(s, in->r, c, file, in->user, w->now))
+	if (!res.status && grant_read(s, c, file, w->now))
 		defer_grant(w, s, in, file);
 	files_put(file);
 	return true;
