@@ -34,21 +34,10 @@ struct {
 	__type(value, struct ebpfs_serve_row);
 } ebpfs_serve_rows SEC(".maps");
 
-/* Is it a datagram of calls? Heads are linear in what clients send. */
-static __always_inline bool is_call(struct __sk_buff *ctx, __u32 *l3_off)
+/* -1 if the kfunc shall judge it. */
+static __always_inline int judge_call(struct ebpfs_hdr *head, __u32 len)
 {
-	void *data = (void *)(long)ctx->data;
-	void *end = (void *)(long)ctx->data_end;
-	struct ebpfs_where where;
-	struct ebpfs_hdr *head;
-
-	if (ebpfs_find_udp(data, end, 0, &where) != EBPFS_LOOK_UDP)
-		return false;
-	*l3_off = where.l3_off;
-	head = data + where.payload_off;
-	if ((void *)(head + 1) > end)
-		return false;
-	return ebpfs_is_ours(head) && head->type == EBPFS_CALL;
+	return ebpfs_is_ours(head) && head->type == EBPFS_CALL ? -1 : EBPFS_SERVE_PASS_OTHER;
 }
 
 static __always_inline void count(__u32 verdict, const struct ebpfs_serve_opts *opts)
@@ -76,7 +65,7 @@ int ebpfs_serve_tc(struct __sk_buff *ctx)
 	struct ebpfs_serve_opts opts = {};
 	int verdict;
 
-	if (!is_call(ctx, &opts.l3_off))
+	if (ebpfs_look_skb(ctx, 0, &opts.l3_off, judge_call) >= 0)
 		return TCX_NEXT;
 	verdict = bpf_ebpfs_serve_skb(ctx, &opts, sizeof(opts));
 	count(verdict, &opts);

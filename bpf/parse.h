@@ -152,4 +152,44 @@ static __always_inline int ebpfs_judge_head(struct ebpfs_hdr *head, __u32 len)
 	return -1;
 }
 
+/**
+ * ebpfs_look_skb() - find and judge the head of a datagram at TC
+ * @ctx: of the program
+ * @port: as in ebpfs_find_udp()
+ * @l3_off: out if -1: of the IP header, bytes from the start of the frame
+ * @judge: ebpfs_judge_head() or the like, inlined
+ *
+ * Behind drivers that split heads from data, and in super-packets, the payload begins in
+ * a page fragment, so its head is fetched by the helper. Packets are not pulled up: that
+ * would change them, and cost a copy. Frames shorter than EBPFS_FRAME_MIN are not ours.
+ *
+ * Return: what @judge says, EBPFS_STEER_PASS_OTHER if there is nothing to judge.
+ */
+static __always_inline int ebpfs_look_skb(struct __sk_buff *ctx, __u16 port, __u32 *l3_off,
+					  int (*judge)(struct ebpfs_hdr *head, __u32 len))
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	__u8 copy[EBPFS_FRAME_MIN];
+	struct ebpfs_where where;
+	struct ebpfs_hdr head;
+	enum ebpfs_look look;
+
+	look = ebpfs_find_udp(data, end, port, &where);
+	if (look == EBPFS_LOOK_SHORT) {
+		if (bpf_skb_load_bytes(ctx, 0, copy, sizeof(copy)))
+			return EBPFS_STEER_PASS_OTHER;
+		look = ebpfs_find_udp(copy, copy + sizeof(copy), port, &where);
+	}
+	if (look != EBPFS_LOOK_UDP)
+		return EBPFS_STEER_PASS_OTHER;
+	*l3_off = where.l3_off;
+	data += where.payload_off;
+	if (data + sizeof(head) <= end)
+		return judge(data, where.payload_len);
+	if (bpf_skb_load_bytes(ctx, where.payload_off, &head, sizeof(head)))
+		return EBPFS_STEER_PASS_OTHER;
+	return judge(&head, where.payload_len);
+}
+
 #endif /* EBPFS_BPF_PARSE_H */

@@ -33,6 +33,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <ebpfs/serve.h>
+
 #include "ktap.h"
 #include "packets.h"
 
@@ -72,8 +74,8 @@ static int detach(void)
 	return call((char *[]){ ebpfsctl, "detach", "v0", NULL });
 }
 
-/* The counters as anybody may map them; NULL if nothing is pinned. */
-static const volatile struct ebpfs_steer_row *map_counters(void)
+/* Rows of @row bytes as anybody may map them; NULL if nothing is pinned. */
+static const volatile void *map_rows(const char *name, size_t row)
 {
 	struct bpf_map_info info = {};
 	__u32 size = sizeof(info);
@@ -84,15 +86,20 @@ static const volatile struct ebpfs_steer_row *map_counters(void)
 
 	if (stat("/proc/self/ns/net", &st))
 		return NULL;
-	snprintf(path, sizeof(path), "/sys/fs/bpf/ebpfs/%llu-%u/stats",
-		 (unsigned long long)st.st_ino, v0);
+	snprintf(path, sizeof(path), "/sys/fs/bpf/ebpfs/%llu-%u/%s",
+		 (unsigned long long)st.st_ino, v0, name);
 	fd = bpf_obj_get(path);
 	if (fd < 0 || bpf_map_get_info_by_fd(fd, &info, &size))
 		return NULL;
 	cpus = info.max_entries;
-	rows = mmap(NULL, cpus * sizeof(struct ebpfs_steer_row), PROT_READ, MAP_SHARED, fd, 0);
+	rows = mmap(NULL, cpus * row, PROT_READ, MAP_SHARED, fd, 0);
 	close(fd);
 	return rows == MAP_FAILED ? NULL : rows;
+}
+
+static const volatile struct ebpfs_steer_row *map_counters(void)
+{
+	return map_rows("stats", sizeof(struct ebpfs_steer_row));
 }
 
 static struct ebpfs_steer_row sum(const volatile struct ebpfs_steer_row *rows)
@@ -218,6 +225,50 @@ static void in_mode_xdp(void)
 static void in_mode_xdp_generic(void)
 {
 	each_packet("xdp-generic");
+}
+
+/* One more of @verdict within a second, by a serving program. */
+static void expect_served(const volatile struct ebpfs_serve_row *rows,
+			  enum ebpfs_serve_verdict verdict, uint16_t linear, size_t len)
+{
+	uint64_t before = 0, after;
+	int cpu, i;
+
+	for (cpu = 0; cpu < cpus; cpu++)
+		before += rows[cpu].packets[verdict];
+	if (!send_frame(len, linear, 0, 0))
+		return;
+	for (after = before, i = 0; after == before && i < 1000; i++) {
+		usleep(1000);
+		for (after = 0, cpu = 0; cpu < cpus; cpu++)
+			after += rows[cpu].packets[verdict];
+	}
+	EXPECT_EQ(after, before + 1);
+}
+
+/* A CALL is seen wherever its bytes lie; of those that are so long that they lie in
+ * fragments, the kfunc says that they are none. */
+static void calls_of_all_forms(void)
+{
+	static const struct packet small = { .type = EBPFS_CALL, .payload = 600 },
+		large = { .type = EBPFS_CALL, .payload = 6000 };
+	const volatile struct ebpfs_serve_row *rows;
+	size_t len;
+
+	/* Generic XDP copies packets, and in the copy TC programs do not find the Ethernet
+	 * header (6.12). */
+	detach();
+	ASSERT_EQ(call((char *[]){ ebpfsctl, "attach", "v0", "--serve", NULL }), 0);
+	rows = map_rows("serve-stats", sizeof(*rows));
+	ASSERT(rows);
+	len = packet_build(&small, frame);
+	expect_served(rows, EBPFS_SERVE_PASS_SESSION, 0, len);
+	len = packet_build(&large, frame);
+	expect_served(rows, EBPFS_SERVE_PASS_OTHER, 0, len);
+	expect_served(rows, EBPFS_SERVE_PASS_OTHER, packet_payload_off(&large), len);
+	expect_served(rows, EBPFS_SERVE_PASS_OTHER, ETH_HLEN, len);
+	munmap((void *)rows, cpus * sizeof(*rows));
+	EXPECT_EQ(detach(), 0);
 }
 
 static void empty_socket(void)
@@ -447,6 +498,7 @@ int main(int argc, char **argv)
 		KTAP_TEST(in_mode_tc),
 		KTAP_TEST(in_mode_xdp),
 		KTAP_TEST(in_mode_xdp_generic),
+		KTAP_TEST(calls_of_all_forms),
 		KTAP_TEST(super_packet),
 		KTAP_TEST(passed_packets_arrive),
 		KTAP_TEST(replaced_under_load),
