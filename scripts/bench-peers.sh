@@ -4,7 +4,7 @@
 #
 # bench-peers.sh - how scripts/bench sets up what it measures, and with which settings
 #
-# For each kind there are five functions. They run as root in the guest; $flavour is the
+# For each kind there are four functions. They run as root in the guest; $flavour is the
 # rest of the target's name, $srv what is served, $mnt where it is to be seen, $mtu that
 # of the link, $tmp a directory in memory:
 #
@@ -16,7 +16,8 @@
 # Settings. As for every target: noatime, no encryption, no packet signatures, data in
 # tmpfs, so that "sync" of a server costs no disk's time.
 #
-#	ebpfs	CRC32C of each fragment on, which cannot be switched off
+#	ebpfs	CRC32C of each fragment on, which cannot be switched off; in the modes with
+#		programs the server's kernel serves ("ebpfsctl attach --serve")
 #	nfs4	version 4.2 and
 #	nfs3	version 3 without lock manager, over TCP. 8 threads of knfsd; rsize and
 #		wsize 1 MiB, the most, as nfs(5) advises; sec=sys; "sync" and

@@ -8,7 +8,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 91
+plan 93
 
 ctl=$tree/userspace/ebpfsctl
 man=$tree/Documentation/man
@@ -152,6 +152,8 @@ check "attach beside them" ebpfsctl attach lo
 check "detach --gone" ebpfsctl -j detach --gone
 check "cleared two" jq -e '.detached == 2' <<< "$(< "$tmp/out")"
 check "and left the other" test "$(ebpfsctl -j status | jq -r '.interfaces[].interface')" = lo
+check "detach --serve --all" ebpfsctl -j detach --serve --all
+check "counts whom it took a program from" jq -e '.detached == 0' <<< "$(< "$tmp/out")"
 check "detach --all" ebpfsctl detach --all
 check "leaves an empty directory" test -z "$(ls /sys/fs/bpf/ebpfs)"
 released() {

@@ -26,6 +26,12 @@ static const char help[] =
 	"  -v, --verbose     say more\n"
 	"  -h, --help        this text\n";
 
+/* Has it a program that is to be taken off? */
+static bool wanted(const struct pin *pin, bool steer, bool serve)
+{
+	return (steer && pin_mode(pin) < MODES) || (serve && pin->serve.fd >= 0);
+}
+
 static int run(const struct command *cmd, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -81,7 +87,7 @@ static int run(const struct command *cmd, int argc, char **argv)
 		count = 1;
 		pins = ctl_grow(NULL, 0, sizeof(*pins));
 		pin_open(pins, netns_current(), iface.index);
-		if (!(steer && pin_mode(pins) < MODES) && !(serve && pins->serve.fd >= 0)) {
+		if (!wanted(pins, steer, serve)) {
 			ctl_error("no %sprogram of ebpfs is on %s; see: ebpfsctl status",
 				  !steer ? "serving " : !serve ? "steering " : "", iface.name);
 			return EXIT_FAILURE;
@@ -89,6 +95,9 @@ static int run(const struct command *cmd, int argc, char **argv)
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (gone && !all && !pin_is_stale(&pins[i]))
+			continue;
+		/* A pin without any program is cleared away, too. */
+		if (steer != serve && !wanted(&pins[i], steer, serve))
 			continue;
 		if ((!steer || pin_remove_steer(&pins[i])) && (!serve || pin_remove_serve(&pins[i])))
 			done++;

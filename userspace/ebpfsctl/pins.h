@@ -9,9 +9,8 @@
  *
  * NETNS is the inode number of the network namespace. A link that steers has one mode,
  * and an interface one such link, except for a moment while the mode is changed. ebpfsd
- * looks for links that serve. The
- * link of an interface that was deleted stays pinned, bound to nothing. All
- * changes are made under an exclusive flock() of the top directory.
+ * looks for links that serve. The link of an interface that was deleted stays pinned,
+ * bound to nothing. All changes are made under an exclusive flock() of the top directory.
  */
 #ifndef EBPFSCTL_PINS_H
 #define EBPFSCTL_PINS_H

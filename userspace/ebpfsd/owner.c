@@ -6,8 +6,8 @@
 #include <sys/random.h>
 
 #include "clients.h"
-#include "grant.h"
 #include "export.h"
+#include "grant.h"
 #include "log.h"
 #include "owner.h"
 #include "send.h"
