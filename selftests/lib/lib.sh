@@ -144,6 +144,14 @@ lab_up() {
 	give_up "lab up ${modes[*]} $*"
 }
 
+# With every change of programs the kernel patches code of its own. QEMU's emulated
+# processors do not always see that as real ones do: one that runs there meanwhile may
+# end in the kernel's int3. So in such a machine whoever changes programs under traffic,
+# and all that it starts, stays on one processor.
+one_processor_if_emulated() {
+	! grep -q 'QEMU TCG' /proc/cpuinfo || taskset -pc 0 $$ > /dev/null
+}
+
 # The module's counters, into the associative array S.
 declare -A S
 read_stats() {

@@ -9,6 +9,7 @@
 . "${0%/*}/../lib/lib.sh"
 
 plan 19
+one_processor_if_emulated
 
 mkdir -p "$srv"
 mkdata tree "$srv/tree" 500
