@@ -132,6 +132,37 @@ static struct dst_entry *ebpfs_route6(struct ebpfs_path *path, struct sock *sk,
 #endif
 }
 
+/*
+ * As udp_tunnel_xmit_skb() for a datagram that must not be fragmented, but without an
+ * identification: RFC 6864 section 4.1 allows any there, and a random one costs a hash.
+ */
+static void ebpfs_xmit4(struct rtable *rt, struct sock *sk, struct sk_buff *skb, __be32 saddr,
+			const struct ebpfs_path *path)
+{
+	struct udphdr *uh = skb_push(skb, sizeof(*uh));
+	struct iphdr *ih;
+
+	skb_reset_transport_header(skb);
+	uh->source = path->port;
+	uh->dest = path->to.in.sin_port;
+	uh->len = htons(skb->len);
+	udp_set_csum(false, skb, saddr, path->to.in.sin_addr.s_addr, skb->len);
+	ih = skb_push(skb, sizeof(*ih));
+	skb_reset_network_header(skb);
+	*ih = (struct iphdr){
+		.version = IPVERSION,
+		.ihl = sizeof(*ih) / 4,
+		.frag_off = htons(IP_DF),
+		.ttl = ip4_dst_hoplimit(&rt->dst),
+		.protocol = IPPROTO_UDP,
+		.saddr = saddr,
+		.daddr = path->to.in.sin_addr.s_addr,
+	};
+	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
+	skb_dst_set(skb, &rt->dst);
+	ip_local_out(sock_net(sk), sk, skb);
+}
+
 /**
  * ebpfs_path_send() - send datagrams
  * @path: from where to where
@@ -154,9 +185,7 @@ int ebpfs_path_send(struct ebpfs_path *path, struct sock *sk, struct sk_buff *sk
 			err = PTR_ERR(rt);
 			goto out;
 		}
-		udp_tunnel_xmit_skb(rt, sk, skb, saddr, path->to.in.sin_addr.s_addr, 0,
-				    ip4_dst_hoplimit(&rt->dst), htons(IP_DF),
-				    path->port, path->to.in.sin_port, false, false);
+		ebpfs_xmit4(rt, sk, skb, saddr, path);
 	} else {
 #if IS_ENABLED(CONFIG_IPV6)
 		struct in6_addr saddr;
