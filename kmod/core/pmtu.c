@@ -107,7 +107,12 @@ u16 ebpfs_pmtu_cell(const struct ebpfs_pmtu *p)
 {
 	u32 cell = (p->size - sizeof(struct ebpfs_reply)) & ~7u;
 
-	return cell < EBPFS_CELL_MAX ? cell : EBPFS_CELL_MAX;
+	if (cell > EBPFS_CELL_MAX)
+		cell = EBPFS_CELL_MAX;
+	/* Fragments of whole pages are copied and lent as such; not at any price. */
+	if (cell % PAGE <= cell / 4)
+		cell -= cell % PAGE;
+	return (u16)cell;
 }
 
 u32 ebpfs_pmtu_unit(const struct ebpfs_pmtu *p, u32 unit_max)

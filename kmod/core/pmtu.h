@@ -58,7 +58,8 @@ bool ebpfs_pmtu_acked(struct ebpfs_pmtu *p, u32 serial, u32 size, u64 now);
 /* Large datagrams no longer arrive. Nothing happens while the size is the base. */
 void ebpfs_pmtu_blackhole(struct ebpfs_pmtu *p, u64 now);
 
-/* Bytes of payload per reply fragment that the path carries: a valid cell. */
+/* Bytes of payload per reply fragment that the path carries: a valid cell. Whole pages, if
+ * that gives up no more than a quarter of the largest. */
 u16 ebpfs_pmtu_cell(const struct ebpfs_pmtu *p);
 
 /* Bytes to ask for in one READ so that the reply fits one GSO send: a multiple
