@@ -356,13 +356,17 @@ struct ebpfs_req {
 };
 
 /**
- * struct ebpfs_packet - where a received datagram lies; exactly one is set
+ * struct ebpfs_packet - where a received datagram lies; one of the first two is set
  * @skb: offsets count from skb->data
  * @xdp: offsets count from xdp->data
+ * @frag: page fragment that was read last; of ebpfs_packet_copy() alone
+ * @frag_off: offset at which that one begins
  */
 struct ebpfs_packet {
 	struct sk_buff *skb;
 	struct xdp_buff *xdp;
+	u32 frag;
+	u32 frag_off;
 };
 
 enum ebpfs_way {
@@ -448,17 +452,17 @@ u32 ebpfs_path_ceiling(struct ebpfs_node *node);	/* process: UDP payload bytes *
 /* receive.c APIs */
 int ebpfs_encap_rcv(struct sock *sk, struct sk_buff *skb);	/* softirq, RCU */
 enum ebpfs_steer_verdict
-ebpfs_receive_replies(const struct ebpfs_packet *pkt, const struct ebpfs_flow *flow,
+ebpfs_receive_replies(struct ebpfs_packet *pkt, const struct ebpfs_flow *flow,
 		      u32 off, u32 len, u32 seg, enum ebpfs_way way,
 		      struct ebpfs_steer_opts *out);	/* softirq, RCU */
-bool ebpfs_packet_copy(const struct ebpfs_packet *pkt, u32 off, void *to, u32 len);
+bool ebpfs_packet_copy(struct ebpfs_packet *pkt, u32 off, void *to, u32 len);
 
 /* fill.c APIs */
-bool ebpfs_fill(const struct ebpfs_packet *pkt, u32 off, const void *head,
+bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, const void *head,
 		const struct ebpfs_frag *f, struct ebpfs_req *req);	/* softirq, RCU */
 
 /* kfunc.c APIs */
-int ebpfs_packet_look(const struct ebpfs_packet *pkt, u32 len, u32 l3_off,
+int ebpfs_packet_look(struct ebpfs_packet *pkt, u32 len, u32 l3_off,
 		      struct ebpfs_flow *flow, u32 *off, u32 *payload);	/* softirq */
 int ebpfs_kfunc_init(void);
 

@@ -11,7 +11,7 @@
 #include "engine.h"
 #include "read.h"
 
-static bool ebpfs_fill_piece(const struct ebpfs_packet *pkt, u32 off, void *to, u32 len, u32 *crc)
+static bool ebpfs_fill_piece(struct ebpfs_packet *pkt, u32 off, void *to, u32 len, u32 *crc)
 {
 	if (!ebpfs_packet_copy(pkt, off, to, len))
 		return false;
@@ -29,7 +29,7 @@ static bool ebpfs_fill_piece(const struct ebpfs_packet *pkt, u32 off, void *to, 
  *
  * Return: is the checksum right.
  */
-bool ebpfs_fill(const struct ebpfs_packet *pkt, u32 off, const void *head,
+bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, const void *head,
 		const struct ebpfs_frag *f, struct ebpfs_req *req)
 {
 	u32 crc = ebpfs_crc_head(head, sizeof(struct ebpfs_reply));

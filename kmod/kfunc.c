@@ -24,7 +24,7 @@
 #include "serve.h"
 
 /* Bytes at @off without changing the packet: in place if they lie so. */
-static const void *ebpfs_peek(const struct ebpfs_packet *pkt, u32 off, void *buf, u32 len)
+static const void *ebpfs_peek(struct ebpfs_packet *pkt, u32 off, void *buf, u32 len)
 {
 	if (pkt->skb)
 		return skb_header_pointer(pkt->skb, off, len, buf);
@@ -44,7 +44,7 @@ static const void *ebpfs_peek(const struct ebpfs_packet *pkt, u32 off, void *buf
  *
  * Return: negative, or a verdict: it has to be passed on.
  */
-int ebpfs_packet_look(const struct ebpfs_packet *pkt, u32 len, u32 l3_off,
+int ebpfs_packet_look(struct ebpfs_packet *pkt, u32 len, u32 l3_off,
 		      struct ebpfs_flow *flow, u32 *off, u32 *payload)
 {
 	union {
@@ -102,7 +102,7 @@ int ebpfs_packet_look(const struct ebpfs_packet *pkt, u32 len, u32 l3_off,
 }
 
 /* Judge the packet whose IP header is where @opts says; @len: bytes of the packet. */
-static int ebpfs_steer(const struct ebpfs_packet *pkt, u32 len, u32 seg, struct net *net,
+static int ebpfs_steer(struct ebpfs_packet *pkt, u32 len, u32 seg, struct net *net,
 		       enum ebpfs_way way, struct ebpfs_steer_opts *opts)
 {
 	struct ebpfs_flow flow = { .net = net };

@@ -17,9 +17,14 @@
  * Context: softirq at TC ingress, RCU read lock held; never sleeps.
  */
 #include <linux/pagemap.h>
+#include <linux/pagevec.h>
 #include <linux/percpu.h>
 
 #include "serve.h"
+
+/* Most calls in a datagram that is answered here: more do not fit. */
+#define EBPFS_SERVE_CALLS	(EBPFS_UDP_PAYLOAD_BASE / \
+				 (sizeof(struct ebpfs_call) + sizeof(struct ebpfs_body)))
 
 /* The datagram that is being answered. One at a time on each CPU: bottom halves are off. */
 static DEFINE_PER_CPU(u8 [EBPFS_UDP_PAYLOAD_BASE], ebpfs_serve_calls) __aligned(8);
@@ -28,41 +33,61 @@ static DEFINE_PER_CPU(u8 [EBPFS_UDP_PAYLOAD_BASE], ebpfs_serve_calls) __aligned(
  * struct ebpfs_lending - walks the folios of a READ
  * @mapping: of the file
  * @pos: where the walk is in the file, bytes
- * @folio: that @pos is in, referenced, or NULL
+ * @last: index of the last page that is wanted
+ * @folios: referenced, without a gap between them
+ * @at: which of them @pos is in, or was
  */
 struct ebpfs_lending {
 	struct address_space *mapping;
 	u64 pos;
-	struct folio *folio;
+	pgoff_t last;
+	struct folio_batch folios;
+	unsigned int at;
 };
 
+/* Not folio_batch_release(), which is for process context. */
 static void ebpfs_lending_end(struct ebpfs_lending *l)
 {
-	if (l->folio)
-		folio_put(l->folio);
-	l->folio = NULL;
+	unsigned int i;
+
+	for (i = 0; i < folio_batch_count(&l->folios); i++)
+		folio_put(l->folios.folios[i]);
+	folio_batch_init(&l->folios);
 }
 
-/* Bytes from @l->pos on, at most @len, that lie in one folio; 0 if they are not there. */
-static u32 ebpfs_lending_piece(struct ebpfs_lending *l, u32 len)
+/* The folio that @l->pos is in, NULL if it is not there. */
+static struct folio *ebpfs_lending_folio(struct ebpfs_lending *l)
 {
-	struct folio *folio = l->folio;
+	pgoff_t index = l->pos >> PAGE_SHIFT, start = index;
+	struct folio *folio;
 
-	if (folio && l->pos >= folio_pos(folio) + folio_size(folio)) {
+	if (l->at < folio_batch_count(&l->folios)) {
+		folio = l->folios.folios[l->at];
+		if (folio_contains(folio, index))
+			return folio;
+		l->at++;
+	}
+	if (l->at >= folio_batch_count(&l->folios)) {
 		ebpfs_lending_end(l);
-		folio = NULL;
+		l->at = 0;
+		if (!filemap_get_folios_contig(l->mapping, &start, l->last, &l->folios))
+			return NULL;
 	}
-	if (!folio) {
-		folio = __filemap_get_folio(l->mapping, l->pos >> PAGE_SHIFT, 0, 0);
-		if (IS_ERR(folio))
-			return 0;
-		l->folio = folio;
-		if (!folio_test_uptodate(folio) || folio_test_hwpoison(folio))
-			return 0;
-		if (!folio_test_referenced(folio))
-			folio_set_referenced(folio);
-	}
-	return min_t(u64, len, folio_pos(folio) + folio_size(folio) - l->pos);
+	folio = l->folios.folios[l->at];
+	return folio_contains(folio, index) ? folio : NULL;
+}
+
+/* Bytes from @l->pos on, at most @len, that lie in one folio, which is @folio then; 0 if
+ * they are not there.
+ */
+static u32 ebpfs_lending_piece(struct ebpfs_lending *l, u32 len, struct folio **folio)
+{
+	*folio = ebpfs_lending_folio(l);
+	if (!*folio || !folio_test_uptodate(*folio) || folio_test_hwpoison(*folio))
+		return 0;
+	if (!folio_test_referenced(*folio))
+		folio_set_referenced(*folio);
+	return min_t(u64, len, folio_pos(*folio) + folio_size(*folio) - l->pos);
 }
 
 /* Fragments of a packet that @len bytes at @pos take at most. */
@@ -76,6 +101,7 @@ static int ebpfs_serve_cell(struct sk_buff *skb, const struct ebpfs_frag *f,
 			    struct ebpfs_lending *l)
 {
 	struct ebpfs_reply *head;
+	struct folio *folio;
 	u32 crc, n, left;
 
 	head = skb->len ? ebpfs_skb_extend(skb, sizeof(*head)) : skb_put(skb, sizeof(*head));
@@ -86,12 +112,12 @@ static int ebpfs_serve_cell(struct sk_buff *skb, const struct ebpfs_frag *f,
 	for (left = f->len; left; left -= n, l->pos += n) {
 		size_t in;
 
-		n = ebpfs_lending_piece(l, left);
+		n = ebpfs_lending_piece(l, left, &folio);
 		if (!n)
 			return EBPFS_SERVE_PASS_CACHE;
-		in = l->pos - folio_pos(l->folio);
-		crc = ebpfs_crc32c(crc, folio_address(l->folio) + in, n);
-		ebpfs_skb_lend(skb, l->folio, in, n);
+		in = l->pos - folio_pos(folio);
+		crc = ebpfs_crc32c(crc, folio_address(folio) + in, n);
+		ebpfs_skb_lend(skb, folio, in, n);
 	}
 	head->hdr.crc = cpu_to_le32(ebpfs_crc_end(crc));
 	return EBPFS_SERVE_ANSWERED;
@@ -120,6 +146,7 @@ static int ebpfs_serve_build(const struct ebpfs_serving *s, const struct ebpfs_g
 	if (c->arg + f.total >= size)
 		f.flags = EBPFS_REPLY_EOF;
 	f.ncells = ebpfs_ncells(f.total, f.cell);
+	l.last = (c->arg + f.total) >> PAGE_SHIFT;
 	for (i = 0; i < f.ncells; i++) {
 		f.index = i;
 		f.offset = (u32)i * f.cell;
@@ -170,11 +197,11 @@ static int ebpfs_serve_call(const struct ebpfs_serving *s, const struct ebpfs_ca
 	return ebpfs_serve_build(s, g, c, out, bytes);
 }
 
-/* The call is answered here, unless it, or a later one of its slot, was before. */
-static bool ebpfs_serve_take(struct ebpfs_serving *s, const struct ebpfs_call_info *c)
+/* Call @id is answered here, unless it, or a later one of its slot, was before. */
+static bool ebpfs_serve_take(struct ebpfs_serving *s, u64 id)
 {
-	atomic64_t *last = &s->seq[EBPFS_ID_SLOT(c->id)];
-	s64 seq = EBPFS_ID_SEQ(c->id), old = atomic64_read(last);
+	atomic64_t *last = &s->seq[EBPFS_ID_SLOT(id)];
+	s64 seq = EBPFS_ID_SEQ(id), old = atomic64_read(last);
 
 	do {
 		if (old >= seq)
@@ -187,21 +214,24 @@ static bool ebpfs_serve_take(struct ebpfs_serving *s, const struct ebpfs_call_in
 static int ebpfs_serve_calls_of(struct ebpfs_serving *s, const u8 *p, u32 len,
 				struct sk_buff_head *out, struct ebpfs_serve_opts *opts)
 {
-	struct ebpfs_call_iter it, again;
+	u64 ids[EBPFS_SERVE_CALLS];
+	struct ebpfs_call_iter it;
 	struct ebpfs_call_info c;
 	int verdict;
+	u32 i;
 
 	if (!ebpfs_sealed(p, len) || ebpfs_parse_calls(p, len, &it))
 		return EBPFS_SERVE_PASS_OTHER;
-	again = it;
 	while (ebpfs_next_call(&it, &c)) {
+		if (opts->calls >= ARRAY_SIZE(ids))
+			return EBPFS_SERVE_PASS_OP;
 		verdict = ebpfs_serve_call(s, &c, out, &opts->bytes);
 		if (verdict != EBPFS_SERVE_ANSWERED)
 			return verdict;
-		opts->calls++;
+		ids[opts->calls++] = c.id;
 	}
-	while (ebpfs_next_call(&again, &c))
-		if (!ebpfs_serve_take(s, &c))
+	for (i = 0; i < opts->calls; i++)
+		if (!ebpfs_serve_take(s, ids[i]))
 			return EBPFS_SERVE_PASS_AGAIN;
 	return EBPFS_SERVE_ANSWERED;
 }
