@@ -46,43 +46,13 @@ extern int bpf_ebpfs_steer_xdp(struct xdp_md *ctx, struct ebpfs_steer_opts *opts
 extern int bpf_ebpfs_steer_skb(struct __sk_buff *ctx, struct ebpfs_steer_opts *opts,
 			       u32 opts__sz) __ksym;
 
-/*
- * Linear heads are the rule with XDP. The copy serves drivers that split heads
- * from data, and frames too short for a reply fail there and are not ours.
- */
-static __always_inline int look_xdp(struct xdp_md *ctx, __u32 *l3_off)
-{
-	void *data = (void *)(long)ctx->data;
-	void *end = (void *)(long)ctx->data_end;
-	__u8 copy[EBPFS_FRAME_MIN];
-	struct ebpfs_where where;
-	struct ebpfs_hdr head;
-	enum ebpfs_look look;
-
-	look = ebpfs_find_udp(data, end, ebpfs_port, &where);
-	if (look == EBPFS_LOOK_SHORT) {
-		if (bpf_xdp_load_bytes(ctx, 0, copy, sizeof(copy)))
-			return EBPFS_STEER_PASS_OTHER;
-		look = ebpfs_find_udp(copy, copy + sizeof(copy), ebpfs_port, &where);
-	}
-	if (look != EBPFS_LOOK_UDP)
-		return EBPFS_STEER_PASS_OTHER;
-	*l3_off = where.l3_off;
-	data += where.payload_off;
-	if (data + sizeof(head) <= end)
-		return ebpfs_judge_head(data, where.payload_len);
-	if (bpf_xdp_load_bytes(ctx, where.payload_off, &head, sizeof(head)))
-		return EBPFS_STEER_PASS_OTHER;
-	return ebpfs_judge_head(&head, where.payload_len);
-}
-
 SEC("xdp.frags")
 int ebpfs_steer_xdp(struct xdp_md *ctx)
 {
 	struct ebpfs_steer_opts opts = {};
 	int verdict;
 
-	verdict = look_xdp(ctx, &opts.l3_off);
+	verdict = ebpfs_look_xdp(ctx, ebpfs_port, &opts.l3_off, ebpfs_judge_head);
 	if (verdict < 0)
 		verdict = bpf_ebpfs_steer_xdp(ctx, &opts, sizeof(opts));
 	return ebpfs_count(verdict, opts.bytes) ? XDP_DROP : XDP_PASS;

@@ -152,24 +152,39 @@ static __always_inline int ebpfs_judge_head(struct ebpfs_hdr *head, __u32 len)
 	return -1;
 }
 
+/* Bytes of a packet that do not lie in its linear part: 0, or negative. */
+static __always_inline long ebpfs_load_skb(void *ctx, __u32 off, void *to, __u32 len)
+{
+	return bpf_skb_load_bytes(ctx, off, to, len);
+}
+
+static __always_inline long ebpfs_load_xdp(void *ctx, __u32 off, void *to, __u32 len)
+{
+	return bpf_xdp_load_bytes(ctx, off, to, len);
+}
+
 /**
- * ebpfs_look_skb() - find and judge the head of a datagram at TC
+ * ebpfs_look_at() - find and judge the head of a datagram
  * @ctx: of the program
+ * @data: first byte of the linear part
+ * @end: behind its last one
  * @port: as in ebpfs_find_udp()
  * @l3_off: out if -1: of the IP header, bytes from the start of the frame
+ * @load: ebpfs_load_skb() or ebpfs_load_xdp(), inlined
  * @judge: ebpfs_judge_head() or the like, inlined
  *
- * Behind drivers that split heads from data, and in super-packets, the payload begins in
- * a page fragment, so its head is fetched by the helper. Packets are not pulled up: that
- * would change them, and cost a copy. Frames shorter than EBPFS_FRAME_MIN are not ours.
+ * Linear heads are the rule. Behind drivers that split heads from data, and in
+ * super-packets at TC, the payload begins in a page fragment, so its head is fetched by the
+ * helper. Packets are not pulled up: that would change them, and cost a copy. Frames
+ * shorter than EBPFS_FRAME_MIN are not ours.
  *
  * Return: what @judge says, EBPFS_STEER_PASS_OTHER if there is nothing to judge.
  */
-static __always_inline int ebpfs_look_skb(struct __sk_buff *ctx, __u16 port, __u32 *l3_off,
-					  int (*judge)(struct ebpfs_hdr *head, __u32 len))
+static __always_inline int ebpfs_look_at(void *ctx, void *data, void *end, __u16 port,
+					 __u32 *l3_off,
+					 long (*load)(void *ctx, __u32 off, void *to, __u32 len),
+					 int (*judge)(struct ebpfs_hdr *head, __u32 len))
 {
-	void *data = (void *)(long)ctx->data;
-	void *end = (void *)(long)ctx->data_end;
 	__u8 copy[EBPFS_FRAME_MIN];
 	struct ebpfs_where where;
 	struct ebpfs_hdr head;
@@ -177,7 +192,7 @@ static __always_inline int ebpfs_look_skb(struct __sk_buff *ctx, __u16 port, __u
 
 	look = ebpfs_find_udp(data, end, port, &where);
 	if (look == EBPFS_LOOK_SHORT) {
-		if (bpf_skb_load_bytes(ctx, 0, copy, sizeof(copy)))
+		if (load(ctx, 0, copy, sizeof(copy)))
 			return EBPFS_STEER_PASS_OTHER;
 		look = ebpfs_find_udp(copy, copy + sizeof(copy), port, &where);
 	}
@@ -187,9 +202,24 @@ static __always_inline int ebpfs_look_skb(struct __sk_buff *ctx, __u16 port, __u
 	data += where.payload_off;
 	if (data + sizeof(head) <= end)
 		return judge(data, where.payload_len);
-	if (bpf_skb_load_bytes(ctx, where.payload_off, &head, sizeof(head)))
+	if (load(ctx, where.payload_off, &head, sizeof(head)))
 		return EBPFS_STEER_PASS_OTHER;
 	return judge(&head, where.payload_len);
+}
+
+/* The same for the two kinds of context. */
+static __always_inline int ebpfs_look_skb(struct __sk_buff *ctx, __u16 port, __u32 *l3_off,
+					  int (*judge)(struct ebpfs_hdr *head, __u32 len))
+{
+	return ebpfs_look_at(ctx, (void *)(long)ctx->data, (void *)(long)ctx->data_end, port,
+			     l3_off, ebpfs_load_skb, judge);
+}
+
+static __always_inline int ebpfs_look_xdp(struct xdp_md *ctx, __u16 port, __u32 *l3_off,
+					  int (*judge)(struct ebpfs_hdr *head, __u32 len))
+{
+	return ebpfs_look_at(ctx, (void *)(long)ctx->data, (void *)(long)ctx->data_end, port,
+			     l3_off, ebpfs_load_xdp, judge);
 }
 
 #endif /* EBPFS_BPF_PARSE_H */
