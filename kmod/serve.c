@@ -146,7 +146,7 @@ static int ebpfs_serve_build(const struct ebpfs_serving *s, const struct ebpfs_g
 	if (c->arg + f.total >= size)
 		f.flags = EBPFS_REPLY_EOF;
 	f.ncells = ebpfs_ncells(f.total, f.cell);
-	l.last = (c->arg + f.total) >> PAGE_SHIFT;
+	l.last = (c->arg + max(f.total, 1u) - 1) >> PAGE_SHIFT;
 	for (i = 0; i < f.ncells; i++) {
 		f.index = i;
 		f.offset = (u32)i * f.cell;
@@ -242,7 +242,8 @@ static int ebpfs_serve_calls_of(struct ebpfs_serving *s, const u8 *p, u32 len,
  * @opts: of the kfunc
  *
  * Context: softirq, RCU read lock held.
- * Return: enum ebpfs_serve_verdict; unless it is ANSWERED, nothing was done.
+ * Return: enum ebpfs_serve_verdict; unless it is ANSWERED, nothing was sent. Sequences of
+ * calls may be taken then, too, which leaves those calls to ebpfsd for good.
  */
 int ebpfs_serve(struct sk_buff *skb, struct ebpfs_serve_opts *opts)
 {
@@ -262,7 +263,7 @@ int ebpfs_serve(struct sk_buff *skb, struct ebpfs_serve_opts *opts)
 	    len < sizeof(struct ebpfs_calls) || len > EBPFS_UDP_PAYLOAD_BASE)
 		return EBPFS_SERVE_PASS_OTHER;
 	p = this_cpu_ptr(ebpfs_serve_calls);
-	if (skb_copy_bits(skb, off, p, len) || ebpfs_parse_hdr(p, len, &id) != EBPFS_CALL)
+	if (!ebpfs_packet_copy(&pkt, off, p, len) || ebpfs_parse_hdr(p, len, &id) != EBPFS_CALL)
 		return EBPFS_SERVE_PASS_OTHER;
 	s = ebpfs_serving_find(id);
 	if (!s || sock_net(s->sock) != flow.net ||
