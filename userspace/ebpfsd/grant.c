@@ -169,6 +169,18 @@ bool grant_read(struct session *s, const struct ebpfs_call_info *c, struct file 
 	return true;
 }
 
+/* What the kernel says to the grant when @user asks for it; EAGAIN if it cannot ask now. */
+static int tell_as(const struct user *user, const struct ebpfs_serve_grant *arg)
+{
+	int err;
+
+	if (cred_become(user))
+		return EAGAIN;
+	err = tell(EBPFS_SERVE_GRANT, arg);
+	cred_return(user);
+	return err;
+}
+
 void grant_run(struct job *job)
 {
 	struct session *s = job->session;
@@ -186,17 +198,11 @@ void grant_run(struct job *job)
 	memcpy(arg.fh, file->fh, file->fh_len);
 	/* Before the kernel knows of it, so that its end is told. */
 	WRITE_ONCE(file->lent, true);
-	if (cred_become(job->user))
-		return;
-	err = tell(EBPFS_SERVE_GRANT, &arg);
-	cred_return(job->user);
+	err = tell_as(job->user, &arg);
 	if (err == ENOENT) {
 		err = begin_session(s, &job->route);
-		/* Judged again: who acts must be the user then, too. */
-		if (!err && !cred_become(job->user)) {
-			err = tell(EBPFS_SERVE_GRANT, &arg);
-			cred_return(job->user);
-		}
+		if (!err)
+			err = tell_as(job->user, &arg);
 	}
 	if (!err)
 		stats_inc(grants);
