@@ -276,7 +276,7 @@ run_part() {
 	# The first program at an ingress makes the kernel change its own code, the last one
 	# again; QEMU's emulation of that, under traffic, once executed what was no longer
 	# there. So there is always somebody at one.
-	[ "$part" != guest ] || tc qdisc add dev lo clsact
+	[ "$part" != guest ] || tc qdisc replace dev lo clsact
 	echo "KTAP version 1"
 	echo "1..${#names[@]}"
 	for i in "${!names[@]}"; do
