@@ -167,7 +167,7 @@ static bool swap_xdp(struct target *target, enum mode old, enum mode mode, int p
 }
 
 /* The directory, and in it the counters, unless they are those that are pinned there. */
-static bool pin_counters(const struct pin *pin, const char *name, int map_fd, bool reused)
+static bool pin_counters(const struct pin *pin, const char *name, const struct loaded *l)
 {
 	char path[96];
 
@@ -176,11 +176,11 @@ static bool pin_counters(const struct pin *pin, const char *name, int map_fd, bo
 		return false;
 	}
 	snprintf(path, sizeof(path), "%s/%s", pin->dir, name);
-	if (!reused && unlink(path) && errno != ENOENT) {
+	if (!l->reused && unlink(path) && errno != ENOENT) {
 		ctl_error("cannot remove %s: %s", path, strerror(errno));
 		return false;
 	}
-	if (!reused && bpf_obj_pin(map_fd, path)) {
+	if (!l->reused && bpf_obj_pin(l->map_fd, path)) {
 		ctl_error("cannot pin the counters as %s: %s", path, strerror(errno));
 		return false;
 	}
@@ -197,22 +197,22 @@ static bool update_link(const struct target *target, const struct pinned_link *l
 	return false;
 }
 
-static bool attach(struct target *target, enum mode mode, struct steering *s)
+static bool attach(struct target *target, enum mode mode, const struct loaded *l)
 {
 	struct pin *pin = &target->pin;
 	struct pinned_link *same = &pin->links[mode];
 
 	/* The counters first: a link without them would count for nobody. */
-	if (!pin_counters(pin, "stats", s->map_fd, s->reused))
+	if (!pin_counters(pin, "stats", l))
 		return false;
 	if (same->fd >= 0) {
-		if (!update_link(target, same, s->prog_fd, mode))
+		if (!update_link(target, same, l->prog_fd, mode))
 			return false;
 	} else if (mode == MODE_XDP && pin->links[MODE_XDP_GENERIC].fd >= 0) {
-		return swap_xdp(target, MODE_XDP_GENERIC, mode, s->prog_fd);
+		return swap_xdp(target, MODE_XDP_GENERIC, mode, l->prog_fd);
 	} else if (mode == MODE_XDP_GENERIC && pin->links[MODE_XDP].fd >= 0) {
-		return swap_xdp(target, MODE_XDP, mode, s->prog_fd);
-	} else if (attach_link(target, mode, mode_names[mode], s->prog_fd) < 0) {
+		return swap_xdp(target, MODE_XDP, mode, l->prog_fd);
+	} else if (attach_link(target, mode, mode_names[mode], l->prog_fd) < 0) {
 		return false;
 	}
 	for (enum mode other = 0; other < MODES; other++)
@@ -246,41 +246,41 @@ static void print_result(const struct target *target, const char *mode, int prog
 
 static int run_steer(struct target *target, enum mode mode)
 {
-	struct steering s;
+	struct loaded l;
 
 	if (!xdp_is_free(target, mode) ||
-	    !steering_load(&s, mode, target->port,
+	    !steering_load(&l, mode, target->port,
 			   pin_mode(&target->pin) < MODES ? target->pin.map_fd : -1))
 		return EXIT_FAILURE;
-	if (!attach(target, mode, &s)) {
+	if (!attach(target, mode, &l)) {
 		/* Nothing of ours on it: leave no empty directory. */
 		if (pin_mode(&target->pin) == MODES)
 			pin_remove_steer(&target->pin);
 		return EXIT_FAILURE;
 	}
-	print_result(target, mode_names[mode], s.prog_fd);
+	print_result(target, mode_names[mode], l.prog_fd);
 	return EXIT_SUCCESS;
 }
 
 static int run_serve(struct target *target)
 {
-	int prog_fd, old_map = target->pin.serve.fd >= 0 ? target->pin.serve_map_fd : -1;
-	int map_fd = old_map;
+	struct pin *pin = &target->pin;
+	struct loaded l;
 	bool good;
 
-	if (!serving_load(&prog_fd, &map_fd))
+	if (!serving_load(&l, pin->serve.fd >= 0 ? pin->serve_map_fd : -1))
 		return EXIT_FAILURE;
-	good = pin_counters(&target->pin, "serve-stats", map_fd, old_map >= 0 && map_fd == old_map);
-	if (good && target->pin.serve.fd >= 0)
-		good = update_link(target, &target->pin.serve, prog_fd, MODE_TC);
+	good = pin_counters(pin, "serve-stats", &l);
+	if (good && pin->serve.fd >= 0)
+		good = update_link(target, &pin->serve, l.prog_fd, MODE_TC);
 	else if (good)
-		good = attach_link(target, MODE_TC, "serve", prog_fd) >= 0;
+		good = attach_link(target, MODE_TC, "serve", l.prog_fd) >= 0;
 	if (!good) {
-		if (target->pin.serve.fd < 0)
-			pin_remove_serve(&target->pin);
+		if (pin->serve.fd < 0)
+			pin_remove_serve(pin);
 		return EXIT_FAILURE;
 	}
-	print_result(target, "serve", prog_fd);
+	print_result(target, "serve", l.prog_fd);
 	return EXIT_SUCCESS;
 }
 

@@ -210,14 +210,13 @@ static void say_refused(int err, enum kfunc_state state, const char *why, const 
 			  "--verbose):\n%s", strerror(-err), said);
 }
 
-bool steering_load(struct steering *s, enum mode mode, uint16_t port, int map_fd)
+bool steering_load(struct loaded *l, enum mode mode, uint16_t port, int map_fd)
 {
 	struct ebpfs_steer *object;
 	struct bpf_program *prog;
 	char why[4096];
 	int cpus, err;
 
-	memset(s, 0, sizeof(*s));
 	forget_messages();
 	object = ebpfs_steer__open();
 	cpus = libbpf_num_possible_cpus();
@@ -230,8 +229,8 @@ bool steering_load(struct steering *s, enum mode mode, uint16_t port, int map_fd
 	bpf_program__set_autoload(object->progs.ebpfs_steer_xdp, mode != MODE_TC);
 	object->rodata->ebpfs_port = port;
 	err = bpf_map__set_max_entries(object->maps.ebpfs_stats, cpus);
-	s->reused = counters_fit(map_fd, cpus, sizeof(struct ebpfs_steer_row));
-	if (!err && s->reused)
+	l->reused = counters_fit(map_fd, cpus, sizeof(struct ebpfs_steer_row));
+	if (!err && l->reused)
 		err = bpf_map__reuse_fd(object->maps.ebpfs_stats, map_fd);
 	if (!err)
 		err = ebpfs_steer__load(object);
@@ -243,13 +242,12 @@ bool steering_load(struct steering *s, enum mode mode, uint16_t port, int map_fd
 		ebpfs_steer__destroy(object);
 		return false;
 	}
-	s->object = object;
-	s->prog_fd = bpf_program__fd(prog);
-	s->map_fd = bpf_map__fd(object->maps.ebpfs_stats);
+	l->prog_fd = bpf_program__fd(prog);
+	l->map_fd = bpf_map__fd(object->maps.ebpfs_stats);
 	return true;
 }
 
-bool serving_load(int *prog_fd, int *map_fd)
+bool serving_load(struct loaded *l, int map_fd)
 {
 	int cpus = libbpf_num_possible_cpus(), err;
 	struct ebpfs_serve *object;
@@ -262,8 +260,9 @@ bool serving_load(int *prog_fd, int *map_fd)
 		return false;
 	}
 	err = bpf_map__set_max_entries(object->maps.ebpfs_serve_rows, cpus);
-	if (!err && counters_fit(*map_fd, cpus, sizeof(struct ebpfs_serve_row)))
-		err = bpf_map__reuse_fd(object->maps.ebpfs_serve_rows, *map_fd);
+	l->reused = counters_fit(map_fd, cpus, sizeof(struct ebpfs_serve_row));
+	if (!err && l->reused)
+		err = bpf_map__reuse_fd(object->maps.ebpfs_serve_rows, map_fd);
 	if (!err)
 		err = ebpfs_serve__load(object);
 	if (err) {
@@ -274,9 +273,8 @@ bool serving_load(int *prog_fd, int *map_fd)
 		ebpfs_serve__destroy(object);
 		return false;
 	}
-	/* The process ends soon, and what is pinned by then stays. */
-	*prog_fd = bpf_program__fd(object->progs.ebpfs_serve_tc);
-	*map_fd = bpf_map__fd(object->maps.ebpfs_serve_rows);
+	l->prog_fd = bpf_program__fd(object->progs.ebpfs_serve_tc);
+	l->map_fd = bpf_map__fd(object->maps.ebpfs_serve_rows);
 	return true;
 }
 

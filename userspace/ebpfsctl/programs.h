@@ -42,38 +42,30 @@ enum kfunc_state kfunc_probe(enum mode mode, char *why, size_t size);
 enum kfunc_state kfunc_probe_serve(char *why, size_t size);
 
 /**
- * struct steering - a loaded program
+ * struct loaded - a loaded program; what it needs lives as long as the process
  * @prog_fd: program
  * @map_fd: its counters
  * @reused: they are those that were asked for
- * @object: private
  */
-struct steering {
+struct loaded {
 	int prog_fd;
 	int map_fd;
 	bool reused;
-	struct ebpfs_steer *object;
 };
 
 /**
  * steering_load() - load the program of a mode
- * @s: out
+ * @l: out
  * @mode: which
  * @port: UDP source port to look at, 0 for any
  * @map_fd: counters to go on with, -1 for new ones; not used if they do not fit
  *
  * Attaches nothing. Says what is wrong and what to do; false on failure.
  */
-bool steering_load(struct steering *s, enum mode mode, uint16_t port, int map_fd);
+bool steering_load(struct loaded *l, enum mode mode, uint16_t port, int map_fd);
 
-/**
- * serving_load() - load the program that serves
- * @prog_fd: out, the program
- * @map_fd: its counters; in: those to go on with, or -1; out: those in use
- *
- * Attaches nothing. Says what is wrong and what to do; false on failure.
- */
-bool serving_load(int *prog_fd, int *map_fd);
+/* The same for the program that serves. */
+bool serving_load(struct loaded *l, int map_fd);
 
 #define PROGRAM_NAME	16	/* bytes, BPF_OBJ_NAME_LEN */
 /* What a program is called, "?" if it is gone; into @name of PROGRAM_NAME bytes. */
