@@ -37,6 +37,7 @@ struct cred {
  * stay when it returns, where they mean nothing. */
 static __thread struct {
 	bool known;
+	bool acts;		/* its ids are another's */
 	u32 uid;
 	u32 gid;
 	u64 groups;		/* serial of their user, 0 for none */
@@ -253,6 +254,10 @@ int cred_become(const struct user *u)
 		}
 		self.groups = groups;
 	}
+	/* Nothing to change, above all not for root. */
+	if (u->uid == self.uid && u->gid == self.gid)
+		return 0;
+	self.acts = true;
 	setfsgid(u->gid);
 	setfsuid(u->uid);
 	if (is(u->uid, u->gid))
@@ -266,8 +271,9 @@ void cred_return(const struct user *u)
 {
 	int err = errno;
 
-	if (!u)
+	if (!u || !self.acts)
 		return;
+	self.acts = false;
 	setfsuid(self.uid);
 	setfsgid(self.gid);
 	if (!is(self.uid, self.gid)) {
