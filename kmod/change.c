@@ -88,16 +88,39 @@ static struct inode *ebpfs_make(struct inode *dir, const struct dentry *dentry, 
 	return inode;
 }
 
+static struct inode *ebpfs_make_named(struct inode *dir, struct dentry *dentry, umode_t mode,
+				      dev_t rdev, const char *target, u64 *asked)
+{
+	struct inode *inode;
+
+	if (dentry->d_name.len > EBPFS_NAME_MAX || (target && strlen(target) > EBPFS_LINK_MAX))
+		return ERR_PTR(-ENAMETOOLONG);
+	inode = ebpfs_make(dir, dentry, EBPFS_OP_CREATE, mode, rdev, target, asked);
+	ebpfs_expire(dir);
+	return inode;
+}
+
+/**
+ * ebpfs_make_file() - make a regular file under a name that must be free
+ * @dir: directory, locked
+ * @dentry: name; it is left as it is
+ * @mode: its permissions
+ * @asked: out: ns when the request left
+ *
+ * Return: its inode, held open, or an error pointer.
+ */
+struct inode *ebpfs_make_file(struct inode *dir, struct dentry *dentry, umode_t mode, u64 *asked)
+{
+	return ebpfs_make_named(dir, dentry, (mode & S_IALLUGO) | S_IFREG, 0, NULL, asked);
+}
+
 static int ebpfs_make_name(struct inode *dir, struct dentry *dentry, umode_t mode, dev_t rdev,
 			   const char *target)
 {
 	struct inode *inode;
 	u64 asked;
 
-	if (dentry->d_name.len > EBPFS_NAME_MAX || (target && strlen(target) > EBPFS_LINK_MAX))
-		return -ENAMETOOLONG;
-	inode = ebpfs_make(dir, dentry, EBPFS_OP_CREATE, mode, rdev, target, &asked);
-	ebpfs_expire(dir);
+	inode = ebpfs_make_named(dir, dentry, mode, rdev, target, &asked);
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
 	dentry->d_time = asked;
@@ -402,6 +425,7 @@ static int ebpfs_update_time(struct inode *inode, int flags)
 
 const struct inode_operations ebpfs_dir_iops = {
 	.lookup = ebpfs_lookup,
+	.atomic_open = ebpfs_atomic_open,
 	.create = ebpfs_create,
 	.mkdir = ebpfs_mkdir,
 	.mknod = ebpfs_mknod,

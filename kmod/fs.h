@@ -265,6 +265,8 @@ int ebpfs_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_a
 /* namei.c APIs */
 extern const struct dentry_operations ebpfs_dops;
 struct dentry *ebpfs_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags);
+int ebpfs_atomic_open(struct inode *dir, struct dentry *dentry, struct file *file,
+		      unsigned int flags, umode_t mode);
 const char *ebpfs_get_link(struct dentry *dentry, struct inode *inode, struct delayed_call *done);
 void ebpfs_prime_dentry(struct dentry *parent, const struct ebpfs_entry_info *e,
 			u64 asked);
@@ -273,6 +275,7 @@ void ebpfs_prime_dentry(struct dentry *parent, const struct ebpfs_entry_info *e,
 extern const struct inode_operations ebpfs_dir_iops;
 extern const struct inode_operations ebpfs_symlink_iops;
 extern const struct inode_operations ebpfs_other_iops;
+struct inode *ebpfs_make_file(struct inode *dir, struct dentry *dentry, umode_t mode, u64 *asked);
 
 /* dir.c APIs */
 extern const struct file_operations ebpfs_dir_fops;

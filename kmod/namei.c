@@ -4,65 +4,233 @@
  * directory's lease is recalled; then the parent is asked again whether the name
  * still means the same handle. To open a file its name is asked for in any case
  * (close-to-open), which brings its attributes and has it held open, unless the mount
- * has nocto.
+ * has nocto; and if the file is to be read, is small, and nothing of it is here, its
+ * contents. A file that is to be made if it is not there is made without asking before.
  */
+#include <linux/highmem.h>
 #include <linux/namei.h>
+#include <linux/pagemap.h>
 #include <linux/slab.h>
 
 #include "fs.h"
 
-/* Ask @dir for @name, with @req. @flags: LOOKUP_*. Return: 0 and @e (pointing into
- * @buf), or an error.
+/* Room for contents in the answer of a LOOKUP, so that all of it is one page less or one of
+ * the allocator's sizes.
  */
-static int ebpfs_lookup_call(struct inode *dir, const struct qstr *name, unsigned int flags,
-			     struct ebpfs_req *req, struct ebpfs_entry_buf *buf,
-			     struct ebpfs_entry_info *e)
+#define EBPFS_FIRST_ROOM	(EBPFS_FIRST_MAX - sizeof(struct ebpfs_entry_buf))
+
+/**
+ * struct ebpfs_found - a LOOKUP and its answer
+ * @req: the call
+ * @e: what it said, pointing into @buf
+ * @asked: ns when the request left
+ * @first: bytes of contents that are wanted
+ * @buf: @small or, if contents are wanted, memory of its own
+ * @small: enough without
+ */
+struct ebpfs_found {
+	struct ebpfs_req req;
+	struct ebpfs_entry_info e;
+	u64 asked;
+	u32 first;
+	struct ebpfs_entry_buf *buf;
+	struct ebpfs_entry_buf small;
+};
+
+/* Ask @dir for @name. @flags: LOOKUP_*. @first: bytes of contents that are wanted as well,
+ * at most EBPFS_FIRST_ROOM. Return: 0, or an error; ebpfs_found_done() in any case.
+ */
+static int ebpfs_find(struct inode *dir, const struct qstr *name, unsigned int flags, u32 first,
+		      struct ebpfs_found *f)
 {
 	int err;
 
+	f->buf = &f->small;
 	if (name->len > EBPFS_NAME_MAX)
 		return -ENAMETOOLONG;
-	*req = (struct ebpfs_req) {
+	f->first = first;
+	if (first) {
+		f->buf = kmalloc(sizeof(f->small) + first, GFP_KERNEL | __GFP_NOWARN);
+		if (!f->buf) {
+			f->buf = &f->small;
+			f->first = 0;
+		}
+	}
+	f->asked = ebpfs_now();
+	f->req = (struct ebpfs_req) {
 		.op = EBPFS_OP_LOOKUP,
 		.name = name->name,
 		.name_len = name->len,
-		.limit = sizeof(*buf),
-		.buf = buf,
+		.limit = sizeof(f->small) + f->first,
+		.buf = f->buf,
 	};
 	ebpfs_lease_names(dir);
-	ebpfs_req_prepare(req, ebpfs_mnt(dir));
-	ebpfs_hold_ask(req, flags & LOOKUP_OPEN ? EBPFS_HOLD_OPEN | EBPFS_HOLD_LEASE :
-						  EBPFS_HOLD_LEASE);
-	err = ebpfs_call_req(dir, req);
+	ebpfs_req_prepare(&f->req, ebpfs_mnt(dir));
+	ebpfs_hold_ask(&f->req, flags & LOOKUP_OPEN ? EBPFS_HOLD_OPEN | EBPFS_HOLD_LEASE :
+						      EBPFS_HOLD_LEASE);
+	f->req.count |= f->first << EBPFS_FIRST_SHIFT;
+	err = ebpfs_call_req(dir, &f->req);
 	if (err)
 		return err;
-	if (ebpfs_parse_entry(buf, req->res.total, false, e) || !(e->flags & EBPFS_ENTRY_ATTR))
+	if (ebpfs_parse_entry(f->buf, f->req.res.total, false, &f->e) ||
+	    !(f->e.flags & EBPFS_ENTRY_ATTR))
 		return -EIO;
 	return 0;
 }
 
-struct dentry *ebpfs_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
+static void ebpfs_found_done(struct ebpfs_found *f)
 {
-	u64 asked = ebpfs_now();
-	struct ebpfs_entry_buf buf;
-	struct ebpfs_entry_info e;
-	struct inode *inode = NULL;
-	struct dentry *alias;
-	struct ebpfs_req req;
-	int err;
+	if (f->buf != &f->small)
+		kfree(f->buf);
+}
 
-	err = ebpfs_lookup_call(dir, &dentry->d_name, flags, &req, &buf, &e);
-	if (!err) {
-		inode = ebpfs_iget(dir->i_sb, e.fh, e.fh_len, &e.attr, asked);
-		if (!IS_ERR(inode))
-			ebpfs_asked(inode, &req, &e.attr, asked);
-	} else if (err != -ENOENT)
-		return ERR_PTR(err);
+/* Are contents that came with these attributes still those of the file? */
+static bool ebpfs_first_holds(struct inode *inode, const struct ebpfs_attr *attr)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+	bool holds;
+
+	spin_lock_bh(&ei->attr_lock);
+	holds = ei->change == le64_to_cpu(attr->change) && !ei->stale_data &&
+		i_size_read(inode) == le64_to_cpu(attr->size) && !ebpfs_has_changes(inode);
+	spin_unlock_bh(&ei->attr_lock);
+	return holds;
+}
+
+/*
+ * Contents came along: into the page cache, unless there is something already. They are
+ * believed only after their folio is in the cache: whoever changes the file here has its
+ * change attribute first, and throws away what is cached then (as direct writes and
+ * truncation do), so either that change is seen here, or the folio is seen there.
+ */
+static void ebpfs_prime_data(struct inode *inode, const struct ebpfs_found *f)
+{
+	struct address_space *mapping = inode->i_mapping;
+	const u8 *data = (const u8 *)f->buf + f->e.len;
+	size_t len = f->req.res.total - f->e.len, done = 0;
+
+	if (!len || len > f->first || len != le64_to_cpu(f->e.attr.size) ||
+	    !S_ISREG(inode->i_mode) || mapping->nrpages)
+		return;
+	while (done < len) {
+		size_t n = min(len - done, PAGE_SIZE);
+		struct folio *folio;
+
+		folio = __filemap_get_folio(mapping, done >> PAGE_SHIFT,
+					    FGP_LOCK | FGP_CREAT | FGP_NOWAIT,
+					    mapping_gfp_mask(mapping) | __GFP_NOWARN);
+		if (IS_ERR(folio))
+			return;
+		/* Just made, and nobody else's: of more pages it cannot be. */
+		if (!folio_test_uptodate(folio) && folio_nr_pages(folio) == 1) {
+			memcpy_to_folio(folio, 0, (const char *)data + done, n);
+			folio_zero_segment(folio, n, PAGE_SIZE);
+			if (ebpfs_first_holds(inode, &f->e.attr))
+				folio_mark_uptodate(folio);
+		}
+		folio_unlock(folio);
+		folio_put(folio);
+		done += n;
+	}
+}
+
+/* @dentry means what was found, or nothing if @inode is NULL. */
+static struct dentry *ebpfs_name_found(struct dentry *dentry, struct inode *inode, u64 asked)
+{
+	struct dentry *alias;
+
 	dentry->d_time = asked;
 	alias = d_splice_alias(inode, dentry);
 	if (!IS_ERR_OR_NULL(alias))
 		alias->d_time = asked;
 	return alias;
+}
+
+static struct dentry *ebpfs_look(struct inode *dir, struct dentry *dentry, unsigned int flags,
+				 u32 first)
+{
+	struct inode *inode = NULL;
+	struct ebpfs_found f;
+	int err;
+
+	err = ebpfs_find(dir, &dentry->d_name, flags, first, &f);
+	if (!err) {
+		inode = ebpfs_iget(dir->i_sb, f.e.fh, f.e.fh_len, &f.e.attr, f.asked);
+		if (!IS_ERR(inode)) {
+			ebpfs_asked(inode, &f.req, &f.e.attr, f.asked);
+			ebpfs_prime_data(inode, &f);
+		}
+	}
+	ebpfs_found_done(&f);
+	if (err && err != -ENOENT)
+		return ERR_PTR(err);
+	return ebpfs_name_found(dentry, inode, f.asked);
+}
+
+struct dentry *ebpfs_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags)
+{
+	return ebpfs_look(dir, dentry, flags, 0);
+}
+
+/* Errors of making a file that may be there already: then it is to be opened. */
+static bool ebpfs_may_be_there(int err)
+{
+	return err == -EEXIST || err == -EROFS || err == -EACCES || err == -EPERM ||
+	       err == -ENOSPC || err == -EDQUOT;
+}
+
+/**
+ * ebpfs_atomic_open() - open(2) of a name of which nothing is known, or which is free
+ * @dir: directory, locked by the VFS
+ * @dentry: name
+ * @file: to be opened
+ * @flags: O_*, without O_CREAT if the VFS says that the user must not make files here
+ * @mode: of a new file
+ *
+ * What is there is left to the VFS to open, with its rules for O_TRUNC, O_DIRECTORY, links
+ * and the like; here is only what saves a round trip.
+ */
+int ebpfs_atomic_open(struct inode *dir, struct dentry *dentry, struct file *file,
+		      unsigned int flags, umode_t mode)
+{
+	bool reads = (flags & O_ACCMODE) != O_WRONLY &&
+		     !(flags & (O_TRUNC | O_DIRECT | O_DIRECTORY));
+	struct dentry *found = NULL;
+	struct inode *inode;
+	int err = 0;
+	u64 asked;
+
+	if (flags & O_CREAT) {
+		inode = ebpfs_make_file(dir, dentry, mode, &asked);
+		if (!IS_ERR(inode)) {
+			file->f_mode |= FMODE_CREATED;
+			dentry->d_time = asked;
+			/* A new regular file is no alias of anything. */
+			if (d_in_lookup(dentry))
+				d_add(dentry, inode);
+			else
+				d_instantiate(dentry, inode);
+			return finish_open(file, dentry, NULL);
+		}
+		err = PTR_ERR(inode);
+		if (!ebpfs_may_be_there(err) || (err == -EEXIST && flags & O_EXCL))
+			return err;
+	}
+	if (d_in_lookup(dentry)) {
+		found = ebpfs_look(dir, dentry, LOOKUP_OPEN, reads ? EBPFS_FIRST_ROOM : 0);
+		if (IS_ERR(found))
+			return PTR_ERR(found);
+	}
+	if (err && d_really_is_negative(found ?: dentry)) {
+		dput(found);
+		/* It is gone again: the VFS tries from the start. */
+		return err == -EEXIST ? -ESTALE : err;
+	}
+	if (err && flags & O_EXCL) {
+		dput(found);
+		return -EEXIST;
+	}
+	return finish_no_open(file, found);
 }
 
 /**
@@ -131,15 +299,21 @@ static bool ebpfs_name_fresh(const struct dentry *dentry, bool open)
 	return fresh;
 }
 
+/* To open @inode, which is known: how much of its contents is worth asking for? */
+static u32 ebpfs_worth_first(const struct inode *inode, unsigned int flags)
+{
+	loff_t size = i_size_read(inode);
+
+	return flags & LOOKUP_OPEN && !(flags & LOOKUP_CREATE) && S_ISREG(inode->i_mode) &&
+	       !inode->i_mapping->nrpages && size <= EBPFS_FIRST_ROOM ? size : 0;
+}
+
 static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
 {
-	struct ebpfs_entry_buf buf;
-	struct ebpfs_entry_info e;
 	struct dentry *parent;
-	struct inode *inode, *dir;
+	struct inode *inode;
 	struct name_snapshot name;
-	struct ebpfs_req req;
-	u64 asked;
+	struct ebpfs_found f;
 	bool fresh;
 	int err;
 
@@ -157,23 +331,24 @@ static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
 	if (flags & LOOKUP_RCU)
 		return -ECHILD;
 
-	asked = ebpfs_now();
 	parent = dget_parent(dentry);
-	dir = d_inode(parent);
 	take_dentry_name_snapshot(&name, dentry);	/* a rename may free it */
-	err = ebpfs_lookup_call(dir, &name.name, flags, &req, &buf, &e);
+	err = ebpfs_find(d_inode(parent), &name.name, flags, ebpfs_worth_first(inode, flags), &f);
 	release_dentry_name_snapshot(&name);
 	dput(parent);
-	if (err == -ENOENT || err == -ESTALE)
-		return 0;
-	if (err)
-		return err;
-	if (e.fh_len != EBPFS_I(inode)->fh_len || memcmp(e.fh, EBPFS_I(inode)->fh, e.fh_len) ||
-	    ebpfs_update(inode, &e.attr, asked))
-		return 0;
-	ebpfs_asked(inode, &req, &e.attr, asked);
-	dentry->d_time = asked;
-	return 1;
+	if (!err) {
+		if (f.e.fh_len != EBPFS_I(inode)->fh_len ||
+		    memcmp(f.e.fh, EBPFS_I(inode)->fh, f.e.fh_len) ||
+		    ebpfs_update(inode, &f.e.attr, f.asked)) {
+			err = -ESTALE;
+		} else {
+			ebpfs_asked(inode, &f.req, &f.e.attr, f.asked);
+			ebpfs_prime_data(inode, &f);
+			dentry->d_time = f.asked;
+		}
+	}
+	ebpfs_found_done(&f);
+	return !err ? 1 : err == -ENOENT || err == -ESTALE ? 0 : err;
 }
 
 const char *ebpfs_get_link(struct dentry *dentry, struct inode *inode,

@@ -291,8 +291,11 @@ static bool valid_args(const struct ebpfs_call_info *c)
 		return false;
 
 	switch (c->op) {
-	case EBPFS_OP_GETATTR:
 	case EBPFS_OP_LOOKUP:
+		return !(c->count & ((1u << EBPFS_FIRST_SHIFT) - 1) & ~EBPFS_HOLD_ALL) &&
+		       c->count >> EBPFS_FIRST_SHIFT <= EBPFS_FIRST_MAX &&
+		       !c->arg == !(c->count & EBPFS_HOLD_ALL);
+	case EBPFS_OP_GETATTR:
 	case EBPFS_OP_CREATE:
 		return !(c->count & ~EBPFS_HOLD_ALL) && !c->arg == !c->count;
 	case EBPFS_OP_TMPFILE:

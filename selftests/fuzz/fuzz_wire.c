@@ -217,7 +217,11 @@ static void check_call(const struct ebpfs_call_info *c, const u8 *p, u32 len)
 		MUST(c->arg <= INT64_MAX && c->arg + c->data_len <= INT64_MAX);
 		MUST(c->count <= EBPFS_WRITE_STABLE);
 	}
-	if (c->op == EBPFS_OP_GETATTR || c->op == EBPFS_OP_LOOKUP || c->op == EBPFS_OP_CREATE)
+	if (c->op == EBPFS_OP_LOOKUP)
+		MUST((c->count & 0xffff) <= EBPFS_HOLD_ALL &&
+		     c->count >> EBPFS_FIRST_SHIFT <= EBPFS_FIRST_MAX &&
+		     !c->arg == !(c->count & EBPFS_HOLD_ALL));
+	if (c->op == EBPFS_OP_GETATTR || c->op == EBPFS_OP_CREATE)
 		MUST(c->count <= EBPFS_HOLD_ALL && !c->arg == !c->count);
 	if (c->op == EBPFS_OP_TMPFILE)
 		MUST(c->arg && c->count <= EBPFS_HOLD_ALL && c->count & EBPFS_HOLD_OPEN);

@@ -184,7 +184,7 @@ static void enter(struct files *files, struct file *f, u64 now)
 
 /* Takes @fd; NULL (and @fd is closed) without memory. One reference is the caller's. */
 static struct file *make(struct files *files, const struct export *e, const u8 *fh, u16 len,
-			 int fd, u32 mode, u64 size, enum file_access access)
+			 int fd, u32 mode, u64 ino, u64 size, enum file_access access)
 {
 	struct file *f = malloc(sizeof(*f));
 
@@ -197,6 +197,7 @@ static struct file *make(struct files *files, const struct export *e, const u8 *
 	f->access = (u8)access;
 	f->mode = mode & S_IFMT;
 	f->size = size;
+	f->ino = ino;
 	f->files = files;
 	f->export = e;
 	f->hash = handle_hash(fh, len);
@@ -293,7 +294,7 @@ int files_open(struct files *files, const struct export *e, const u8 *fh, u16 le
 		close(fd);
 		return -ESTALE;
 	}
-	f = make(files, e, fh, len, fd, st.st_mode, st.st_size, access);
+	f = make(files, e, fh, len, fd, st.st_mode, st.st_ino, (u64)st.st_size, access);
 	if (!f)
 		return -EAGAIN;
 	enter(files, f, now);
@@ -302,9 +303,9 @@ int files_open(struct files *files, const struct export *e, const u8 *fh, u16 le
 }
 
 void files_add(struct files *files, const struct export *e, const u8 *fh, u16 len, int fd,
-	       u32 mode, enum file_access access, u64 now)
+	       u32 mode, u64 ino, enum file_access access, u64 now)
 {
-	struct file *f = make(files, e, fh, len, fd, mode, 0, access);
+	struct file *f = make(files, e, fh, len, fd, mode, ino, 0, access);
 
 	if (!f)
 		return;

@@ -53,6 +53,7 @@ enum file_access {
  * @size: in bytes when last looked at; READ_ONCE/WRITE_ONCE. Only a hint
  *	where the end may be.
  * @mode: file type
+ * @ino: its number
  */
 struct file {
 	int fd;
@@ -60,6 +61,7 @@ struct file {
 	bool dirty;
 	u32 mode;
 	u64 size;
+	u64 ino;
 
 	u64 grants[FILE_GRANTS];	/* READ_ONCE/WRITE_ONCE, see file_grant() */
 	u64 generation;			/* of permissions; READ_ONCE/WRITE_ONCE */
@@ -157,11 +159,12 @@ int files_open(struct files *files, const struct export *e, const u8 *fh, u16 le
  * @len: its bytes
  * @fd: closed by the cache, in any case
  * @mode: file type
+ * @ino: inode number
  * @access: how @fd is open
  * @now: ms
  */
 void files_add(struct files *files, const struct export *e, const u8 *fh, u16 len, int fd,
-	       u32 mode, enum file_access access, u64 now);
+	       u32 mode, u64 ino, enum file_access access, u64 now);
 
 struct file *files_ref(struct file *file);
 void files_put(struct file *file);

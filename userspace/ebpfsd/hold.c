@@ -22,6 +22,7 @@
 
 #define TICK		1000	/* ms, for orphans */
 #define DROP_BATCH	32	/* of an owner that ended, without giving way */
+#define VICTIM_MOST	(8 << 20)	/* bytes of a file that a worker removes */
 
 /**
  * struct hold_owner - owner->holds
@@ -176,23 +177,23 @@ u16 hold_take(struct op *op, const u8 *fh)
 	struct holds *hs = &op->srv->holds;
 	struct ebpfs_hold_key key;
 	struct hold_owner *ho;
+	u32 kinds = c->count & EBPFS_HOLD_ALL, got = 0;
 	u64 unused = 0;
-	u32 got = 0;
 
-	if (!c->count || !op->owner)
+	if (!kinds || !op->owner)
 		return 0;
 	hold_key_of(op->srv, op->e, fh, &key);
 	pthread_mutex_lock(&hs->lock);
 	ho = owner_ended(op->owner) ? NULL : holder_of(op->owner);
 	if (ho)
-		got = ebpfs_hold_take(&hs->table, &ho->core, &key, c->arg, c->count, now_ns(),
+		got = ebpfs_hold_take(&hs->table, &ho->core, &key, c->arg, kinds, now_ns(),
 				      op->change ? &op->change->made : &unused);
 	pthread_mutex_unlock(&hs->lock);
 	if (got & EBPFS_HOLD_OPEN)
 		stats_inc(opens_granted);
 	if (got & EBPFS_HOLD_LEASE)
 		stats_inc(leases_granted);
-	if (got != c->count)
+	if (got != kinds)
 		stats_inc(holds_refused);
 	return (got & EBPFS_HOLD_OPEN ? EBPFS_REPLY_OPEN : 0) |
 	       (got & EBPFS_HOLD_LEASE ? EBPFS_REPLY_LEASE : 0);
@@ -290,18 +291,32 @@ u16 hold_replayed(struct op *op, u16 flags, u32 total)
 	return flags | EBPFS_REPLY_OPEN;
 }
 
-/* The names locks of one directory or two. */
-static void lock_names(struct op *op, const struct ebpfs_hold_key *keys, unsigned int n)
+/* False: somebody has it, and this thread must not wait: whoever has it may wait for a disk,
+ * since directories of other exports have the same locks. */
+static bool lock_name(const struct op *op, u8 i)
+{
+	pthread_mutex_t *lock = &op->srv->holds.names[i];
+
+	if (!op->may_wait)
+		return !pthread_mutex_trylock(lock);
+	pthread_mutex_lock(lock);
+	return true;
+}
+
+/* The names locks of one directory or two: 0, or -EAGAIN without them. */
+static int lock_names(struct op *op, const struct ebpfs_hold_key *keys, unsigned int n)
 {
 	struct hold_change *ch = op->change;
 	u8 a = keys[0].hash % HOLD_NAMES, b = keys[n - 1].hash % HOLD_NAMES;
 
 	ch->locked[0] = a < b ? a : b;
 	ch->locked[1] = a < b ? b : a;
-	ch->nlocked = a == b ? 1 : 2;
-	pthread_mutex_lock(&op->srv->holds.names[ch->locked[0]]);
-	if (ch->nlocked > 1)
-		pthread_mutex_lock(&op->srv->holds.names[ch->locked[1]]);
+	while (ch->nlocked < (a == b ? 1 : 2)) {
+		if (!lock_name(op, ch->locked[ch->nlocked]))
+			return -EAGAIN;	/* hold_begin() gives back what there is */
+		ch->nlocked++;
+	}
+	return 0;
 }
 
 static void unlock_names(struct op *op)
@@ -337,6 +352,12 @@ static bool open_name(struct op *op, int dir, const char *name, struct ebpfs_hol
 	return true;
 }
 
+/* Is a file so large that it takes time to free it? That is for threads that may wait. */
+static bool takes_long(const struct op *op, const struct stat *st)
+{
+	return !op->may_wait && S_ISREG(st->st_mode) && st->st_blocks > VICTIM_MOST / 512;
+}
+
 /* As far as the daemon has descriptors: without one it cannot say what happens. */
 static int victim(struct op *op, int dir, const char *name, struct ebpfs_hold_key *key)
 {
@@ -345,6 +366,10 @@ static int victim(struct op *op, int dir, const char *name, struct ebpfs_hold_ke
 
 	if (!open_name(op, dir, name, key, &ch->victim, &st))
 		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -EAGAIN : 0;
+	if (takes_long(op, &st)) {
+		close(ch->victim);
+		return -EAGAIN;
+	}
 	ch->has_victim = true;
 	ch->victim_mode = st.st_mode & S_IFMT;
 	ch->victim_ino = st.st_ino;
@@ -375,7 +400,11 @@ static int rename_files(struct op *op, const struct file *dir, const struct ebpf
 	if (err)
 		return err;
 	hold_key_of(op->srv, op->e, t->fh, &keys[1]);
-	lock_names(op, keys, 2);
+	err = lock_names(op, keys, 2);
+	if (err) {
+		files_put(to_dir);
+		return err;
+	}
 	n = (int)add_key(keys, 1);
 	op_name(name, c->name, c->name_len);
 	if (open_name(op, dir->fd, name, &keys[n], &fd, &st)) {
@@ -411,12 +440,14 @@ static int changed_files(struct op *op, const struct file *file, struct ebpfs_ho
 		return 0;
 	case EBPFS_OP_CREATE:
 		/* Or who removes what is not there yet would not see that it is held. */
-		lock_names(op, keys, 1);
-		return 1;
+		ret = lock_names(op, keys, 1);
+		return ret ? ret : 1;
 	case EBPFS_OP_REMOVE:
 		if (file->mode != S_IFDIR)
 			return 0;
-		lock_names(op, keys, 1);
+		ret = lock_names(op, keys, 1);
+		if (ret)
+			return ret;
 		op_name(name, c->name, c->name_len);
 		ret = victim(op, file->fd, name, &keys[1]);
 		return ret < 0 ? ret : 1 + ret;
@@ -429,8 +460,8 @@ static int changed_files(struct op *op, const struct file *file, struct ebpfs_ho
 		    !handle_check(op->e, t.fh, t.fh_len))
 			return 0;
 		hold_key_of(op->srv, op->e, t.fh, &keys[1]);
-		lock_names(op, &keys[1], 1);
-		return (int)add_key(keys, 1);
+		ret = lock_names(op, &keys[1], 1);
+		return ret ? ret : (int)add_key(keys, 1);
 	default:
 		return 1;
 	}
@@ -481,6 +512,11 @@ int hold_begin(struct op *op, const struct file *file)
 	if (n <= 0) {
 		unlock_names(op);
 		return n;
+	}
+	/* What becomes of it is for a thread that may wait (orphan.c). */
+	if (!op->may_wait && ch->has_victim && hold_opens(op->srv, &ch->victim_key)) {
+		unlock_names(op);
+		return -EAGAIN;
 	}
 	pthread_mutex_lock(&hs->lock);
 	err = begin(hs, op, keys, (unsigned int)n);

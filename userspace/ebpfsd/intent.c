@@ -323,8 +323,16 @@ static int begin(struct intent_log *log, const char *client, const struct op *op
 	u32 i;
 
 	make_key(op, client, it->key);
-	pthread_mutex_lock(&log->lock);
+	/* Who has it may wait for the disk, for the log of a new client; as we might. */
+	if (op->may_wait)
+		pthread_mutex_lock(&log->lock);
+	else if (pthread_mutex_trylock(&log->lock))
+		return -EAGAIN;
 	i = ebpfs_intent_owner(log->map->owners, log->logs, LOGS, (const u8 *)client, now, &fresh);
+	if (!op->may_wait && !log->ready[i]) {
+		pthread_mutex_unlock(&log->lock);
+		return -EAGAIN;
+	}
 	if (!make_ready(log, i)) {
 		pthread_mutex_unlock(&log->lock);
 		return -ENOENT;

@@ -8,7 +8,9 @@
  */
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -28,7 +30,7 @@ u32 op_room(const struct ebpfs_call_info *c)
 	case EBPFS_OP_GETATTR:
 		return sizeof(struct ebpfs_attr);
 	case EBPFS_OP_LOOKUP:
-		return sizeof(struct ebpfs_entry) + EBPFS_FH_MAX;
+		return sizeof(struct ebpfs_entry) + EBPFS_FH_MAX + (c->count >> EBPFS_FIRST_SHIFT);
 	case EBPFS_OP_READDIR:
 	case EBPFS_OP_READ:
 	case EBPFS_OP_GETXATTR:
@@ -143,24 +145,22 @@ int op_attr(const struct export *e, int fd, struct ebpfs_attr *attr)
 	return err;
 }
 
-int op_before(const struct export *e, int fd, struct op_before *b)
+int op_before(const struct export *e, const struct file *file, struct op_before *b)
 {
 	struct statx sx;
 	int err;
 
 	b->open = false;
-	/* Who it is first, which costs little: the change is to run when it is looked at. */
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &sx))
-		return -errno;
-	tick_begin(&b->tick, dev_of(e), sx.stx_ino);
-	err = examine(e, fd, &sx);
+	/* The change is to run when it is looked at. */
+	tick_begin(&b->tick, dev_of(e), file->ino);
+	err = examine(e, file->fd, &sx);
 	if (err) {
 		tick_end(&b->tick, false, 0, 0, 0);
 		return err;
 	}
 	b->open = true;
 	b->e = e;
-	b->fd = fd;
+	b->fd = file->fd;
 	b->ctime = ctime_of(&sx);
 	b->raw = change_of(&sx);
 	put_attr_as(e, &b->attr, &sx, tick_before(&b->tick, b->ctime, b->raw));
@@ -256,6 +256,30 @@ static int get_attr(struct op *op, const struct file *file)
 	return err;
 }
 
+/* The contents of the file that a LOOKUP has found, if it wants them, they are as short as
+ * that, and the user may read them: the number of bytes at @to. They are not older than
+ * the attributes, since they are read later. None if that would wait. */
+static u32 put_first(struct op *op, int any, const struct ebpfs_entry_info *info, u8 *to)
+{
+	u64 size = le64_to_cpu(info->attr.size);
+	struct iovec iov = { to, (size_t)size };
+	char path[16];
+	ssize_t n;
+	int fd;
+
+	if (!size || size > op->c->count >> EBPFS_FIRST_SHIFT || info->type != S_IFREG >> 12 ||
+	    !(le32_to_cpu(info->attr.may) & EBPFS_MAY_READ))
+		return 0;
+	snprintf(path, sizeof(path), "%d", any);
+	/* O_NONBLOCK: of a lease that a local process holds we do not wait for the end. */
+	fd = openat(op->srv->proc_fds, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = preadv2(fd, &iov, 1, 0, op->may_wait || op->e->in_memory ? 0 : RWF_NOWAIT);
+	close(fd);
+	return n == (ssize_t)size ? (u32)n : 0;
+}
+
 int op_put_entry(struct op *op, int fd, u8 access)
 {
 	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
@@ -284,7 +308,10 @@ int op_put_entry(struct op *op, int fd, u8 access)
 	len = ebpfs_put_entry(op->buf, op_room(op->c), &info);
 	/* Its descriptor keeps the inode in memory for what the client does next. */
 	files_expect(files, fh, info.fh_len, op->now);
-	files_add(files, op->e, fh, info.fh_len, fd, (u32)info.type << 12, access, op->now);
+	if (op->c->op == EBPFS_OP_LOOKUP)
+		len += put_first(op, fd, &info, op->buf + len);
+	files_add(files, op->e, fh, info.fh_len, fd, (u32)info.type << 12,
+		  le64_to_cpu(info.attr.ino), access, op->now);
 	return (int)len;
 }
 
@@ -415,17 +442,11 @@ static bool reads(u16 op)
 	return op == EBPFS_OP_READ || op == EBPFS_OP_SEEK;
 }
 
-/* May @op be tried by a thread that must not wait? */
-static bool quick(const struct export *e, u16 op)
+bool op_quick(const struct export *e, u16 op)
 {
 	switch (op) {
 	case EBPFS_OP_READDIR:		/* long */
 	case EBPFS_OP_RELEASE:		/* likewise */
-	case EBPFS_OP_CREATE:		/* needs the thread's umask */
-	case EBPFS_OP_REMOVE:
-	case EBPFS_OP_RENAME:
-	case EBPFS_OP_LINK:
-	case EBPFS_OP_SETATTR:
 	case EBPFS_OP_SETXATTR:
 	case EBPFS_OP_REMOVEXATTR:
 	case EBPFS_OP_FALLOCATE:
@@ -434,6 +455,11 @@ static bool quick(const struct export *e, u16 op)
 	case EBPFS_OP_LOCK:
 	case EBPFS_OP_TMPFILE:
 		return false;
+	case EBPFS_OP_CREATE:
+	case EBPFS_OP_REMOVE:
+	case EBPFS_OP_RENAME:
+	case EBPFS_OP_LINK:
+	case EBPFS_OP_SETATTR:
 	case EBPFS_OP_ACCESS:
 	case EBPFS_OP_WRITE:
 	case EBPFS_OP_COMMIT:
@@ -521,10 +547,10 @@ static int change_names(struct op *op, struct file *file, const struct file *dir
 			const struct file *other)
 {
 	struct op_before a, b = { .open = false };
-	int ret = op_before(op->e, dir->fd, &a);
+	int ret = op_before(op->e, dir, &a);
 
 	if (!ret && other)
-		ret = op_before(op->e, other->fd, &b);
+		ret = op_before(op->e, other, &b);
 	if (!ret) {
 		ret = dispatch(op, file);
 		op_after(&b, op_may_have_changed(ret), NULL);
@@ -602,7 +628,7 @@ int op_run(struct op *op, struct op_result *res)
 		res->status = EROFS;
 		return 0;
 	}
-	if (!op->may_wait && !quick(op->e, op->c->op))
+	if (!op->may_wait && !op_quick(op->e, op->c->op))
 		return -EAGAIN;
 	ret = op->c->op == EBPFS_OP_LOCK ? op_lock(op) :
 	      op->c->op == EBPFS_OP_RELEASE ? release(op) :

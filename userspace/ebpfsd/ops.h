@@ -140,7 +140,7 @@ struct op_before {
 
 /* Before a change: 0 or -errno. If 0, op_after() or op_put_written() must come; if not,
  * op_after() does nothing. */
-int op_before(const struct export *e, int fd, struct op_before *b);
+int op_before(const struct export *e, const struct file *file, struct op_before *b);
 
 /**
  * op_after() - after a change, or what did not become one
@@ -217,6 +217,9 @@ int op_attr(const struct export *e, int fd, struct ebpfs_attr *attr);
  * @access: FILE_*, how @fd is open. Return: bytes or -errno: -ESTALE: it has lost its
  * name since it was opened. */
 int op_put_entry(struct op *op, int fd, u8 access);
+
+/* May @op be tried by a thread that must not wait? */
+bool op_quick(const struct export *e, u16 op);
 
 /* A name of a call, NUL terminated. */
 static inline void op_name(char to[EBPFS_NAME_MAX + 1], const u8 *name, u16 len)

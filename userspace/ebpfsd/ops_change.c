@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What changes names and attributes: CREATE, TMPFILE, REMOVE, RENAME, LINK, SETATTR.
- * See ops.h. Runs in helper threads, each with a umask of its own.
+ * See ops.h. Runs in helper threads, or workers for what is in memory, each with a umask of
+ * its own.
  *
  * Every change is one system call made as the user, relative to a descriptor of
  * the directory and with a name of one component: so nothing outside the export
@@ -646,6 +647,9 @@ int op_setattr(struct op *op, struct file *any)
 	if (ebpfs_parse_setattr(c->data, &a))
 		return -EINVAL;
 	valid = le32_to_cpu(a.valid);
+	/* What is cut off may be a lot to free. */
+	if (!op->may_wait && valid & EBPFS_SET_SIZE)
+		return -EAGAIN;
 	/* chown()'s number for "as it is". */
 	if ((valid & EBPFS_SET_UID && a.uid == ~0u) || (valid & EBPFS_SET_GID && a.gid == ~0u))
 		return -EINVAL;
@@ -661,8 +665,14 @@ int op_setattr(struct op *op, struct file *any)
 			valid &= ~EBPFS_SET_MTIME_NOW;
 	}
 	lock = files_lock(&op->srv->files, c->fh, c->fh_len);
-	pthread_mutex_lock(lock);
-	err = op_before(op->e, any->fd, &before);
+	if (op->may_wait) {
+		pthread_mutex_lock(lock);
+	} else if (pthread_mutex_trylock(lock)) {
+		if (file)
+			files_put(file);
+		return -EAGAIN;
+	}
+	err = op_before(op->e, any, &before);
 	if (!err)
 		err = cred_become(op->user);
 	if (!err) {

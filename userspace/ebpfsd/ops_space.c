@@ -115,7 +115,7 @@ int op_fallocate(struct op *op, struct file *any)
 		return ret;
 	lock = files_lock(&op->srv->files, c->fh, c->fh_len);
 	pthread_mutex_lock(lock);
-	ret = op_before(op->e, file->fd, &before);
+	ret = op_before(op->e, file, &before);
 	if (!ret)
 		ret = settle_again(op, file->fd, NULL, &done);
 	if (ret > 0) {
@@ -288,7 +288,7 @@ static int transfer(struct op *op, const struct ebpfs_copy *c, struct file *from
 	u64 bytes;
 	int err;
 
-	err = op_before(op->e, to->fd, &before);
+	err = op_before(op->e, to, &before);
 	if (!err)
 		err = measure(&y, asked);
 	if (!err)
@@ -328,7 +328,7 @@ static int transferred(struct op *op, const struct settle_done *done, struct fil
 {
 	u64 verifier = verifier_of(op->srv);
 	struct op_before before;
-	int err = op_before(op->e, any->fd, &before);
+	int err = op_before(op->e, any, &before);
 
 	return err ? err : op_put_written(op, verifier, done->count, &before, false, any);
 }
@@ -453,7 +453,7 @@ int op_append(struct op *op, struct file *any)
 		return ret;
 	lock = files_lock(&op->srv->files, c->fh, c->fh_len);
 	pthread_mutex_lock(lock);
-	ret = op_before(op->e, file->fd, &before);
+	ret = op_before(op->e, file, &before);
 	if (!ret)
 		ret = settle_again(op, file->fd, NULL, &done);
 	if (ret > 0) {

@@ -106,7 +106,7 @@ int op_write(struct op *op, struct file *any)
 	struct file *file;
 	int ret;
 
-	if (!op->may_wait && (!op->e->in_memory || c->count == EBPFS_WRITE_STABLE))
+	if (!op->may_wait && !op->e->in_memory)
 		return -EAGAIN;
 	ret = op_open_to_write(op, any, &file);
 	if (ret)
@@ -118,7 +118,7 @@ int op_write(struct op *op, struct file *any)
 		files_put(file);
 		return -EAGAIN;
 	}
-	ret = op_before(op->e, file->fd, &before);
+	ret = op_before(op->e, file, &before);
 	if (!ret)
 		ret = forget_note(c->fh, c->fh_len, file->fd, c->arg, c->data_len);
 	if (!ret)

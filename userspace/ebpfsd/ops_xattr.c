@@ -244,7 +244,7 @@ static int change_and_tell(struct op *op, struct file *file)
 	find(&t, op, file);
 	lock = files_lock(&op->srv->files, op->c->fh, op->c->fh_len);
 	pthread_mutex_lock(lock);
-	ret = op_before(op->e, file->fd, &before);
+	ret = op_before(op->e, file, &before);
 	if (!ret)
 		ret = change_once(op, file, &t);
 	if (ret > 0) {

@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cred.h"
 #include "hold.h"
 #include "log.h"
 #include "serve.h"
@@ -499,6 +500,7 @@ void *worker_run(void *arg)
 	snprintf(name, sizeof(name), "worker/%u", w->index);
 	pthread_setname_np(pthread_self(), name);
 	(void)stats_thread();
+	cred_own_umask();
 	w->now = now_ms();
 	w->error = start_ring(w);
 	sem_post(w->started);

@@ -509,7 +509,7 @@ static void run(struct worker *w, struct session *s, struct incoming *in)
 		.change = &change,
 	};
 
-	if (c->op == EBPFS_OP_READDIR || c->op == EBPFS_OP_RELEASE || only_once(c->op)) {
+	if (c->op != EBPFS_OP_READ && c->op != EBPFS_OP_PING && !op_quick(s->export, c->op)) {
 		defer(w, s, in);
 		return;
 	}
@@ -521,7 +521,7 @@ static void run(struct worker *w, struct session *s, struct incoming *in)
 	if (c->op == EBPFS_OP_READ) {
 		if (!read_now(w, s, in, b))
 			defer(w, s, in);
-	} else if (!op_run(&op, &res)) {
+	} else if (!intent_run(w->srv->intents, s->client, &op, &res)) {
 		finish(s, c, &res, in->r, w->now);
 	} else {
 		defer(w, s, in);

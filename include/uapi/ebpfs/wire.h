@@ -607,6 +607,14 @@ struct ebpfs_bye {
 #define EBPFS_HOLD_LEASE	(1u << 1)	/* nobody else changes it before the owner was told by RECALL */
 #define EBPFS_HOLD_ALL		((1u << 2) - 1)
 
+/*
+ * LOOKUP may ask for the contents of a small regular file, too: ebpfs_body.count above
+ * EBPFS_FIRST_SHIFT is the most bytes that are wanted, at most EBPFS_FIRST_MAX. They follow
+ * the entry, all that there are or none, and are not older than its attributes.
+ */
+#define EBPFS_FIRST_SHIFT	16
+#define EBPFS_FIRST_MAX		8192
+
 /**
  * struct ebpfs_release - data of RELEASE, one or several: no longer held
  * @hold: the file is let go of, open and lease, unless it is held under a higher number.
