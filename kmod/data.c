@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A call's data on their way out. A few bytes go into the CALL datagram itself
- * (request.c); what is more follows it in DATA datagrams, cut by the same cell
+ * (request.c), and so does a WRITE that fits there with its pages and has it to itself;
+ * what is more follows it in DATA datagrams, cut by the same cell
  * as replies, as UDP super-packets that the stack or the device cuts.
  *
  * The pages of a WRITE are not copied: they are under write-back, and stay so,
@@ -79,6 +80,17 @@ static bool ebpfs_data_payload(struct sk_buff *skb, const struct ebpfs_req *req,
 		}
 	}
 	return true;
+}
+
+/**
+ * ebpfs_data_lend() - all data of a WRITE at the end of a datagram
+ * @skb: not more than fits one datagram
+ * @req: call, with pages
+ * @crc: goes on over them
+ */
+void ebpfs_data_lend(struct sk_buff *skb, const struct ebpfs_req *req, u32 *crc)
+{
+	ebpfs_data_payload(skb, req, 0, req->data_len, crc);
 }
 
 /* One DATA datagram at the end of @skb, whose linear part takes the first head. */

@@ -421,6 +421,7 @@ void ebpfs_mount_abort(struct ebpfs_mount *mnt);	/* process */
 /* data.c APIs */
 #define EBPFS_INLINE_MAX	640	/* bytes of data that go into the CALL itself */
 void ebpfs_data_copy(const struct ebpfs_req *req, u32 at, void *to, u32 len);
+void ebpfs_data_lend(struct sk_buff *skb, const struct ebpfs_req *req, u32 *crc);
 void ebpfs_data_build(struct sk_buff_head *out, const struct ebpfs_session *session,
 		      const struct ebpfs_req *req, u16 cell, u8 attempt, u64 cells);
 

@@ -124,6 +124,37 @@ static void ebpfs_batch_close(struct ebpfs_batch *b)
 	b->skb = NULL;
 }
 
+/*
+ * A call by itself whose data fit into its datagram: they lie behind it as fragments, and
+ * nothing else follows. Return: false if it is not such a call.
+ */
+static bool ebpfs_batch_whole(struct ebpfs_batch *b, struct ebpfs_node *node,
+			      struct ebpfs_session *session, const struct ebpfs_req *req,
+			      struct ebpfs_call_info *c)
+{
+	u32 linear, path = READ_ONCE(node->cell) + sizeof(struct ebpfs_reply), crc;
+	struct ebpfs_calls *head;
+	struct sk_buff *skb;
+
+	if (b->skb || !req->write || req->data_len & 7)
+		return false;
+	c->apart = false;
+	linear = sizeof(*head) + ebpfs_call_size(c, false) - req->data_len;
+	if (linear + req->data_len > path)
+		return false;
+	skb = ebpfs_skb_alloc(linear);
+	if (!skb)
+		return true;
+	head = skb_put(skb, linear);
+	ebpfs_put_calls(head, session->server_id, 1, READ_ONCE(node->cell));
+	ebpfs_put_call(head + 1, c, false);
+	crc = ebpfs_crc_head(head, linear);
+	ebpfs_data_lend(skb, req, &crc);
+	head->hdr.crc = cpu_to_le32(ebpfs_crc_end(crc));
+	__skb_queue_tail(&b->skbs, skb);
+	return true;
+}
+
 /* Adds an active call. Without memory the call is left to retransmission. */
 static void ebpfs_batch_add(struct ebpfs_batch *b, struct ebpfs_node *node,
 			    struct ebpfs_session *session, const struct ebpfs_req *req,
@@ -135,7 +166,7 @@ static void ebpfs_batch_add(struct ebpfs_batch *b, struct ebpfs_node *node,
 
 	c->op = req->op;
 	c->cred = ebpfs_user_number(req->user);
-	c->apart = req->data_len > EBPFS_INLINE_MAX;
+	c->apart = req->data_len > EBPFS_INLINE_MAX;	/* but see ebpfs_batch_whole() */
 	c->op_id = req->op_id;
 	c->data_len = req->data_len;
 	c->data = NULL;
@@ -146,6 +177,9 @@ static void ebpfs_batch_add(struct ebpfs_batch *b, struct ebpfs_node *node,
 	c->name = req->name;
 	c->name_len = req->name_len;
 
+	if (alone && c->apart && ebpfs_batch_whole(b, node, session, req, c))
+		return;
+	c->apart = req->data_len > EBPFS_INLINE_MAX;
 	size = ebpfs_call_size(c, reuse);
 	if (b->skb && size > b->room) {
 		ebpfs_batch_close(b);

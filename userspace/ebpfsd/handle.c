@@ -36,34 +36,57 @@ u32 handle_export_id(const char *name)
 	return ~ebpfs_crc32c(~0u, name, strlen(name));
 }
 
-int handle_build(const struct export *e, u16 type, u8 kind, const u8 *bytes, u8 len,
-		 u8 fh[EBPFS_FH_MAX])
+/* All but the MAC. Return: bytes. */
+static size_t put_plain(const struct export *e, u16 type, u8 kind, const u8 *bytes, u8 len,
+			u8 fh[EBPFS_FH_MAX])
 {
 	struct wire_handle *w = (struct wire_handle *)fh;
-	size_t all = sizeof(*w) + len;
-	u8 mac[EBPFS_MAC_LEN];
 
 	w->export = cpu_to_le32(e->id);
 	w->type = cpu_to_le16(type);
 	w->len = len;
 	w->kind = kind;
 	memcpy(w->bytes, bytes, len);
+	return sizeof(*w) + len;
+}
+
+int handle_build(const struct export *e, u16 type, u8 kind, const u8 *bytes, u8 len,
+		 u8 fh[EBPFS_FH_MAX])
+{
+	size_t all = put_plain(e, type, kind, bytes, len, fh);
+	u8 mac[EBPFS_MAC_LEN];
+
 	make_mac(e, fh, all, mac);
 	memcpy(fh + all, mac, HANDLE_MAC_LEN);
 	return (int)all + HANDLE_MAC_LEN;
 }
 
-int handle_make(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_MAX])
+static int ask_kernel(int fd, struct kernel_handle *k)
 {
-	struct kernel_handle k = { .h.handle_bytes = HANDLE_KERNEL_MAX };
 	int mount_id;
 
-	if (name_to_handle_at(fd, "", &k.h, &mount_id, AT_EMPTY_PATH))
+	k->h.handle_bytes = HANDLE_KERNEL_MAX;
+	if (name_to_handle_at(fd, "", &k->h, &mount_id, AT_EMPTY_PATH))
 		return -errno;
-	if (k.h.handle_type < 0 || k.h.handle_type > 0xffff)
-		return -EOVERFLOW;
-	return handle_build(e, (u16)k.h.handle_type, (u8)(mode >> 12), k.h.f_handle,
-			    (u8)k.h.handle_bytes, fh);
+	return k->h.handle_type < 0 || k->h.handle_type > 0xffff ? -EOVERFLOW : 0;
+}
+
+int handle_make(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_MAX])
+{
+	struct kernel_handle k;
+	int err = ask_kernel(fd, &k);
+
+	return err ? err : handle_build(e, (u16)k.h.handle_type, (u8)(mode >> 12), k.h.f_handle,
+					(u8)k.h.handle_bytes, fh);
+}
+
+int handle_make_plain(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_MAX])
+{
+	struct kernel_handle k;
+	int err = ask_kernel(fd, &k);
+
+	return err ? err : (int)put_plain(e, (u16)k.h.handle_type, (u8)(mode >> 12),
+					  k.h.f_handle, (u8)k.h.handle_bytes, fh);
 }
 
 bool handle_check(const struct export *e, const u8 *fh, u16 len)

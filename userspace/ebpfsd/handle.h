@@ -55,6 +55,10 @@ void handle_export_key(const u8 key[EBPFS_SECRET_LEN], const char *name,
  */
 int handle_make(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_MAX]);
 
+/* The same without the MAC, for who only wants to know which file it is: the bytes before
+ * it, or -errno. */
+int handle_make_plain(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_MAX]);
+
 /**
  * handle_build() - a handle of its parts
  * @e: export

@@ -343,7 +343,7 @@ static bool open_name(struct op *op, int dir, const char *name, struct ebpfs_hol
 	*fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
 	if (*fd < 0)
 		return false;
-	if (fstat(*fd, st) || handle_make(op->e, *fd, st->st_mode, fh) < 0) {
+	if (fstat(*fd, st) || handle_make_plain(op->e, *fd, st->st_mode, fh) < 0) {
 		close(*fd);
 		errno = ENOENT;
 		return false;

@@ -288,7 +288,16 @@ int op_put_entry(struct op *op, int fd, u8 access)
 	u32 len;
 	int err;
 
-	err = op_describe(op->e, fd, &info, fh);
+	if (op->made_len) {
+		memcpy(fh, op->made, op->made_len);
+		info.fh = fh;
+		info.fh_len = op->made_len;
+		info.type = S_IFREG >> 12;
+		info.flags = EBPFS_ENTRY_ATTR;
+		err = 0;
+	} else {
+		err = op_describe(op->e, fd, &info, fh);
+	}
 	if (!err) {
 		op->flags = hold_take(op, fh);
 		err = attr_for(op, fd, &info.attr);

@@ -47,6 +47,9 @@ struct user;
  * @change: what the call has to do with holds (hold.h); NULL: it holds and changes
  *	nothing
  * @intent: the call's record in the log (intent.h), NULL: it has none
+ * @made: handle of the regular file that the call has made, of @made_len bytes; 0: it has
+ *	made none, or its handle was not needed so far
+ * @made_len: its bytes
  */
 struct op {
 	struct server *srv;
@@ -61,6 +64,8 @@ struct op {
 	bool refused;
 	struct hold_change *change;
 	struct intent *intent;
+	u16 made_len;
+	u8 made[EBPFS_FH_MAX] __attribute__((aligned(8)));
 };
 
 /**

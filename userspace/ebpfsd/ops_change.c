@@ -175,13 +175,12 @@ static int made_before(struct op *op, int dir, const char *name, const struct eb
 /* As the user: a new regular file, made without a name and then given it. */
 static int make_unnamed(struct op *op, int dir, const char *name, u32 mode)
 {
-	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
 	int fd, len = -EOPNOTSUPP, err;
 	char number[16];
 
 	fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 	if (fd >= 0)
-		len = handle_make(op->e, fd, S_IFREG, fh);
+		len = handle_make(op->e, fd, S_IFREG, op->made);
 	if (len < 0) {
 		/* Not on this filesystem; or an error, and that of the plain way is
 		 * what the user shall see. */
@@ -191,11 +190,13 @@ static int make_unnamed(struct op *op, int dir, const char *name, u32 mode)
 		return open_name(dir, name, O_RDWR | O_CREAT | O_EXCL, mode);
 	}
 	intent_write(op, 0, NULL, NULL, NULL, 0);
-	intent_effect(op, fh, (u16)len);
+	intent_effect(op, op->made, (u16)len);
 	intent_point(op, INTENT_POINT_INTENT);
 	snprintf(number, sizeof(number), "%d", fd);
-	if (!linkat(op->srv->proc_fds, number, dir, name, AT_SYMLINK_FOLLOW))
+	if (!linkat(op->srv->proc_fds, number, dir, name, AT_SYMLINK_FOLLOW)) {
+		op->made_len = (u16)len;
 		return fd;
+	}
 	err = errno;
 	close(fd);
 	errno = err;
