@@ -132,6 +132,53 @@ static void change_differs_after_a_change(void)
 	EXPECT(a.change != b.change);
 }
 
+/* LOOKUP of a name that wants @most bytes of contents: how many there were at @to. */
+static int contents(const char *name, u32 most, u8 *to)
+{
+	struct ebpfs_call_info call = {
+		.op = EBPFS_OP_LOOKUP, .fh = root.bytes, .fh_len = root.len,
+		.name = (const u8 *)name, .name_len = (u16)strlen(name), .cred = c.cred,
+		.count = most << EBPFS_FIRST_SHIFT,
+	};
+	struct ebpfs_entry_info e;
+	int n = client_call(&c, &call, buf, sizeof(buf));
+
+	if (!EXPECT(n > 0) || !EXPECT_EQ(ebpfs_parse_entry(buf, (u32)n, false, &e), 0))
+		return -1;
+	memcpy(to, buf + e.len, (size_t)n - e.len);
+	return n - (int)e.len;
+}
+
+/* A filesystem that cannot say whether a read would wait has them read later: then there
+ * are none. That they do come is fs/opening's to see. */
+static void small_contents_come_with_the_name(void)
+{
+	static u8 got[EBPFS_FIRST_MAX + 1];
+	static char longer[EBPFS_FIRST_MAX + 2];
+	int n;
+
+	EXPECT_EQ(contents("file", 0, got), 0);
+	n = contents("file", 10, got);
+	EXPECT(n == 0 || n == 10);
+	if (n == 10)
+		EXPECT_MEM(got, "some text\n", 10);
+	/* All of them or none. */
+	EXPECT_EQ(contents("file", 9, got), 0);
+	EXPECT_EQ(contents("empty", EBPFS_FIRST_MAX, got), 0);
+	EXPECT_EQ(contents("dir", EBPFS_FIRST_MAX, got), 0);
+	EXPECT_EQ(contents("link", EBPFS_FIRST_MAX, got), 0);
+	EXPECT_EQ(contents("fifo", EBPFS_FIRST_MAX, got), 0);
+	memset(longer, 'x', EBPFS_FIRST_MAX);
+	write_file(at("data/longer"), 0644, "%s", longer);
+	n = contents("longer", EBPFS_FIRST_MAX, got);
+	EXPECT(n == 0 || n == EBPFS_FIRST_MAX);
+	if (n)
+		EXPECT_MEM(got, longer, EBPFS_FIRST_MAX);
+	longer[EBPFS_FIRST_MAX] = 'x';
+	write_file(at("data/longer"), 0644, "%s", longer);
+	EXPECT_EQ(contents("longer", EBPFS_FIRST_MAX, got), 0);
+}
+
 static void lookups_fail_as_they_should(void)
 {
 	char longest[256];
@@ -582,6 +629,7 @@ static void handles_survive_a_restart(void)
 static const struct ktap_test tests[] = {
 	KTAP_TEST(attributes_are_the_files),
 	KTAP_TEST(change_differs_after_a_change),
+	KTAP_TEST(small_contents_come_with_the_name),
 	KTAP_TEST(lookups_fail_as_they_should),
 	KTAP_TEST(links_are_read_not_followed),
 	KTAP_TEST(reads_end_where_the_file_ends),

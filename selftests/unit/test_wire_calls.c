@@ -517,6 +517,17 @@ static void parse_calls_checks_args(void)
 		EXPECT_EQ(with_args(op, 1, ~0u), counts ? -EBADMSG : 1);
 	}
 
+	/* Contents that come along with a name, and only with one. */
+	EXPECT_EQ(with_args(EBPFS_OP_LOOKUP, 0, 1u << EBPFS_FIRST_SHIFT), 1);
+	EXPECT_EQ(with_args(EBPFS_OP_LOOKUP, 1, 1u << EBPFS_FIRST_SHIFT), -EBADMSG);
+	EXPECT_EQ(with_args(EBPFS_OP_LOOKUP, 1,
+			    EBPFS_FIRST_MAX << EBPFS_FIRST_SHIFT | EBPFS_HOLD_ALL), 1);
+	EXPECT_EQ(with_args(EBPFS_OP_LOOKUP, 0, (EBPFS_FIRST_MAX + 1) << EBPFS_FIRST_SHIFT),
+		  -EBADMSG);
+	EXPECT_EQ(with_args(EBPFS_OP_LOOKUP, 0, ~0u << EBPFS_FIRST_SHIFT), -EBADMSG);
+	EXPECT_EQ(with_args(EBPFS_OP_GETATTR, 0, 1u << EBPFS_FIRST_SHIFT), -EBADMSG);
+	EXPECT_EQ(with_args(EBPFS_OP_CREATE, 0, 1u << EBPFS_FIRST_SHIFT), -EBADMSG);
+
 	/* A file has at most 2^63-1 bytes. */
 	EXPECT_EQ(with_args(EBPFS_OP_READ, INT64_MAX - 10, 10), 1);
 	EXPECT_EQ(with_args(EBPFS_OP_READ, INT64_MAX - 9, 10), -EBADMSG);
