@@ -798,6 +798,18 @@ static void ranges_have_a_limit(void)
 	end();
 }
 
+/* Stop the daemon when it has read each BYE: whom it does not know to be gone it waits for
+ * after the next start. */
+static void stop_alone(void)
+{
+	unsigned int i;
+
+	for (i = 0; daemon_stat(&daemon_, "sessions") && i < 250; i++)
+		nap(20);
+	nap(50);	/* the end of the owners */
+	EXPECT(daemon_stop(&daemon_));
+}
+
 static void descriptors_have_a_limit(void)
 {
 	const char *args[] = { "-c", NULL, NULL };
@@ -805,7 +817,7 @@ static void descriptors_have_a_limit(void)
 	unsigned int n = 0, m = 0;
 	int err = 0;
 
-	EXPECT(daemon_stop(&daemon_));
+	stop_alone();
 	memcpy(ebpfsd, program, sizeof(ebpfsd));
 	snprintf(command, sizeof(command), "ulimit -n 256; exec %s -v -c %s", ebpfsd,
 		 daemon_args[2]);
@@ -831,7 +843,7 @@ static void descriptors_have_a_limit(void)
 	EXPECT_EQ(do_lock(&b, &file, &(struct want){ .id = 5 }, NULL), 0);
 	must_join(&a, "alice", "/data");
 	end();
-	EXPECT(daemon_stop(&daemon_));
+	stop_alone();
 	start_it();
 }
 
