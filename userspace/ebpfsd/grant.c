@@ -169,6 +169,13 @@ bool grant_read(struct session *s, const struct ebpfs_call_info *c, struct file 
 	return true;
 }
 
+/* Does an error say nothing of the file, but that its session just ended, its owner is late,
+ * or the kernel could not be asked? Others may have it, and soon. */
+static bool of_session(int err)
+{
+	return err == EAGAIN || err == ENOENT || err == EBUSY || err == ENODEV;
+}
+
 /* What the kernel says to the grant when @user asks for it; EAGAIN if it cannot ask now. */
 static int tell_as(const struct user *user, const struct ebpfs_serve_grant *arg)
 {
@@ -206,7 +213,7 @@ void grant_run(struct job *job)
 	}
 	if (!err)
 		stats_inc(grants);
-	else if (err != EAGAIN)
+	else if (!of_session(err))
 		WRITE_ONCE(file->lend_at, now_ms() + PAUSE_LONG);
 }
 
