@@ -62,6 +62,7 @@
 
 struct ebpfs_mount;
 struct ebpfs_node;
+struct ebpfs_pages;
 struct ebpfs_req;
 struct ebpfs_user;
 struct ebpfs_write;
@@ -314,8 +315,9 @@ enum ebpfs_req_state {
  * @data: the call's data, NULL if they are @write's; likewise
  * @data_len: their bytes
  * @write: source of a WRITE, see write.h
- * @buf: destination of metadata replies, NULL for a READ into folios
- * @read: destination of a READ, see read.h
+ * @buf: destination of metadata replies, NULL for a READ into pages
+ * @read: destination of a READ into the page cache, see read.h
+ * @pages: of one past it
  * @done: called once, in softirq or process context with no lock held; may free
  *	the req. @res holds what the server said if @err is 0.
  * @waiter: of ebpfs_call()
@@ -350,6 +352,7 @@ struct ebpfs_req {
 	struct ebpfs_write *write;
 	void *buf;
 	struct ebpfs_read *read;
+	const struct ebpfs_pages *pages;
 	void (*done)(struct ebpfs_req *req, int err);
 	struct completion *waiter;
 	struct ebpfs_result res;
@@ -468,6 +471,7 @@ int ebpfs_packet_look(struct ebpfs_packet *pkt, u32 len, u32 l3_off,
 int ebpfs_kfunc_init(void);
 
 /* node.c APIs: process context */
+extern struct workqueue_struct *ebpfs_wq;
 struct ebpfs_node *ebpfs_node_create(struct ebpfs_mount *mnt, const union ebpfs_addr *addr,
 				     struct netlink_ext_ack *extack);
 void ebpfs_node_stop(struct ebpfs_node *node);

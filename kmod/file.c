@@ -26,6 +26,7 @@ static int ebpfs_open(struct inode *inode, struct file *file)
 	if (IS_ERR(user))
 		return PTR_ERR(user);
 	file->private_data = user;
+	file->f_mode |= FMODE_NOWAIT;
 	ebpfs_hold_open(inode);
 	/* Most often the name was just looked up for this open, and the file held. */
 	if (!ebpfs_held_open(inode))
@@ -83,8 +84,12 @@ static int ebpfs_read_begin(struct inode *inode)
 
 static ssize_t ebpfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	int err = ebpfs_read_begin(file_inode(iocb->ki_filp));
+	struct inode *inode = file_inode(iocb->ki_filp);
+	int err;
 
+	if (iocb->ki_flags & IOCB_NOWAIT && !ebpfs_data_fresh(inode))
+		return -EAGAIN;
+	err = ebpfs_read_begin(inode);
 	return err ?: generic_file_read_iter(iocb, to);
 }
 
@@ -167,7 +172,9 @@ static loff_t ebpfs_llseek(struct file *file, loff_t offset, int whence)
 	return generic_file_llseek(file, offset, whence);
 }
 
+/* Reads may be asynchronous (FMODE_NOWAIT); what writes waits, in a thread of io_uring's. */
 const struct file_operations ebpfs_file_fops = {
+	.fop_flags = FOP_BUFFER_RASYNC,
 	.open = ebpfs_open,
 	.release = ebpfs_release,
 	.flush = ebpfs_flush,

@@ -4,8 +4,8 @@
  *
  * The checksum is taken over what was written, not over what was received:
  * the packet's pages may be somebody's page cache that changes while we copy.
- * The destination of a READ is a range of locked folios, that of any other
- * call a buffer. Both stay valid until ebpfs_conn_filled(): the claim sees to
+ * The destination of a READ is a range of locked folios or the reader's own pages,
+ * that of any other call a buffer. All stay valid until ebpfs_conn_filled(): the claim sees to
  * that. Context: softirq, RCU read lock held, never sleeps.
  */
 #include "engine.h"
@@ -49,6 +49,18 @@ bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, const void *head,
 			at += n;
 			off += n;
 			len -= n;
+		}
+	} else if (req->pages) {
+		const struct bio_vec *vecs = req->pages->vecs;
+		struct bvec_iter at = req->pages->at, from;
+		struct bio_vec v;
+
+		bvec_iter_advance(vecs, &at, f->offset);
+		at.bi_size = len;
+		for_each_bvec(v, vecs, from, at) {
+			if (!ebpfs_fill_piece(pkt, off, bvec_virt(&v), v.bv_len, &crc))
+				return false;
+			off += v.bv_len;
 		}
 	} else if (len && !ebpfs_fill_piece(pkt, off, req->buf + f->offset, len, &crc)) {
 		return false;

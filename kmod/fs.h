@@ -211,6 +211,7 @@ int ebpfs_update(struct inode *inode, const struct ebpfs_attr *attr, u64 asked);
 void ebpfs_asked(struct inode *inode, const struct ebpfs_req *req, const struct ebpfs_attr *attr,
 		 u64 asked);
 bool ebpfs_attr_fresh(const struct inode *inode);
+bool ebpfs_data_fresh(const struct inode *inode);
 int ebpfs_revalidate(struct inode *inode, bool force);
 int ebpfs_revalidate_hold(struct inode *inode, u32 what);
 int ebpfs_revalidate_data(struct inode *inode);

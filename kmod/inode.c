@@ -638,6 +638,12 @@ int ebpfs_revalidate(struct inode *inode, bool force)
 	return ebpfs_revalidate_hold(inode, what);
 }
 
+/* Would ebpfs_revalidate_data() have nothing to do? */
+bool ebpfs_data_fresh(const struct inode *inode)
+{
+	return ebpfs_attr_fresh(inode) && !READ_ONCE(EBPFS_I(inode)->stale_data);
+}
+
 /**
  * ebpfs_revalidate_data() - before cached pages are used
  * @inode: regular file

@@ -31,7 +31,7 @@
 
 static DEFINE_HASHTABLE(ebpfs_sessions, 10);
 static DEFINE_SPINLOCK(ebpfs_sessions_lock);
-static struct workqueue_struct *ebpfs_wq;
+struct workqueue_struct *ebpfs_wq;
 static atomic_t ebpfs_live_sessions = ATOMIC_INIT(0);
 static atomic_t ebpfs_live_nodes = ATOMIC_INIT(0);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A read of a range of the page cache: see read.c. fill.c writes through it.
+ * Where the bytes of a READ go: a range of the page cache (read.c), or the caller's own
+ * pages (direct.c). fill.c writes through it.
  */
 #ifndef EBPFS_READ_H
 #define EBPFS_READ_H
 
+#include <linux/bvec.h>
 #include <linux/pagemap.h>
 #include <linux/types.h>
 
@@ -44,6 +46,16 @@ struct ebpfs_read {
 	u32 nr_folios;
 	struct ebpfs_req single;
 	struct ebpfs_read_folio folios[];
+};
+
+/**
+ * struct ebpfs_pages - where a READ's bytes go that pass by the page cache: see direct.c
+ * @vecs: pages; whoever made the call holds them until it has ended
+ * @at: place in @vecs where they begin
+ */
+struct ebpfs_pages {
+	const struct bio_vec *vecs;
+	struct bvec_iter at;
 };
 
 /**

@@ -7,7 +7,8 @@
  *
  * WAYS is a comma-separated list, all by default: pread, nowait, mmap,
  * sendfile, splice, direct, advise (pread after parts of COPY were dropped from
- * the page cache), ahead (pread after readahead()). Places and lengths favour
+ * the page cache), ahead (pread after readahead()), and in several pieces at the same
+ * time ring (io_uring), dring (with O_DIRECT), aio (with O_DIRECT). Places and lengths favour
  * the edges of pages, of 64 KiB and of the file. Prints how many reads each way
  * did; a way that COPY's filesystem does not offer counts as "refused".
  *
@@ -27,13 +28,16 @@
 #include <unistd.h>
 
 #include "data.h"
+#include "queued.h"
 
 #define LONGEST		(1u << 20)
 #define THREADS_MAX	64
 
-enum way { PREAD, NOWAIT, MMAP, SENDFILE, SPLICE, DIRECT, ADVISE, AHEAD, WAYS };
+enum way { PREAD, NOWAIT, MMAP, SENDFILE, SPLICE, DIRECT, ADVISE, AHEAD, RING, DRING, AIO,
+	   WAYS };
 static const char *const names[WAYS] = {
-	"pread", "nowait", "mmap", "sendfile", "splice", "direct", "advise", "ahead",
+	"pread", "nowait", "mmap", "sendfile", "splice", "direct", "advise", "ahead", "ring",
+	"dring", "aio",
 };
 
 static const char *source_path, *copy_path;
@@ -184,6 +188,42 @@ static ssize_t read_direct(struct reader *r, size_t *len, uint64_t *at)
 	return pread_whole(r->direct, r->b, *len, *at);
 }
 
+/* Up to eight pieces, each but the last of whole pages and in two parts of any size. */
+static ssize_t read_queued(struct reader *r, enum way way, size_t *len, uint64_t *at)
+{
+	unsigned int n = 0, most = 1 + data_random(&r->state) % 8;
+	int fd = way == RING ? r->copy : r->direct, err;
+	struct piece pieces[8];
+	size_t size, done = 0;
+	ssize_t total = 0;
+
+	if (way != RING) {
+		*at &= ~4095ull;
+		*len = (*len + 4095) & ~4095ull;
+	}
+	size = (*len / most + 4096) & ~4095ull;
+	for (; done < *len; n++) {
+		struct piece *p = &pieces[n];
+		size_t part = *len - done < size ? *len - done : size, cut;
+
+		cut = data_random(&r->state) % part;
+		*p = (struct piece){ .nv = cut ? 2 : 1, .at = *at + done };
+		p->v[0] = (struct iovec){ r->b + done, cut ? cut : part };
+		p->v[1] = (struct iovec){ r->b + done + cut, part - cut };
+		done += part;
+	}
+	err = way == AIO ? queued_aio(fd, pieces, n) : queued_ring(fd, pieces, n);
+	for (unsigned int i = 0; i < n && !err; i++) {
+		if (pieces[i].res < 0)
+			err = pieces[i].res;
+		else if (pieces[i].res && pieces[i].at != *at + total)
+			err = -ENODATA;		/* a gap */
+		total += err ? 0 : pieces[i].res;
+	}
+	errno = -err;
+	return err ? -1 : total;
+}
+
 /* Returns true if the way is there at all. */
 static bool read_copy(struct reader *r, enum way way, size_t *len, uint64_t *at, ssize_t *n)
 {
@@ -209,6 +249,15 @@ static bool read_copy(struct reader *r, enum way way, size_t *len, uint64_t *at,
 	case DIRECT:
 		*n = read_direct(r, len, at);
 		return *n >= 0 || (errno != EOPNOTSUPP && errno != EINVAL);
+	case RING:
+		*n = read_queued(r, way, len, at);
+		return true;
+	case DRING:
+	case AIO:
+		if (r->direct < 0)
+			return false;
+		*n = read_queued(r, way, len, at);
+		return true;
 	case ADVISE:
 		from = pick_offset(&r->state);
 		if (posix_fadvise(r->copy, from, pick_length(&r->state), POSIX_FADV_DONTNEED))

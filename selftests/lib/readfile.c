@@ -2,10 +2,12 @@
 /*
  * readfile: touches a file in one way and tells what came of it and when.
  *
- * usage: readfile [-t THREADS] [-n TIMES] [-p MILLISECONDS] read|mmap|stat|list|statfs PATH
+ * usage: readfile [-t THREADS] [-n TIMES] [-p MILLISECONDS]
+ *		    read|mmap|aio|ring|stat|list|statfs PATH
  *
  * Each thread does it TIMES (default once), pausing between: reads different
- * parts of the file, or maps it and touches a page of each. When all are done
+ * parts of the file, or maps it and touches a page of each, or reads some of it with
+ * O_DIRECT by the kernel's AIO or by io_uring. When all are done
  * one line says "BYTES bytes, MILLISECONDS ms, errors: NAME COUNT ...", where a
  * mapping's SIGBUS counts as an error called SIGBUS; exit status 0 without
  * errors, else 1. Tests leave it blocked at a dead server and look at its
@@ -26,6 +28,8 @@
 #include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "queued.h"
 
 #define ERRORS		256
 #define SIGBUS_SLOT	(ERRORS - 1)
@@ -117,6 +121,38 @@ out:
 		close(fd);
 }
 
+/* Four pieces of 64 KiB, all of them under way at a time. */
+static void read_queued(unsigned int index)
+{
+	static const size_t chunk = 64 << 10;
+	int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC), err;
+	char *buf = aligned_alloc(4096, 4 * chunk);
+	struct piece pieces[4] = {};
+
+	if (fd < 0 || !buf) {
+		failed(errno);
+		goto out;
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		pieces[i].v[0] = (struct iovec){ buf + i * chunk, chunk };
+		pieces[i].nv = 1;
+		pieces[i].at = (4 * index + i) * chunk;
+	}
+	err = strcmp(way, "aio") ? queued_ring(fd, pieces, 4) : queued_aio(fd, pieces, 4);
+	for (unsigned int i = 0; i < 4 && !err; i++) {
+		if (pieces[i].res < 0)
+			err = pieces[i].res;
+		else
+			__atomic_fetch_add(&bytes, pieces[i].res, __ATOMIC_RELAXED);
+	}
+	if (err)
+		failed(-err);
+out:
+	if (fd >= 0)
+		close(fd);
+	free(buf);
+}
+
 static void do_it(unsigned int index)
 {
 	struct statfs fs;
@@ -127,6 +163,8 @@ static void do_it(unsigned int index)
 		read_part(index);
 	} else if (!strcmp(way, "mmap")) {
 		map_part(index);
+	} else if (!strcmp(way, "aio") || !strcmp(way, "ring")) {
+		read_queued(index);
 	} else if (!strcmp(way, "stat")) {
 		if (stat(path, &st))
 			failed(errno);
@@ -176,7 +214,8 @@ int main(int argc, char **argv)
 	way = argv[optind];
 	path = argv[optind + 1];
 	if (strcmp(way, "read") && strcmp(way, "mmap") && strcmp(way, "stat") &&
-	    strcmp(way, "list") && strcmp(way, "statfs"))
+	    strcmp(way, "list") && strcmp(way, "statfs") && strcmp(way, "aio") &&
+	    strcmp(way, "ring"))
 		goto usage;
 	sigaction(SIGBUS, &bus, NULL);
 	for (unsigned int i = 0; i < nthreads; i++) {
@@ -200,6 +239,6 @@ int main(int argc, char **argv)
 	return any;
 usage:
 	fprintf(stderr, "usage: readfile [-t THREADS] [-n TIMES] [-p MILLISECONDS] "
-			"read|mmap|stat|list|statfs PATH\n");
+			"read|mmap|aio|ring|stat|list|statfs PATH\n");
 	return 2;
 }

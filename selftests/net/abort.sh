@@ -14,6 +14,7 @@ mkdir -p "$srv"
 mkdata tree "$srv/tree" 50
 mkdata file "$srv/big" 32M
 mkdata file "$srv/other" 32M
+mkdata file "$srv/queued" 1M
 
 # Readers of every kind, with nothing cached and nobody who answers.
 block() {
@@ -25,6 +26,10 @@ block() {
 	readers+=($!)
 	spawn readfile -t 8 mmap "$mnt/other" > "$tmp/mmap" 2>&1
 	readers+=($!)
+	for way in aio ring; do
+		spawn readfile -t 2 $way "$mnt/queued" > "$tmp/$way" 2>&1
+		readers+=($!)
+	done
 	nap 3.5		# attributes are believed no longer
 	spawn readfile -t 2 stat "$mnt/tree/dir0/file1" > "$tmp/stat" 2>&1
 	readers+=($!)
@@ -34,7 +39,7 @@ block() {
 	readers+=($!)
 	nap 1
 	living
-	holds "$1: all are blocked" "alive == 5"
+	holds "$1: all are blocked" "alive == 7"
 }
 
 # How many readers live, and how many of their threads are in D state.
@@ -59,7 +64,7 @@ judge() {
 		kill -9 "$pid" 2> /dev/null
 		wait "$pid" 2> /dev/null
 	done
-	for file in read mmap stat list statfs; do
+	for file in read mmap aio ring stat list statfs; do
 		[[ $(< "$tmp/$file") =~ errors:\ (EIO|SIGBUS) ]] || wrong+=" $file: $(< "$tmp/$file")"
 	done
 	check "$1: each with EIO" test -z "$wrong" || note "$wrong"
