@@ -14,6 +14,7 @@ static int __init ebpfs_init(void)
 {
 	int err;
 
+	ebpfs_crc32c_init();
 	err = ebpfs_stats_init();
 	if (err)
 		return err;

@@ -22,7 +22,6 @@
 
 #include <linux/bitops.h>
 #include <linux/build_bug.h>
-#include <linux/crc32c.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/spinlock.h>
@@ -30,6 +29,7 @@
 #include <linux/string.h>
 #include <linux/types.h>
 #include <crypto/utils.h>
+#include "compat/crc32c.h"	/* ebpfs_crc32c() */
 
 typedef struct { spinlock_t raw; } ebpfs_lock;
 
@@ -38,11 +38,6 @@ typedef struct { spinlock_t raw; } ebpfs_lock;
 static inline void ebpfs_lock_take(ebpfs_lock *l) { spin_lock_bh(&l->raw); }
 static inline void ebpfs_lock_drop(ebpfs_lock *l) { spin_unlock_bh(&l->raw); }
 static inline void ebpfs_lock_fini(ebpfs_lock *l) { }
-
-static inline u32 ebpfs_crc32c(u32 crc, const void *data, size_t len)
-{
-	return crc32c(crc, data, len);
-}
 
 /* Equal, in a time that does not depend on where they differ. */
 static inline bool ebpfs_equal(const void *a, const void *b, size_t len)

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * See crc32c.h. Intel's crc32 instruction has a latency of three cycles and a throughput
+ * of one, so that three streams at a time keep it busy: a block is taken as three thirds,
+ * each with a checksum of its own, and these are joined. The checksum is linear: a's
+ * bytes followed by b's have that of a's bytes followed by as many zeroes, exclusive or
+ * b's. What zeroes of a fixed length do to a checksum is a table look-up for each byte.
+ */
+#include "core/platform.h"
+#include "compat/crc32c.h"
+
+#ifdef EBPFS_COMPAT_CRC32C
+
+/* Bytes of a third, multiples of STEP: three long ones are nearly a page. */
+#define LONG	1360
+#define SHORT	160
+#define STEP	80
+
+/* What as many zeroes do to a checksum, for each byte of it. */
+static u32 over_long[4][256];
+static u32 over_short[4][256];
+
+/* As it may lie in a packet. */
+struct word {
+	u64 v;
+} __attribute__((packed, may_alias));
+
+static inline u64 crc_word(u64 crc, const u8 *p)
+{
+	asm("crc32q %1, %0" : "+r" (crc) : "m" (*(const struct word *)p));
+	return crc;
+}
+
+static inline u32 crc_byte(u32 crc, u8 byte)
+{
+	asm("crc32b %1, %0" : "+r" (crc) : "rm" (byte));
+	return crc;
+}
+
+static void make_table(u32 table[4][256], u32 zeroes)
+{
+	static const u8 zero[8];
+	u32 of_bit[32], i, j, k;
+
+	for (i = 0; i < 32; i++) {
+		u64 crc = 1u << i;
+
+		for (j = 0; j < zeroes; j += 8)
+			crc = crc_word(crc, zero);
+		of_bit[i] = crc;
+	}
+	for (i = 0; i < 4; i++)
+		for (j = 0; j < 256; j++)
+			for (k = 0, table[i][j] = 0; k < 8; k++)
+				if (j >> k & 1)
+					table[i][j] ^= of_bit[8 * i + k];
+}
+
+void ebpfs_crc32c_tables(void)
+{
+	make_table(over_long, LONG);
+	make_table(over_short, SHORT);
+}
+
+static inline u32 over(u32 crc, u32 table[4][256])
+{
+	return table[0][crc & 0xff] ^ table[1][crc >> 8 & 0xff] ^
+	       table[2][crc >> 16 & 0xff] ^ table[3][crc >> 24];
+}
+
+#define STEP_WORD(i) do {					\
+	a = crc_word(a, p + 8 * (i));				\
+	b = crc_word(b, p + third + 8 * (i));			\
+	c = crc_word(c, p + 2 * third + 8 * (i));		\
+} while (0)
+
+/* Three thirds at @p. */
+static inline __attribute__((always_inline))
+u32 crc_thirds(u32 crc, const u8 *p, const u32 third, u32 table[4][256])
+{
+	const u8 *end = p + third;
+	u64 a = crc, b = 0, c = 0;
+
+	do {
+		STEP_WORD(0);
+		STEP_WORD(1);
+		STEP_WORD(2);
+		STEP_WORD(3);
+		STEP_WORD(4);
+		STEP_WORD(5);
+		STEP_WORD(6);
+		STEP_WORD(7);
+		STEP_WORD(8);
+		STEP_WORD(9);
+		p += STEP;
+	} while (p < end);
+	return over(over(a, table) ^ b, table) ^ c;
+}
+
+u32 ebpfs_crc32c_words(u32 crc, const void *data, size_t len)
+{
+	const u8 *p = data;
+	u64 wide;
+
+	for (; len >= 3 * LONG; p += 3 * LONG, len -= 3 * LONG)
+		crc = crc_thirds(crc, p, LONG, over_long);
+	for (; len >= 3 * SHORT; p += 3 * SHORT, len -= 3 * SHORT)
+		crc = crc_thirds(crc, p, SHORT, over_short);
+	for (wide = crc; len >= 8; p += 8, len -= 8)
+		wide = crc_word(wide, p);
+	for (crc = wide; len; p++, len--)
+		crc = crc_byte(crc, *p);
+	return crc;
+}
+
+#endif /* EBPFS_COMPAT_CRC32C */
