@@ -229,7 +229,10 @@ static int ebpfs_direct_run(struct ebpfs_direct *round)
 	atomic_set(&round->pending, round->count + 1);
 	for (i = 0; i < round->count; i++)
 		list_add_tail(&round->units[i].req.link, &reqs);
-	ebpfs_req_submit_batch(&reqs);
+	if (async)
+		ebpfs_req_submit_async(&reqs);
+	else
+		ebpfs_req_submit_batch(&reqs);
 	if (atomic_dec_and_test(&round->pending))
 		return 0;
 	if (async)

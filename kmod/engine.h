@@ -359,17 +359,27 @@ struct ebpfs_req {
 };
 
 /**
- * struct ebpfs_packet - where a received datagram lies; one of the first two is set
+ * struct ebpfs_packet - a received packet; one of the first two is set, the rest is packet.c's
  * @skb: offsets count from skb->data
  * @xdp: offsets count from xdp->data
- * @frag: page fragment that was read last; of ebpfs_packet_copy() alone
+ * @data: the linear part; NULL: not looked at yet
+ * @frags: behind it
+ * @head: bytes of the linear part
+ * @nr_frags: in @frags
+ * @frag: that was read last
  * @frag_off: offset at which that one begins
+ * @scattered: it is not all in the two
  */
 struct ebpfs_packet {
 	struct sk_buff *skb;
 	struct xdp_buff *xdp;
+	const void *data;
+	const skb_frag_t *frags;
+	u32 head;
+	u32 nr_frags;
 	u32 frag;
 	u32 frag_off;
+	bool scattered;
 };
 
 enum ebpfs_way {
@@ -403,6 +413,7 @@ static inline u64 ebpfs_now(void)
 /* request.c APIs */
 void ebpfs_req_submit(struct ebpfs_req *req);		/* any context but hardirq */
 void ebpfs_req_submit_batch(struct list_head *reqs);	/* the same; all of one file */
+void ebpfs_req_submit_async(struct list_head *reqs);	/* the same */
 void ebpfs_req_prepare(struct ebpfs_req *req, struct ebpfs_mount *mnt);
 void ebpfs_req_prepare_once(struct ebpfs_req *req, struct ebpfs_mount *mnt);
 void ebpfs_req_again(struct ebpfs_req *req, int err);	/* any context; req in TRANSIT */
@@ -413,7 +424,7 @@ int ebpfs_call(struct ebpfs_req *req);			/* process, sleeps, killable */
 int ebpfs_call_patiently(struct ebpfs_req *req);	/* likewise */
 void ebpfs_dispatch(struct ebpfs_node *node);		/* any context but hardirq */
 void ebpfs_req_leave_slot(struct ebpfs_session *session, struct ebpfs_req *req,
-			  u16 slot, const struct ebpfs_result *res);	/* softirq: receive.c */
+			  u16 slot, const struct ebpfs_result *res, u64 now);	/* softirq: receive.c */
 void ebpfs_node_resend(struct ebpfs_node *node, struct ebpfs_session *session,
 		       const u64 *ids, u32 n);		/* softirq, node->lock not held */
 void ebpfs_node_drain(struct ebpfs_node *node, int err);	/* any context but hardirq */
@@ -446,12 +457,44 @@ struct ebpfs_node *ebpfs_place_req(struct ebpfs_mount *mnt, u64 hash);	/* RCU re
 /* send.c APIs: any context but hardirq; they consume the skb */
 struct sk_buff *ebpfs_skb_alloc(u32 len);
 void *ebpfs_skb_extend(struct sk_buff *skb, u32 len);
-void ebpfs_skb_lend(struct sk_buff *skb, struct folio *folio, size_t in, u32 len);
 void ebpfs_skb_super(struct sk_buff *skb, u32 segs, u32 size);
 int ebpfs_path_send(struct ebpfs_path *path, struct sock *sk, struct sk_buff *skb);
 int ebpfs_send_skb(struct ebpfs_node *node, struct sk_buff *skb);
 int ebpfs_send_copy(struct ebpfs_node *node, const void *msg, u32 len);
 u32 ebpfs_path_ceiling(struct ebpfs_node *node);	/* process: UDP payload bytes */
+
+/**
+ * ebpfs_skb_add() - memory at the end of a packet, without a copy
+ * @skb: has room for one more fragment
+ * @page: head page of what @p lies in; gets a reference
+ * @p: first byte
+ * @len: bytes
+ */
+static inline void ebpfs_skb_add(struct sk_buff *skb, struct page *page, const void *p, u32 len)
+{
+	struct skb_shared_info *shinfo = skb_shinfo(skb);
+
+	get_page(page);
+	__skb_fill_page_desc_noacc(shinfo, shinfo->nr_frags++, page, p - page_address(page), len);
+	skb->len += len;
+	skb->data_len += len;
+	skb->truesize += len;
+}
+
+/**
+ * ebpfs_skb_lend() - a piece of a folio at the end of a packet, without a copy
+ * @skb: has room for one more fragment
+ * @folio: it gets a reference to it
+ * @in: offset in it, bytes
+ * @len: bytes
+ *
+ * What the folio holds may change before the packet is read: see SKBFL_SHARED_FRAG.
+ */
+static inline void ebpfs_skb_lend(struct sk_buff *skb, struct folio *folio, size_t in, u32 len)
+{
+	ebpfs_skb_add(skb, folio_page(folio, 0), folio_address(folio) + in, len);
+	skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
+}
 
 /* receive.c APIs */
 int ebpfs_encap_rcv(struct sock *sk, struct sk_buff *skb);	/* softirq, RCU */
@@ -459,10 +502,13 @@ enum ebpfs_steer_verdict
 ebpfs_receive_replies(struct ebpfs_packet *pkt, const struct ebpfs_flow *flow,
 		      u32 off, u32 len, u32 seg, enum ebpfs_way way,
 		      struct ebpfs_steer_opts *out);	/* softirq, RCU */
+
+/* packet.c APIs: softirq */
 bool ebpfs_packet_copy(struct ebpfs_packet *pkt, u32 off, void *to, u32 len);
+const void *ebpfs_packet_peek(struct ebpfs_packet *pkt, u32 off, void *buf, u32 len);
 
 /* fill.c APIs */
-bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, const void *head,
+bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, u32 crc,
 		const struct ebpfs_frag *f, struct ebpfs_req *req);	/* softirq, RCU */
 
 /* kfunc.c APIs */

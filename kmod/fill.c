@@ -23,16 +23,15 @@ static bool ebpfs_fill_piece(struct ebpfs_packet *pkt, u32 off, void *to, u32 le
  * ebpfs_fill() - write and verify a claimed fragment
  * @pkt: the packet
  * @off: of the payload in the packet
- * @head: the fragment's head as received, sizeof(struct ebpfs_reply) bytes
- * @f: the same, parsed
+ * @crc: checksum of the fragment's head
+ * @f: the head, parsed
  * @req: the call; claim() has made sure that f->total fits its destination
  *
  * Return: is the checksum right.
  */
-bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, const void *head,
+bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, u32 crc,
 		const struct ebpfs_frag *f, struct ebpfs_req *req)
 {
-	u32 crc = ebpfs_crc_head(head, sizeof(struct ebpfs_reply));
 	u32 len = f->len;
 
 	if (req->read) {

@@ -11,7 +11,6 @@
  */
 #include <linux/file.h>
 #include <linux/hashtable.h>
-#include <linux/jhash.h>
 #include <linux/magic.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -45,12 +44,12 @@ struct ebpfs_daemon {
 
 static u32 ebpfs_grant_hash(const struct ebpfs_serving *s, u32 cred, const u8 *fh, u16 fh_len)
 {
-	return jhash(fh, fh_len, jhash_2words(hash_ptr(s, 32), cred, 0));
+	return ebpfs_crc32c(hash_ptr(s, 32) ^ cred, fh, fh_len);
 }
 
 static u32 ebpfs_fh_hash(const u8 *fh, u16 fh_len)
 {
-	return jhash(fh, fh_len, 0);
+	return ebpfs_crc32c(0, fh, fh_len);
 }
 
 struct ebpfs_serving *ebpfs_serving_find(u64 server_id)

@@ -23,16 +23,6 @@
 #include "engine.h"
 #include "serve.h"
 
-/* Bytes at @off without changing the packet: in place if they lie so. */
-static const void *ebpfs_peek(struct ebpfs_packet *pkt, u32 off, void *buf, u32 len)
-{
-	if (pkt->skb)
-		return skb_header_pointer(pkt->skb, off, len, buf);
-	if (off + len <= pkt->xdp->data_end - pkt->xdp->data)
-		return pkt->xdp->data + off;
-	return ebpfs_packet_copy(pkt, off, buf, len) ? buf : NULL;
-}
-
 /**
  * ebpfs_packet_look() - between whom a packet goes, and where its payload lies
  * @pkt: packet
@@ -59,7 +49,7 @@ int ebpfs_packet_look(struct ebpfs_packet *pkt, u32 len, u32 l3_off,
 	*off = l3_off;
 	if (*off > 64 || *off + sizeof(struct iphdr) + sizeof(struct udphdr) > len)
 		return EBPFS_STEER_PASS_OTHER;
-	ih = ebpfs_peek(pkt, *off, &buf, sizeof(buf.v4));
+	ih = ebpfs_packet_peek(pkt, *off, &buf, sizeof(buf.v4));
 	if (!ih)
 		return EBPFS_STEER_PASS_OTHER;
 	if (ih->version == 4) {
@@ -72,7 +62,7 @@ int ebpfs_packet_look(struct ebpfs_packet *pkt, u32 len, u32 l3_off,
 		*off += sizeof(struct iphdr);
 		total -= min_t(u32, total, sizeof(struct iphdr));
 	} else if (ih->version == 6) {
-		const struct ipv6hdr *ih6 = ebpfs_peek(pkt, *off, &buf, sizeof(buf.v6));
+		const struct ipv6hdr *ih6 = ebpfs_packet_peek(pkt, *off, &buf, sizeof(buf.v6));
 
 		if (!ih6 || ih6->nexthdr != IPPROTO_UDP)
 			return EBPFS_STEER_PASS_OTHER;
@@ -84,7 +74,7 @@ int ebpfs_packet_look(struct ebpfs_packet *pkt, u32 len, u32 l3_off,
 	} else {
 		return EBPFS_STEER_PASS_OTHER;
 	}
-	uh = ebpfs_peek(pkt, *off, &ubuf, sizeof(ubuf));
+	uh = ebpfs_packet_peek(pkt, *off, &ubuf, sizeof(ubuf));
 	if (!uh)
 		return EBPFS_STEER_PASS_OTHER;
 	flow->local_port = uh->dest;

@@ -14,149 +14,238 @@
 #include <net/inet_ecn.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
-#include <net/xdp.h>
 
 #include "engine.h"
 
-/* As memcpy(), for what often is whole pages: the machine's fastest way for these. */
-static void ebpfs_copy(void *to, const void *from, u32 len)
-{
-	if (IS_ALIGNED((unsigned long)to | (unsigned long)from, PAGE_SIZE))
-		for (; len >= PAGE_SIZE; len -= PAGE_SIZE, to += PAGE_SIZE, from += PAGE_SIZE)
-			copy_page(to, (void *)from);
-	if (len)
-		memcpy(to, from, len);
-}
-
-/**
- * ebpfs_packet_copy() - bytes of a packet
- * @pkt: the packet; not changed but for its cursor
- * @off: of the first byte
- * @to: where to
- * @len: bytes
- *
- * Return: false if the packet is shorter.
- */
-bool ebpfs_packet_copy(struct ebpfs_packet *pkt, u32 off, void *to, u32 len)
-{
-	struct skb_shared_info *shinfo = NULL;
-	u32 head, n, at;
-	void *data;
-	int i;
-
-	if (pkt->skb) {
-		if (skb_has_frag_list(pkt->skb) || !skb_frags_readable(pkt->skb))
-			return !skb_copy_bits(pkt->skb, off, to, len);
-		data = pkt->skb->data;
-		head = skb_headlen(pkt->skb);
-		shinfo = skb_shinfo(pkt->skb);
-	} else {
-		data = pkt->xdp->data;
-		head = pkt->xdp->data_end - pkt->xdp->data;
-		if (xdp_buff_has_frags(pkt->xdp))
-			shinfo = xdp_get_shared_info_from_buff(pkt->xdp);
-	}
-	if (off < head) {
-		n = min(len, head - off);
-		ebpfs_copy(to, data + off, n);
-		off += n;
-		to += n;
-		len -= n;
-	}
-	if (!len || !shinfo)
-		return !len;
-	/* Most go through a packet from its begin to its end. */
-	i = off >= pkt->frag_off ? pkt->frag : 0;
-	at = i ? pkt->frag_off : head;
-	for (; i < shinfo->nr_frags; i++) {
-		const skb_frag_t *frag = &shinfo->frags[i];
-		u32 size = skb_frag_size(frag);
-
-		if (off - at < size) {
-			n = min(len, size - (off - at));
-			ebpfs_copy(to, skb_frag_address(frag) + (off - at), n);
-			off += n;
-			to += n;
-			len -= n;
-			if (!len)
-				break;
-		}
-		at += size;
-	}
-	pkt->frag = i;
-	pkt->frag_off = at;
-	return !len;
-}
-
-static void ebpfs_count_drop(struct ebpfs_node *node, enum ebpfs_verdict verdict)
+/* @n fragments are not wanted. */
+static void ebpfs_count_drop(struct ebpfs_node *node, enum ebpfs_verdict verdict, u32 n)
 {
 	switch (verdict) {
 	case EBPFS_DROP_STALE:
-		ebpfs_stat_inc(node->stats, drop_stale);
+		ebpfs_stat_add(node->stats, drop_stale, n);
 		break;
 	case EBPFS_DROP_DUPLICATE:
-		ebpfs_stat_inc(node->stats, drop_duplicate);
+		ebpfs_stat_add(node->stats, drop_duplicate, n);
 		break;
 	case EBPFS_DROP_INSTANCE:
-		ebpfs_stat_inc(node->stats, drop_instance);
+		ebpfs_stat_add(node->stats, drop_instance, n);
 		break;
 	case EBPFS_DROP_GRID:
-		ebpfs_stat_inc(node->stats, drop_grid);
+		ebpfs_stat_add(node->stats, drop_grid, n);
 		break;
 	case EBPFS_DROP_RANGE:
-		ebpfs_stat_inc(node->stats, drop_range);
+		ebpfs_stat_add(node->stats, drop_range, n);
 		break;
 	case EBPFS_DROP_CANCELLED:
-		ebpfs_stat_inc(node->stats, drop_cancelled);
+		ebpfs_stat_add(node->stats, drop_cancelled, n);
 		break;
 	default:
 		break;
 	}
 }
 
-/* One fragment: @head is the copied REPLY head, the payload lies at @off. */
-static enum ebpfs_steer_verdict
-ebpfs_receive_one(struct ebpfs_packet *pkt, struct ebpfs_session *session,
-		  const void *head, const struct ebpfs_frag *f, u32 off, enum ebpfs_way way)
+/**
+ * struct ebpfs_run - neighbouring fragments of one reply in one packet
+ * @head: of the first one, as it came
+ * @f: the same, parsed
+ * @off: of it in the packet
+ * @seg: from one to the next
+ * @count: how many
+ * @len: bytes of all of them
+ * @crcs: what their heads say
+ *
+ * The heads differ in offset and checksum only; that was seen once, and they are not read
+ * again.
+ */
+struct ebpfs_run {
+	struct ebpfs_reply head;
+	struct ebpfs_frag f;
+	u32 off;
+	u32 seg;
+	u32 count;
+	u32 len;
+	u32 crcs[EBPFS_CELLS_MAX];
+};
+
+/* Fragment @i of the run. */
+static void ebpfs_run_frag(const struct ebpfs_run *run, u32 i, struct ebpfs_frag *f)
 {
+	*f = run->f;
+	f->index += i;
+	f->offset += i * f->cell;
+	f->len = min_t(u32, f->cell, f->total - f->offset);
+	f->crc = run->crcs[i];
+}
+
+static bool ebpfs_head_equal(const struct ebpfs_reply *a, const struct ebpfs_reply *b)
+{
+	const u64 *x = (const u64 *)a, *y = (const u64 *)b;
+	u64 differ = 0;
+	u32 i;
+
+	BUILD_BUG_ON(sizeof(*a) % sizeof(*x));
+	for (i = 0; i < sizeof(*a) / sizeof(*x); i++)
+		differ |= x[i] ^ y[i];
+	return !differ;
+}
+
+/* The first fragment of a run is there: which follow it? @len: bytes from it on. */
+static void ebpfs_run_extend(struct ebpfs_packet *pkt, struct ebpfs_run *run, u32 len)
+{
+	struct ebpfs_reply want = run->head, next;
+	struct ebpfs_frag f;
+	u32 size;
+
+	run->crcs[0] = run->f.crc;
+	run->count = 1;
+	while (run->len < len && run->f.index + run->count < run->f.ncells) {
+		ebpfs_run_frag(run, run->count, &f);
+		size = sizeof(next) + f.len;
+		if (size != min(run->seg, len - run->len) ||
+		    !ebpfs_packet_copy(pkt, run->off + run->len, &next, sizeof(next)))
+			return;
+		want.offset = cpu_to_le32(f.offset);
+		want.hdr.crc = next.hdr.crc;
+		if (!ebpfs_head_equal(&want, &next))
+			return;
+		run->crcs[run->count++] = le32_to_cpu(next.hdr.crc);
+		run->len += size;
+	}
+}
+
+/* Those of the run that were claimed are written; returns those that are right. */
+static u64 ebpfs_run_fill(struct ebpfs_packet *pkt, struct ebpfs_run *run, u64 claimed,
+			  struct ebpfs_req *req, u32 *bytes)
+{
+	u32 i, off = run->off + sizeof(run->head);
+	struct ebpfs_frag f;
+	u64 good = 0;
+
+	for (i = 0; i < run->count; i++, off += run->seg) {
+		if (!(claimed >> (run->f.index + i) & 1))
+			continue;
+		ebpfs_run_frag(run, i, &f);
+		run->head.offset = cpu_to_le32(f.offset);
+		if (!ebpfs_fill(pkt, off, ebpfs_crc_head(&run->head, sizeof(run->head)), &f, req))
+			continue;
+		good |= 1ull << f.index;
+		*bytes += f.len;
+	}
+	return good;
+}
+
+/* A run, from its claim to its end. @bytes that were taken are added to. */
+static enum ebpfs_steer_verdict
+ebpfs_receive_run(struct ebpfs_packet *pkt, struct ebpfs_session *session, struct ebpfs_run *run,
+		  enum ebpfs_way way, u32 *bytes)
+{
+	u64 cells = ebpfs_cell_set(run->count) << run->f.index, claimed, good;
 	struct ebpfs_node *node = session->node;
+	u16 slot = EBPFS_ID_SLOT(run->f.id);
 	struct ebpfs_result res = {};
 	enum ebpfs_verdict verdict;
 	enum ebpfs_filled filled;
+	u32 filled_bytes = 0;
 	void *owner;
-	bool good;
+	u64 now;
 
-	verdict = ebpfs_conn_claim(&session->conn, f, &owner);
+	verdict = ebpfs_conn_claim_cells(&session->conn, &run->f, cells, &owner, &claimed);
 	if (verdict != EBPFS_CLAIMED) {
-		ebpfs_count_drop(node, verdict);
+		ebpfs_count_drop(node, verdict, run->count);
 		return EBPFS_STEER_USELESS;
 	}
-	good = ebpfs_fill(pkt, off, head, f, owner);
-	filled = ebpfs_conn_filled(&session->conn, f, good, ebpfs_now(), &res);
-	if (filled == EBPFS_FILL_COMPLETE)
+	good = ebpfs_run_fill(pkt, run, claimed, owner, &filled_bytes);
+	now = ebpfs_now();
+	filled = ebpfs_conn_filled_cells(&session->conn, &run->f, claimed, good, now, &res);
+	if (filled == EBPFS_FILL_COMPLETE) {
 		ebpfs_node_renewed(node, res.first_at);
-	if (filled == EBPFS_FILL_COMPLETE)
-		ebpfs_req_leave_slot(session, owner, EBPFS_ID_SLOT(f->id), &res);
-	else if (filled == EBPFS_FILL_RELEASE)
-		ebpfs_req_leave_slot(session, owner, EBPFS_ID_SLOT(f->id), NULL);
-
-	if (!good) {
-		ebpfs_stat_inc(node->stats, drop_crc);
-		return EBPFS_STEER_CORRUPT;
+		ebpfs_req_leave_slot(session, owner, slot, &res, now);
+	} else if (filled == EBPFS_FILL_RELEASE) {
+		ebpfs_req_leave_slot(session, owner, slot, NULL, now);
 	}
-	ebpfs_stat_inc(node->stats, fill_fragments);
+
+	if (unlikely(claimed != cells))
+		ebpfs_count_drop(node, EBPFS_DROP_DUPLICATE, hweight64(cells & ~claimed));
+	if (unlikely(good != claimed))
+		ebpfs_stat_add(node->stats, drop_crc, hweight64(claimed & ~good));
+	if (!good)
+		return EBPFS_STEER_CORRUPT;
+	ebpfs_stat_add(node->stats, fill_fragments, hweight64(good));
 	switch (way) {
 	case EBPFS_WAY_PLAIN:
-		ebpfs_stat_add(node->stats, fill_bytes_plain, f->len);
+		ebpfs_stat_add(node->stats, fill_bytes_plain, filled_bytes);
 		break;
 	case EBPFS_WAY_TC:
-		ebpfs_stat_add(node->stats, fill_bytes_tc, f->len);
+		ebpfs_stat_add(node->stats, fill_bytes_tc, filled_bytes);
 		break;
 	case EBPFS_WAY_XDP:
-		ebpfs_stat_add(node->stats, fill_bytes_xdp, f->len);
+		ebpfs_stat_add(node->stats, fill_bytes_xdp, filled_bytes);
 		break;
 	}
+	*bytes += filled_bytes;
 	return EBPFS_STEER_FILLED;
+}
+
+/* Bytes of the datagram that begins so. */
+static u32 ebpfs_reply_size(const struct ebpfs_reply *head)
+{
+	return sizeof(*head) + min_t(u32, le16_to_cpu(head->cell),
+				     le32_to_cpu(head->total) - le32_to_cpu(head->offset));
+}
+
+/* Is the datagram from the session's server, and to its port? */
+static bool ebpfs_flow_fits(const struct ebpfs_session *session, const struct ebpfs_flow *flow)
+{
+	const struct ebpfs_node *node = session->node;
+
+	return node->mnt->net == flow->net && node->path.port == flow->local_port &&
+	       ebpfs_addr_equal(&node->path.to, &flow->from);
+}
+
+/*
+ * The head of the datagram at @run->off, which has at most @run->len bytes, and its
+ * session, which may be that of the last one. Returns 0, or what to do with the datagram.
+ */
+static int ebpfs_receive_head(struct ebpfs_packet *pkt, const struct ebpfs_flow *flow,
+			      enum ebpfs_way way, struct ebpfs_run *run,
+			      struct ebpfs_session **session)
+{
+	struct ebpfs_reply *head = &run->head;
+	u64 id;
+	int type;
+
+	if (run->len < sizeof(struct ebpfs_hdr) ||
+	    !ebpfs_packet_copy(pkt, run->off, head, min_t(u32, run->len, sizeof(*head))))
+		return EBPFS_STEER_PASS_MALFORMED;
+	type = ebpfs_parse_hdr(head, run->len, &id);
+	if (type != EBPFS_REPLY)
+		return type < 0 ? EBPFS_STEER_PASS_MALFORMED : EBPFS_STEER_PASS_TYPE;
+	if (!*session || (*session)->id != id) {
+		*session = ebpfs_session_find(id);
+		if (!*session) {
+			/* The plain way comes last, so that it is counted once. */
+			if (way == EBPFS_WAY_PLAIN)
+				ebpfs_stat_inc(ebpfs_global_stats, drop_session);
+			return EBPFS_STEER_PASS_SESSION;
+		}
+		if (!ebpfs_flow_fits(*session, flow)) {
+			/* It has nobody to pass to, either. */
+			if (way == EBPFS_WAY_PLAIN)
+				ebpfs_stat_inc((*session)->node->stats, drop_address);
+			*session = NULL;
+			return way == EBPFS_WAY_PLAIN ? EBPFS_STEER_USELESS :
+							EBPFS_STEER_PASS_SESSION;
+		}
+	}
+	/* Generic XDP sees super-packets, but not their segment size: that of the first,
+	 * which is as long as its own head says.
+	 */
+	if (way == EBPFS_WAY_XDP && !run->seg && ebpfs_reply_size(head) < run->len)
+		run->seg = run->len = ebpfs_reply_size(head);
+	if (ebpfs_parse_reply(head, run->len, &run->f))
+		return EBPFS_STEER_PASS_MALFORMED;
+	run->f.ce = flow->ce;
+	return 0;
 }
 
 /**
@@ -179,71 +268,26 @@ ebpfs_receive_replies(struct ebpfs_packet *pkt, const struct ebpfs_flow *flow,
 {
 	enum ebpfs_steer_verdict result = EBPFS_STEER_USELESS;
 	struct ebpfs_session *session = NULL;
+	struct ebpfs_run run;
 	bool first = true;
+	int verdict;
 
+	run.seg = seg;
 	do {
-		u32 n = seg ? min(seg, len) : len;
-		struct ebpfs_reply head;
-		enum ebpfs_steer_verdict verdict;
-		struct ebpfs_frag f;
-		u64 id;
-		int type;
-
-		if (n < sizeof(struct ebpfs_hdr) ||
-		    !ebpfs_packet_copy(pkt, off, &head, min_t(u32, n, sizeof(head)))) {
-			verdict = EBPFS_STEER_PASS_MALFORMED;
-			goto next;
+		run.off = off;
+		run.len = run.seg ? min(run.seg, len) : len;
+		run.count = 1;
+		verdict = ebpfs_receive_head(pkt, flow, way, &run, &session);
+		if (!verdict) {
+			ebpfs_run_extend(pkt, &run, len);
+			verdict = ebpfs_receive_run(pkt, session, &run, way, &out->bytes);
+			out->fragments += run.count;
 		}
-		type = ebpfs_parse_hdr(&head, n, &id);
-		if (type != EBPFS_REPLY) {
-			verdict = type < 0 ? EBPFS_STEER_PASS_MALFORMED : EBPFS_STEER_PASS_TYPE;
-			goto next;
-		}
-		if (!session || session->id != id) {
-			session = ebpfs_session_find(id);
-			if (!session) {
-				/* The plain way comes last, so that it is counted once. */
-				if (way == EBPFS_WAY_PLAIN)
-					ebpfs_stat_inc(ebpfs_global_stats, drop_session);
-				verdict = EBPFS_STEER_PASS_SESSION;
-				goto next;
-			}
-		}
-		if (session->node->mnt->net != flow->net ||
-		    session->node->path.port != flow->local_port ||
-		    !ebpfs_addr_equal(&session->node->path.to, &flow->from)) {
-			/* The plain way comes last: it counts, and has nobody to pass to. */
-			verdict = EBPFS_STEER_PASS_SESSION;
-			if (way == EBPFS_WAY_PLAIN) {
-				ebpfs_stat_inc(session->node->stats, drop_address);
-				verdict = EBPFS_STEER_USELESS;
-			}
-			session = NULL;
-			goto next;
-		}
-		/* Generic XDP sees super-packets, but not their segment size. All
-		 * segments but the last are as long as their own cell says.
-		 */
-		if (way == EBPFS_WAY_XDP && first && n > sizeof(head) + le16_to_cpu(head.cell)) {
-			seg = sizeof(head) + le16_to_cpu(head.cell);
-			n = seg;
-		}
-		if (ebpfs_parse_reply(&head, n, &f)) {
-			verdict = EBPFS_STEER_PASS_MALFORMED;
-			goto next;
-		}
-		f.ce = flow->ce;
-		verdict = ebpfs_receive_one(pkt, session, &head, &f, off + sizeof(head), way);
-		out->fragments++;
-		if (verdict == EBPFS_STEER_FILLED) {
-			out->bytes += f.len;
+		if (verdict == EBPFS_STEER_FILLED ||
+		    (verdict == EBPFS_STEER_CORRUPT && result == EBPFS_STEER_USELESS))
 			result = verdict;
-		} else if (verdict == EBPFS_STEER_CORRUPT && result == EBPFS_STEER_USELESS) {
-			result = verdict;
-		}
-next:
-		/* Once a datagram was used the packet is taken, and the rest of it
-		 * has to be of use or is lost.
+		/* Once a datagram was used the packet is taken, and the rest of it has to be
+		 * of use or is lost.
 		 */
 		if (verdict >= EBPFS_STEER_PASS_OTHER) {
 			if (first)
@@ -251,8 +295,8 @@ next:
 			ebpfs_stat_inc(ebpfs_global_stats, drop_malformed);
 		}
 		first = false;
-		off += n;
-		len -= n;
+		off += run.len;
+		len -= run.len;
 	} while (len);
 	return result;
 }

@@ -10,6 +10,7 @@
  * the same node, is a cancel and a new submission: a late reply to the old one
  * finds no slot with its identity.
  */
+#include <linux/blkdev.h>
 #include <linux/completion.h>
 #include <linux/sched/signal.h>
 
@@ -61,6 +62,15 @@ static bool ebpfs_req_tell(struct ebpfs_req *req)
 	return wait;
 }
 
+/* The mount may go as soon as its calls are 0: the last touch of it. */
+static void ebpfs_calls_end(struct ebpfs_mount *mnt)
+{
+	rcu_read_lock();
+	if (atomic_dec_and_test(&mnt->calls))
+		wake_up_all(&mnt->wait);
+	rcu_read_unlock();
+}
+
 /* The call is its maker's again. No lock held; softirq or process context. */
 static void ebpfs_req_finish(struct ebpfs_req *req, int err)
 {
@@ -88,11 +98,7 @@ static void ebpfs_req_finish(struct ebpfs_req *req, int err)
 			atomic64_inc(&mnt->changes);
 	}
 	req->done(req, err);
-	/* The mount may go as soon as this is 0: the last touch of it. */
-	rcu_read_lock();
-	if (atomic_dec_and_test(&mnt->calls))
-		wake_up_all(&mnt->wait);
-	rcu_read_unlock();
+	ebpfs_calls_end(mnt);
 }
 
 /* Datagrams under construction: built under node->lock, sent without it. */
@@ -267,13 +273,49 @@ unlock:
 }
 
 /**
- * ebpfs_req_submit_batch() - hand over calls of one file
- * @reqs: list of struct ebpfs_req by link, all with the same hash; emptied
- *
- * Each comes back through its done(), perhaps before this returns.
- * Context: any but hard interrupt, no engine lock held.
+ * struct ebpfs_plug - calls that wait for further ones, to leave with them
+ * @cb: the kernel's; its data is the node
+ * @held: the mount is, as by a call
  */
-void ebpfs_req_submit_batch(struct list_head *reqs)
+struct ebpfs_plug {
+	struct blk_plug_cb cb;
+	bool held;
+};
+
+/* The task has submitted all, or goes to sleep. */
+static void ebpfs_unplug(struct blk_plug_cb *cb, bool from_schedule)
+{
+	struct ebpfs_node *node = cb->data;
+
+	kfree(container_of(cb, struct ebpfs_plug, cb));
+	ebpfs_dispatch(node);
+	ebpfs_calls_end(node->mnt);
+}
+
+/*
+ * Is the task submitting several things at a time (io_uring, libaio), so that what is in
+ * the node's queue goes out when it is through? @ios: how many it has to announce. Most
+ * others who plug do it around a single readahead or a walk of write-back.
+ */
+static bool ebpfs_plugged(struct ebpfs_node *node, unsigned short ios)
+{
+	struct ebpfs_plug *plug;
+	struct blk_plug_cb *cb;
+
+	if (!current->plug || current->plug->nr_ios < ios || !in_task())
+		return false;
+	cb = blk_check_plugged(ebpfs_unplug, node, sizeof(*plug));
+	if (!cb)
+		return false;
+	plug = container_of(cb, struct ebpfs_plug, cb);
+	if (!plug->held) {
+		plug->held = true;
+		atomic_inc(&node->mnt->calls);
+	}
+	return true;
+}
+
+static void ebpfs_submit(struct list_head *reqs, unsigned short ios)
 {
 	struct ebpfs_req *req = list_first_entry(reqs, struct ebpfs_req, link);
 	struct ebpfs_mount *mnt = req->mnt;
@@ -314,7 +356,8 @@ void ebpfs_req_submit_batch(struct list_head *reqs)
 			node->nqueue++;
 		}
 		spin_unlock_bh(&node->lock);
-		ebpfs_dispatch(node);
+		if (!ebpfs_plugged(node, ios))
+			ebpfs_dispatch(node);
 		/* A node that is not UP sends nothing, but deadlines must fire. */
 		if (mnt->soft)
 			ebpfs_node_arm(node, ebpfs_now() + mnt->timeo);
@@ -330,7 +373,30 @@ void ebpfs_req_submit_batch(struct list_head *reqs)
 	}
 }
 
-/* The same for one call. */
+/**
+ * ebpfs_req_submit_batch() - hand over calls of one file
+ * @reqs: list of struct ebpfs_req by link, all with the same hash; emptied
+ *
+ * Each comes back through its done(), perhaps before this returns.
+ * Context: any but hard interrupt, no engine lock held.
+ */
+void ebpfs_req_submit_batch(struct list_head *reqs)
+{
+	ebpfs_submit(reqs, 2);
+}
+
+/**
+ * ebpfs_req_submit_async() - hand over calls for which the caller does not wait
+ * @reqs: as ebpfs_req_submit_batch()
+ *
+ * They leave with those that the same task submits next, if it has plugged.
+ */
+void ebpfs_req_submit_async(struct list_head *reqs)
+{
+	ebpfs_submit(reqs, 1);
+}
+
+/* As ebpfs_req_submit_batch(), for one call. */
 void ebpfs_req_submit(struct ebpfs_req *req)
 {
 	LIST_HEAD(one);
@@ -379,15 +445,15 @@ static void ebpfs_req_fail(struct list_head *reqs)
  * @req: the call
  * @slot: index
  * @res: the reply, NULL if it was cancelled
+ * @now: ns
  *
  * Context: softirq, RCU read lock held.
  */
 void ebpfs_req_leave_slot(struct ebpfs_session *session, struct ebpfs_req *req,
-			  u16 slot, const struct ebpfs_result *res)
+			  u16 slot, const struct ebpfs_result *res, u64 now)
 {
 	struct ebpfs_node *node = session->node;
 	bool more, back = false;
-	u64 now = ebpfs_now();
 	int err;
 
 	spin_lock_bh(&node->lock);

@@ -46,24 +46,6 @@ void *ebpfs_skb_extend(struct sk_buff *skb, u32 len)
 }
 
 /**
- * ebpfs_skb_lend() - a piece of a folio at the end of a packet, without a copy
- * @skb: has room for one more fragment
- * @folio: it gets a reference to it
- * @in: offset in it, bytes
- * @len: bytes
- *
- * What the folio holds may change before the packet is read: see SKBFL_SHARED_FRAG.
- */
-void ebpfs_skb_lend(struct sk_buff *skb, struct folio *folio, size_t in, u32 len)
-{
-	struct page *page = folio_page(folio, in >> PAGE_SHIFT);
-
-	get_page(page);
-	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, in & ~PAGE_MASK, len, len);
-	skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
-}
-
-/**
  * ebpfs_skb_super() - what was put into a packet is several datagrams
  * @skb: from ebpfs_skb_alloc()
  * @segs: how many

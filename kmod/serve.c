@@ -96,15 +96,98 @@ static u32 ebpfs_lending_most(u64 pos, u32 len)
 	return DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE);
 }
 
-/* One REPLY at the end of @skb. */
-static int ebpfs_serve_cell(struct sk_buff *skb, const struct ebpfs_frag *f,
+#define EBPFS_SERVE_HEADS	8	/* that are allocated together */
+
+/**
+ * struct ebpfs_packing - replies on their way into packets
+ * @out: packets that are begun
+ * @skb: the last one; NULL: the next cell needs another
+ * @segs: datagrams in it
+ * @size: bytes of UDP payload of its first one
+ * @heads: room for heads of further ones, a page fragment of which we have a reference;
+ *	NULL: none
+ * @left: heads that still fit there
+ *
+ * Neighbouring datagrams share a packet if all but the last have the same length, whether
+ * or not they belong to the same reply.
+ */
+struct ebpfs_packing {
+	struct sk_buff_head out;
+	struct sk_buff *skb;
+	u32 segs;
+	u32 size;
+	struct ebpfs_reply *heads;
+	u32 left;
+};
+
+/* The packet gets no further cell. */
+static void ebpfs_packing_close(struct ebpfs_packing *p)
+{
+	if (p->skb)
+		ebpfs_skb_super(p->skb, p->segs, p->size);
+	p->skb = NULL;
+}
+
+static void ebpfs_packing_end(struct ebpfs_packing *p)
+{
+	ebpfs_packing_close(p);
+	if (p->heads)
+		put_page(virt_to_head_page(p->heads));
+}
+
+/* Room for a head behind what is in the packet; NULL without memory. */
+static struct ebpfs_reply *ebpfs_packing_head(struct ebpfs_packing *p)
+{
+	struct ebpfs_reply *head;
+
+	if (!p->skb->len)
+		return skb_put(p->skb, sizeof(*head));
+	if (!p->left) {
+		if (p->heads)
+			put_page(virt_to_head_page(p->heads));
+		p->heads = netdev_alloc_frag(EBPFS_SERVE_HEADS * sizeof(*head));
+		if (!p->heads)
+			return NULL;
+		p->left = EBPFS_SERVE_HEADS;
+	}
+	head = &p->heads[EBPFS_SERVE_HEADS - p->left--];
+	ebpfs_skb_add(p->skb, virt_to_head_page(head), head, sizeof(*head));
+	return head;
+}
+
+/* A packet in which a datagram of @len bytes of payload at @pos has room; 0 or a verdict. */
+static int ebpfs_packing_room(struct ebpfs_packing *p, u64 pos, u32 len)
+{
+	u32 size = sizeof(struct ebpfs_reply) + len;
+
+	if (p->skb && (size > p->size || p->skb->len + size > EBPFS_UDP_PAYLOAD_MAX ||
+		       skb_shinfo(p->skb)->nr_frags + 1 + ebpfs_lending_most(pos, len) >
+		       MAX_SKB_FRAGS))
+		ebpfs_packing_close(p);
+	if (!p->skb) {
+		p->skb = ebpfs_skb_alloc(sizeof(struct ebpfs_reply));
+		if (!p->skb)
+			return EBPFS_SERVE_PASS_MEMORY;
+		__skb_queue_tail(&p->out, p->skb);
+		p->segs = 0;
+		p->size = size;
+	}
+	return EBPFS_SERVE_ANSWERED;
+}
+
+/* One REPLY. */
+static int ebpfs_serve_cell(struct ebpfs_packing *p, const struct ebpfs_frag *f,
 			    struct ebpfs_lending *l)
 {
 	struct ebpfs_reply *head;
 	struct folio *folio;
 	u32 crc, n, left;
+	int verdict;
 
-	head = skb->len ? ebpfs_skb_extend(skb, sizeof(*head)) : skb_put(skb, sizeof(*head));
+	verdict = ebpfs_packing_room(p, l->pos, f->len);
+	if (verdict != EBPFS_SERVE_ANSWERED)
+		return verdict;
+	head = ebpfs_packing_head(p);
 	if (!head)
 		return EBPFS_SERVE_PASS_MEMORY;
 	ebpfs_put_reply(head, f);
@@ -117,15 +200,18 @@ static int ebpfs_serve_cell(struct sk_buff *skb, const struct ebpfs_frag *f,
 			return EBPFS_SERVE_PASS_CACHE;
 		in = l->pos - folio_pos(folio);
 		crc = ebpfs_crc32c(crc, folio_address(folio) + in, n);
-		ebpfs_skb_lend(skb, folio, in, n);
+		ebpfs_skb_lend(p->skb, folio, in, n);
 	}
 	head->hdr.crc = cpu_to_le32(ebpfs_crc_end(crc));
+	p->segs++;
+	if (sizeof(*head) + f->len < p->size)
+		ebpfs_packing_close(p);
 	return EBPFS_SERVE_ANSWERED;
 }
 
-/* The reply to a READ, at the end of @out. */
+/* The reply to a READ. */
 static int ebpfs_serve_build(const struct ebpfs_serving *s, const struct ebpfs_grant *g,
-			     const struct ebpfs_call_info *c, struct sk_buff_head *out, u32 *bytes)
+			     const struct ebpfs_call_info *c, struct ebpfs_packing *p, u32 *bytes)
 {
 	struct inode *inode = file_inode(g->file);
 	u64 size = i_size_read(inode);
@@ -137,52 +223,27 @@ static int ebpfs_serve_build(const struct ebpfs_serving *s, const struct ebpfs_g
 		.cell = c->cell,
 		.attempt = c->attempt,
 	};
-	u32 segs = 0, full = sizeof(struct ebpfs_reply) + c->cell;
 	int verdict = EBPFS_SERVE_ANSWERED;
-	struct sk_buff *skb = NULL;
-	u8 i;
 
 	f.total = c->arg < size ? min_t(u64, c->count, size - c->arg) : 0;
 	if (c->arg + f.total >= size)
 		f.flags = EBPFS_REPLY_EOF;
-	f.ncells = ebpfs_ncells(f.total, f.cell);
 	l.last = (c->arg + max(f.total, 1u) - 1) >> PAGE_SHIFT;
-	for (i = 0; i < f.ncells; i++) {
-		f.index = i;
-		f.offset = (u32)i * f.cell;
+	do {
 		f.len = min_t(u32, f.cell, f.total - f.offset);
-		if (skb && (skb->len + sizeof(struct ebpfs_reply) + f.len > EBPFS_UDP_PAYLOAD_MAX ||
-			    skb_shinfo(skb)->nr_frags + 1 + ebpfs_lending_most(l.pos, f.len) >
-			    MAX_SKB_FRAGS)) {
-			ebpfs_skb_super(skb, segs, full);
-			skb = NULL;
-		}
-		if (!skb) {
-			skb = ebpfs_skb_alloc(sizeof(struct ebpfs_reply));
-			if (!skb) {
-				verdict = EBPFS_SERVE_PASS_MEMORY;
-				goto out;
-			}
-			__skb_queue_tail(out, skb);
-			segs = 0;
-		}
-		verdict = ebpfs_serve_cell(skb, &f, &l);
-		if (verdict != EBPFS_SERVE_ANSWERED)
-			goto out;
-		segs++;
-	}
-	ebpfs_skb_super(skb, segs, full);
+		verdict = ebpfs_serve_cell(p, &f, &l);
+		f.offset += f.len;
+	} while (verdict == EBPFS_SERVE_ANSWERED && f.offset < f.total);
 	/* If it was cut meanwhile, the folios may hold what is no longer the file's. */
-	if (i_size_read(inode) != size)
+	if (verdict == EBPFS_SERVE_ANSWERED && i_size_read(inode) != size)
 		verdict = EBPFS_SERVE_PASS_CACHE;
 	*bytes += f.total;
-out:
 	ebpfs_lending_end(&l);
 	return verdict;
 }
 
 static int ebpfs_serve_call(const struct ebpfs_serving *s, const struct ebpfs_call_info *c,
-			    struct sk_buff_head *out, u32 *bytes)
+			    struct ebpfs_packing *p, u32 *bytes)
 {
 	u16 slot = EBPFS_ID_SLOT(c->id);
 	const struct ebpfs_grant *g;
@@ -194,7 +255,7 @@ static int ebpfs_serve_call(const struct ebpfs_serving *s, const struct ebpfs_ca
 	g = ebpfs_grant_find(s, c->cred, c->fh, c->fh_len);
 	if (!g || !ebpfs_grant_holds(g))
 		return EBPFS_SERVE_PASS_GRANT;
-	return ebpfs_serve_build(s, g, c, out, bytes);
+	return ebpfs_serve_build(s, g, c, p, bytes);
 }
 
 /* Call @id is answered here, unless it, or a later one of its slot, was before. */
@@ -212,7 +273,7 @@ static bool ebpfs_serve_take(struct ebpfs_serving *s, u64 id)
 
 /* All calls of the datagram that lies at @p. */
 static int ebpfs_serve_calls_of(struct ebpfs_serving *s, const u8 *p, u32 len,
-				struct sk_buff_head *out, struct ebpfs_serve_opts *opts)
+				struct ebpfs_packing *packing, struct ebpfs_serve_opts *opts)
 {
 	u64 ids[EBPFS_SERVE_CALLS];
 	struct ebpfs_call_iter it;
@@ -220,16 +281,18 @@ static int ebpfs_serve_calls_of(struct ebpfs_serving *s, const u8 *p, u32 len,
 	int verdict;
 	u32 i;
 
-	if (!ebpfs_sealed(p, len) || ebpfs_parse_calls(p, len, &it))
+	if (!ebpfs_sealed(p, len) || ebpfs_begin_calls(p, len, &it))
 		return EBPFS_SERVE_PASS_OTHER;
 	while (ebpfs_next_call(&it, &c)) {
 		if (opts->calls >= ARRAY_SIZE(ids))
 			return EBPFS_SERVE_PASS_OP;
-		verdict = ebpfs_serve_call(s, &c, out, &opts->bytes);
+		verdict = ebpfs_serve_call(s, &c, packing, &opts->bytes);
 		if (verdict != EBPFS_SERVE_ANSWERED)
 			return verdict;
 		ids[opts->calls++] = c.id;
 	}
+	if (!ebpfs_calls_whole(&it))
+		return EBPFS_SERVE_PASS_OTHER;
 	for (i = 0; i < opts->calls; i++)
 		if (!ebpfs_serve_take(s, ids[i]))
 			return EBPFS_SERVE_PASS_AGAIN;
@@ -249,8 +312,8 @@ int ebpfs_serve(struct sk_buff *skb, struct ebpfs_serve_opts *opts)
 {
 	struct ebpfs_packet pkt = { .skb = skb };
 	struct ebpfs_flow flow = { .net = dev_net(skb->dev) };
+	struct ebpfs_packing packing;
 	struct ebpfs_serving *s;
-	struct sk_buff_head out;
 	u32 off, len;
 	int verdict;
 	u64 id;
@@ -273,17 +336,21 @@ int ebpfs_serve(struct sk_buff *skb, struct ebpfs_serve_opts *opts)
 		WRITE_ONCE(s->turn, jiffies);
 		return EBPFS_SERVE_PASS_TURN;
 	}
-	__skb_queue_head_init(&out);
-	verdict = ebpfs_serve_calls_of(s, p, len, &out, opts);
+	packing.skb = NULL;
+	packing.heads = NULL;
+	packing.left = 0;
+	__skb_queue_head_init(&packing.out);
+	verdict = ebpfs_serve_calls_of(s, p, len, &packing, opts);
+	ebpfs_packing_end(&packing);
 	if (verdict != EBPFS_SERVE_ANSWERED) {
-		__skb_queue_purge(&out);
+		__skb_queue_purge(&packing.out);
 		opts->bytes = 0;
 		opts->calls = 0;
 		return verdict;
 	}
 	ebpfs_stat_add(ebpfs_global_stats, serve_calls, opts->calls);
 	ebpfs_stat_add(ebpfs_global_stats, serve_bytes, opts->bytes);
-	while ((skb = __skb_dequeue(&out)))
+	while ((skb = __skb_dequeue(&packing.out)))
 		ebpfs_path_send(&s->path, s->sock, skb);
 	return verdict;
 }

@@ -20,9 +20,13 @@
 static u32 over_long[4][256];
 static u32 over_short[4][256];
 
-/* As it may lie in a packet. */
+/* As they may lie in a packet. */
 struct word {
 	u64 v;
+} __attribute__((packed, may_alias));
+
+struct half {
+	u32 v;
 } __attribute__((packed, may_alias));
 
 static inline u64 crc_word(u64 crc, const u8 *p)
@@ -31,9 +35,31 @@ static inline u64 crc_word(u64 crc, const u8 *p)
 	return crc;
 }
 
-static inline u32 crc_byte(u32 crc, u8 byte)
+/* The last bytes, less than 64 of them. */
+static inline __attribute__((always_inline)) u32 crc_rest(u64 crc, const u8 *p, size_t len)
 {
-	asm("crc32b %1, %0" : "+r" (crc) : "rm" (byte));
+	if (len & 32) {
+		crc = crc_word(crc, p);
+		crc = crc_word(crc, p + 8);
+		crc = crc_word(crc, p + 16);
+		crc = crc_word(crc, p + 24);
+		p += 32;
+	}
+	if (len & 16) {
+		crc = crc_word(crc, p);
+		crc = crc_word(crc, p + 8);
+		p += 16;
+	}
+	if (len & 8) {
+		crc = crc_word(crc, p);
+		p += 8;
+	}
+	if (len & 4) {
+		asm("crc32l %1, %k0" : "+r" (crc) : "m" (*(const struct half *)p));
+		p += 4;
+	}
+	for (len &= 3; len; len--, p++)
+		asm("crc32b %1, %k0" : "+r" (crc) : "m" (*p));
 	return crc;
 }
 
@@ -106,11 +132,17 @@ u32 ebpfs_crc32c_words(u32 crc, const void *data, size_t len)
 		crc = crc_thirds(crc, p, LONG, over_long);
 	for (; len >= 3 * SHORT; p += 3 * SHORT, len -= 3 * SHORT)
 		crc = crc_thirds(crc, p, SHORT, over_short);
-	for (wide = crc; len >= 8; p += 8, len -= 8)
+	for (wide = crc; len >= 64; p += 64, len -= 64) {
 		wide = crc_word(wide, p);
-	for (crc = wide; len; p++, len--)
-		crc = crc_byte(crc, *p);
-	return crc;
+		wide = crc_word(wide, p + 8);
+		wide = crc_word(wide, p + 16);
+		wide = crc_word(wide, p + 24);
+		wide = crc_word(wide, p + 32);
+		wide = crc_word(wide, p + 40);
+		wide = crc_word(wide, p + 48);
+		wide = crc_word(wide, p + 56);
+	}
+	return crc_rest(wide, p, len);
 }
 
 #endif /* EBPFS_COMPAT_CRC32C */

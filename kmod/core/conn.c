@@ -153,8 +153,12 @@ bool ebpfs_conn_sending(struct ebpfs_conn *conn, u16 slot, u64 id, u64 now,
 	return send;
 }
 
-/* Does the fragment belong to the reply that the slot, which is locked, is bound to? */
-static enum ebpfs_verdict match(struct ebpfs_slot *s, const struct ebpfs_frag *f)
+/*
+ * Do the fragments belong to the reply that the slot, which is locked, is bound to? Those
+ * of @cells that nobody has claimed become @fresh.
+ */
+static enum ebpfs_verdict match(struct ebpfs_slot *s, const struct ebpfs_frag *f, u64 cells,
+				u64 *fresh)
 {
 	if (s->instance && s->instance != f->instance) {
 		if ((s32)(f->instance - s->instance) < 0 || s->busy)
@@ -168,18 +172,16 @@ static enum ebpfs_verdict match(struct ebpfs_slot *s, const struct ebpfs_frag *f
 		s->status = f->status;
 		s->flags = f->flags;
 		s->ncells = f->ncells;
-		return EBPFS_CLAIMED;
-	}
-	if (s->total != f->total || s->cell != f->cell || s->status != f->status ||
-	    s->flags != f->flags)
+	} else if (s->total != f->total || s->cell != f->cell || s->status != f->status ||
+		   s->flags != f->flags) {
 		return EBPFS_DROP_GRID;
-	if (s->claimed >> f->index & 1)
-		return EBPFS_DROP_DUPLICATE;
-	return EBPFS_CLAIMED;
+	}
+	*fresh = cells & ~s->claimed;
+	return *fresh ? EBPFS_CLAIMED : EBPFS_DROP_DUPLICATE;
 }
 
-enum ebpfs_verdict ebpfs_conn_claim(struct ebpfs_conn *conn, const struct ebpfs_frag *f,
-				    void **owner)
+enum ebpfs_verdict ebpfs_conn_claim_cells(struct ebpfs_conn *conn, const struct ebpfs_frag *f,
+					  u64 cells, void **owner, u64 *claimed)
 {
 	struct ebpfs_slot *s = slot_of(conn, f->id);
 	enum ebpfs_verdict verdict;
@@ -197,9 +199,9 @@ enum ebpfs_verdict ebpfs_conn_claim(struct ebpfs_conn *conn, const struct ebpfs_
 	else if (f->total > s->limit)
 		verdict = EBPFS_DROP_RANGE;
 	else
-		verdict = match(s, f);
+		verdict = match(s, f, cells, claimed);
 	if (verdict == EBPFS_CLAIMED) {
-		s->claimed |= 1ull << f->index;
+		s->claimed |= *claimed;
 		s->busy++;
 		*owner = s->owner;
 	}
@@ -244,20 +246,21 @@ static void heard(struct ebpfs_conn *conn, struct ebpfs_slot *s, const struct eb
 		s->ce = true;
 }
 
-enum ebpfs_filled ebpfs_conn_filled(struct ebpfs_conn *conn, const struct ebpfs_frag *f,
-				    bool good, u64 now, struct ebpfs_result *res)
+enum ebpfs_filled ebpfs_conn_filled_cells(struct ebpfs_conn *conn, const struct ebpfs_frag *f,
+					  u64 claimed, u64 good, u64 now,
+					  struct ebpfs_result *res)
 {
 	struct ebpfs_slot *s = slot_of(conn, f->id);
 	enum ebpfs_filled next = EBPFS_FILL_MORE;
-	u64 cell = 1ull << f->index;
 
 	ebpfs_lock_take(&s->lock);
 	s->busy--;
 	if (good) {
 		heard(conn, s, f, now);
-		s->done |= cell;
-	} else {
-		s->claimed &= ~cell;
+		s->done |= good;
+	}
+	if (claimed != good) {
+		s->claimed &= ~(claimed ^ good);
 		if (!s->claimed)
 			unbind(s);
 	}

@@ -18,7 +18,8 @@
  * checksum, taken over what was written, is known. Between the two the cell is
  * busy, nobody else may write there and the owner of the destination must not
  * let go. A cell filled well is done and never written again; one filled badly
- * is free again.
+ * is free again. Fragments that come in one packet are claimed, and reported,
+ * together.
  *
  * Reply instances. The first claim binds the slot to the fragment's instance
  * and to that instance's grid (total, cell, status, flags). A fragment of an
@@ -262,24 +263,51 @@ bool ebpfs_conn_sending(struct ebpfs_conn *conn, u16 slot, u64 id, u64 now,
 			struct ebpfs_call_info *c);
 
 /**
- * ebpfs_conn_claim() - may this fragment be written?
+ * ebpfs_conn_claim_cells() - may these fragments of one reply be written?
  * @conn: session
- * @f: parsed, not yet verified
- * @owner: out, the call's owner if CLAIMED; stays valid until ebpfs_conn_filled()
+ * @f: the first of them, parsed, not yet verified; the others differ in offset, length
+ *	and checksum only
+ * @cells: which of the grid
+ * @owner: out, the call's owner if CLAIMED; stays valid until ebpfs_conn_filled_cells()
+ * @claimed: out if CLAIMED: those of @cells that may be written, at least one; the others
+ *	are duplicates
+ *
+ * Whatever was claimed together has to be reported together: it is one filler's.
  */
-enum ebpfs_verdict ebpfs_conn_claim(struct ebpfs_conn *conn, const struct ebpfs_frag *f,
-				    void **owner);
+enum ebpfs_verdict ebpfs_conn_claim_cells(struct ebpfs_conn *conn, const struct ebpfs_frag *f,
+					  u64 cells, void **owner, u64 *claimed);
+
+/* The same for one fragment. */
+static inline enum ebpfs_verdict ebpfs_conn_claim(struct ebpfs_conn *conn,
+						  const struct ebpfs_frag *f, void **owner)
+{
+	u64 claimed;
+
+	return ebpfs_conn_claim_cells(conn, f, 1ull << f->index, owner, &claimed);
+}
 
 /**
- * ebpfs_conn_filled() - the claimed fragment was written
+ * ebpfs_conn_filled_cells() - the claimed fragments were written
  * @conn: session
  * @f: as claimed
- * @good: its checksum, over what was written, is right
+ * @claimed: as claimed
+ * @good: those of them whose checksum, over what was written, is right
  * @now: ns
  * @res: out if COMPLETE
  */
-enum ebpfs_filled ebpfs_conn_filled(struct ebpfs_conn *conn, const struct ebpfs_frag *f,
-				    bool good, u64 now, struct ebpfs_result *res);
+enum ebpfs_filled ebpfs_conn_filled_cells(struct ebpfs_conn *conn, const struct ebpfs_frag *f,
+					  u64 claimed, u64 good, u64 now,
+					  struct ebpfs_result *res);
+
+/* The same for one fragment. */
+static inline enum ebpfs_filled ebpfs_conn_filled(struct ebpfs_conn *conn,
+						  const struct ebpfs_frag *f, bool good, u64 now,
+						  struct ebpfs_result *res)
+{
+	u64 cell = 1ull << f->index;
+
+	return ebpfs_conn_filled_cells(conn, f, cell, good ? cell : 0, now, res);
+}
 
 /**
  * ebpfs_conn_need() - the server says that it lacks data of a call

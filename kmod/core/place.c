@@ -47,6 +47,9 @@ int ebpfs_place(u64 hash, const u64 *keys, u32 n, u64 usable)
 
 	if (n > EBPFS_NODES_MAX)
 		n = EBPFS_NODES_MAX;
+	/* There is no choice. */
+	if (usable && !(usable & (usable - 1)) && __ffs64(usable) < n)
+		return __ffs64(usable);
 	for (i = 0; i < n; i++) {
 		if (!(usable >> i & 1))
 			continue;

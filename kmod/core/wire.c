@@ -399,10 +399,8 @@ static bool parse_call(struct ebpfs_call_iter *it, struct ebpfs_call_info *c)
 	return true;
 }
 
-int ebpfs_parse_calls(const void *p, u32 len, struct ebpfs_call_iter *it)
+int ebpfs_begin_calls(const void *p, u32 len, struct ebpfs_call_iter *it)
 {
-	struct ebpfs_call_info c;
-	struct ebpfs_call_iter walk;
 	struct ebpfs_calls h;
 
 	if (len < sizeof(h))
@@ -413,14 +411,20 @@ int ebpfs_parse_calls(const void *p, u32 len, struct ebpfs_call_iter *it)
 	it->end = (const u8 *)p + len;
 	it->left = le16_to_cpu(h.count);
 	it->cell = le16_to_cpu(h.cell);
-	if (!it->left || !valid_cell(it->cell) || h.reserved)
-		return -EBADMSG;
+	return !it->left || !valid_cell(it->cell) || h.reserved ? -EBADMSG : 0;
+}
 
+int ebpfs_parse_calls(const void *p, u32 len, struct ebpfs_call_iter *it)
+{
+	struct ebpfs_call_info c;
+	struct ebpfs_call_iter walk;
+
+	if (ebpfs_begin_calls(p, len, it))
+		return -EBADMSG;
 	walk = *it;
-	while (walk.left)
-		if (!parse_call(&walk, &c))
-			return -EBADMSG;
-	return walk.pos == walk.end ? 0 : -EBADMSG;
+	while (ebpfs_next_call(&walk, &c))
+		;
+	return ebpfs_calls_whole(&walk) ? 0 : -EBADMSG;
 }
 
 bool ebpfs_next_call(struct ebpfs_call_iter *it, struct ebpfs_call_info *c)

@@ -276,10 +276,21 @@ int ebpfs_parse_reply(const void *p, u32 len, struct ebpfs_frag *f);
 int ebpfs_parse_calls(const void *p, u32 len, struct ebpfs_call_iter *it);
 
 /**
- * ebpfs_next_call() - the next call of a datagram that ebpfs_parse_calls() accepted
- * Return: true and @c, or false at the end.
+ * ebpfs_begin_calls() - the same without the walk, for who does nothing before the end
+ *
+ * Each call that ebpfs_next_call() returns is as told above; but it may return false half
+ * way. The datagram was well formed if ebpfs_calls_whole() is true then.
  */
+int ebpfs_begin_calls(const void *p, u32 len, struct ebpfs_call_iter *it);
+
+/* The next call of a datagram. Return: true and @c, or false at the end. */
 bool ebpfs_next_call(struct ebpfs_call_iter *it, struct ebpfs_call_info *c);
+
+/* Did ebpfs_next_call() return false because there is nothing more? */
+static inline bool ebpfs_calls_whole(const struct ebpfs_call_iter *it)
+{
+	return !it->left && it->pos == it->end;
+}
 
 /**
  * ebpfs_parse_data() - the head of a DATA datagram
