@@ -81,12 +81,15 @@ union ebpfs_addr {
  * @to: the other end
  * @from: our address; unspecified: as the route says. Its port does not count
  * @port: ours, network order
+ * @lists: the device that the last datagram left by takes super-packets that are a list of
+ *	skbs as they are; READ_ONCE/WRITE_ONCE
  * @dst: cached route
  */
 struct ebpfs_path {
 	union ebpfs_addr to;
 	union ebpfs_addr from;
 	__be16 port;
+	bool lists;
 	struct dst_cache dst;
 };
 
@@ -362,24 +365,26 @@ struct ebpfs_req {
  * struct ebpfs_packet - a received packet; one of the first two is set, the rest is packet.c's
  * @skb: offsets count from skb->data
  * @xdp: offsets count from xdp->data
- * @data: the linear part; NULL: not looked at yet
- * @frags: behind it
- * @head: bytes of the linear part
+ * @at: the piece that is being read; NULL: none yet
+ * @at_off: offset at which it begins
+ * @at_len: its bytes
+ * @part: skb of the list behind the first one that @frags are of; NULL: the first one's own
+ * @frags: among which the next piece is
  * @nr_frags: in @frags
- * @frag: that was read last
- * @frag_off: offset at which that one begins
- * @scattered: it is not all in the two
+ * @frag: the next piece
+ * @odd: there is more than linear part, fragments and skbs of fragments
  */
 struct ebpfs_packet {
 	struct sk_buff *skb;
 	struct xdp_buff *xdp;
-	const void *data;
+	const void *at;
+	u32 at_off;
+	u32 at_len;
+	const struct sk_buff *part;
 	const skb_frag_t *frags;
-	u32 head;
 	u32 nr_frags;
 	u32 frag;
-	u32 frag_off;
-	bool scattered;
+	bool odd;
 };
 
 enum ebpfs_way {

@@ -38,16 +38,15 @@ int ebpfs_packet_look(struct ebpfs_packet *pkt, u32 len, u32 l3_off,
 		      struct ebpfs_flow *flow, u32 *off, u32 *payload)
 {
 	union {
-		struct iphdr v4;
-		struct ipv6hdr v6;
-	} buf;
+		u8 v4[sizeof(struct iphdr) + sizeof(struct udphdr)];
+		u8 v6[sizeof(struct ipv6hdr) + sizeof(struct udphdr)];
+	} __aligned(4) buf;
 	const struct udphdr *uh;
 	const struct iphdr *ih;
 	u32 total, udp_len;
-	struct udphdr ubuf;
 
 	*off = l3_off;
-	if (*off > 64 || *off + sizeof(struct iphdr) + sizeof(struct udphdr) > len)
+	if (*off > 64 || *off + sizeof(buf.v4) > len)
 		return EBPFS_STEER_PASS_OTHER;
 	ih = ebpfs_packet_peek(pkt, *off, &buf, sizeof(buf.v4));
 	if (!ih)
@@ -61,6 +60,7 @@ int ebpfs_packet_look(struct ebpfs_packet *pkt, u32 len, u32 l3_off,
 		total = ntohs(ih->tot_len);
 		*off += sizeof(struct iphdr);
 		total -= min_t(u32, total, sizeof(struct iphdr));
+		uh = (const struct udphdr *)(ih + 1);
 	} else if (ih->version == 6) {
 		const struct ipv6hdr *ih6 = ebpfs_packet_peek(pkt, *off, &buf, sizeof(buf.v6));
 
@@ -71,12 +71,10 @@ int ebpfs_packet_look(struct ebpfs_packet *pkt, u32 len, u32 l3_off,
 		flow->ce = INET_ECN_is_ce(ipv6_get_dsfield(ih6));
 		total = ntohs(ih6->payload_len);
 		*off += sizeof(struct ipv6hdr);
+		uh = (const struct udphdr *)(ih6 + 1);
 	} else {
 		return EBPFS_STEER_PASS_OTHER;
 	}
-	uh = ebpfs_packet_peek(pkt, *off, &ubuf, sizeof(ubuf));
-	if (!uh)
-		return EBPFS_STEER_PASS_OTHER;
 	flow->local_port = uh->dest;
 	if (flow->from.sa.sa_family == AF_INET)
 		flow->from.in.sin_port = uh->source;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reading a received packet, which is an skb or a frame at XDP, in one piece or with
- * fragments: by copies, without changing it. Its pages may be somebody's page cache and
+ * Reading a received packet, which is an skb or a frame at XDP, in one piece, with
+ * fragments, or with a list of further skbs: by copies, without changing it. Its pages may be somebody's page cache and
  * change meanwhile, so what is judged is read once.
  *
  * Context: softirq; never sleeps. A packet is one CPU's.
@@ -30,51 +30,88 @@ static void ebpfs_copy(void *to, const void *from, u32 len)
 		memcpy(to, from, len);
 }
 
-/* Finds out where the packet's bytes lie. */
-static void ebpfs_packet_open(struct ebpfs_packet *pkt)
+/* The cursor is at the linear part. */
+static void ebpfs_packet_rewind(struct ebpfs_packet *pkt)
 {
 	const struct skb_shared_info *shinfo = NULL;
 
 	if (pkt->skb) {
-		pkt->data = pkt->skb->data;
-		pkt->head = skb_headlen(pkt->skb);
-		pkt->scattered = skb_has_frag_list(pkt->skb) || !skb_frags_readable(pkt->skb);
+		pkt->at = pkt->skb->data;
+		pkt->at_len = skb_headlen(pkt->skb);
 		shinfo = skb_shinfo(pkt->skb);
 	} else {
-		pkt->data = pkt->xdp->data;
-		pkt->head = pkt->xdp->data_end - pkt->xdp->data;
+		pkt->at = pkt->xdp->data;
+		pkt->at_len = pkt->xdp->data_end - pkt->xdp->data;
 		if (xdp_buff_has_frags(pkt->xdp))
 			shinfo = xdp_get_shared_info_from_buff(pkt->xdp);
 	}
+	pkt->at_off = 0;
+	pkt->part = NULL;
 	pkt->frags = shinfo ? shinfo->frags : NULL;
 	pkt->nr_frags = shinfo ? shinfo->nr_frags : 0;
 	pkt->frag = 0;
-	pkt->frag_off = pkt->head;
+}
+
+static void ebpfs_packet_open(struct ebpfs_packet *pkt)
+{
+	const struct sk_buff *part;
+
+	if (pkt->skb) {
+		pkt->odd = !skb_frags_readable(pkt->skb);
+		skb_walk_frags(pkt->skb, part)
+			if (skb_headlen(part) || skb_has_frag_list(part) ||
+			    !skb_frags_readable(part))
+				pkt->odd = true;
+	}
+	ebpfs_packet_rewind(pkt);
+}
+
+/* On to the fragments of the next skb of the list. Returns false at the end. */
+static bool ebpfs_packet_next(struct ebpfs_packet *pkt)
+{
+	const struct sk_buff *next = NULL;
+
+	if (pkt->part)
+		next = pkt->part->next;
+	else if (pkt->skb)
+		next = skb_shinfo(pkt->skb)->frag_list;
+	if (!next)
+		return false;
+	pkt->part = next;
+	pkt->frags = skb_shinfo(next)->frags;
+	pkt->nr_frags = skb_shinfo(next)->nr_frags;
+	pkt->frag = 0;
+	return true;
+}
+
+/* The cursor is at the piece that byte @off is in. Returns false if there is none. */
+static bool ebpfs_packet_seek(struct ebpfs_packet *pkt, u32 off)
+{
+	/* Most go through a packet from its begin to its end. */
+	if (off < pkt->at_off)
+		ebpfs_packet_rewind(pkt);
+	while (off - pkt->at_off >= pkt->at_len) {
+		const skb_frag_t *frag;
+
+		if (pkt->frag == pkt->nr_frags && !ebpfs_packet_next(pkt))
+			return false;
+		if (unlikely(!pkt->nr_frags))
+			continue;
+		frag = &pkt->frags[pkt->frag++];
+		pkt->at_off += pkt->at_len;
+		pkt->at = skb_frag_address(frag);
+		pkt->at_len = skb_frag_size(frag);
+	}
+	return true;
 }
 
 /* Where byte @off lies, and in @len how many there are in one piece; NULL: not in the packet. */
-static const void *ebpfs_packet_piece(struct ebpfs_packet *pkt, u32 off, u32 *len)
+static inline const void *ebpfs_packet_piece(struct ebpfs_packet *pkt, u32 off, u32 *len)
 {
-	if (off < pkt->head) {
-		*len = pkt->head - off;
-		return pkt->data + off;
-	}
-	/* Most go through a packet from its begin to its end. */
-	if (off < pkt->frag_off) {
-		pkt->frag = 0;
-		pkt->frag_off = pkt->head;
-	}
-	for (; pkt->frag < pkt->nr_frags; pkt->frag++) {
-		const skb_frag_t *frag = &pkt->frags[pkt->frag];
-		u32 size = skb_frag_size(frag), in = off - pkt->frag_off;
-
-		if (in < size) {
-			*len = size - in;
-			return skb_frag_address(frag) + in;
-		}
-		pkt->frag_off += size;
-	}
-	return NULL;
+	if (off - pkt->at_off >= pkt->at_len && !ebpfs_packet_seek(pkt, off))
+		return NULL;
+	*len = pkt->at_len - (off - pkt->at_off);
+	return pkt->at + (off - pkt->at_off);
 }
 
 /**
@@ -91,9 +128,9 @@ bool ebpfs_packet_copy(struct ebpfs_packet *pkt, u32 off, void *to, u32 len)
 	const void *from;
 	u32 n;
 
-	if (!pkt->data)
+	if (!pkt->at)
 		ebpfs_packet_open(pkt);
-	if (unlikely(pkt->scattered))
+	if (unlikely(pkt->odd))
 		return !skb_copy_bits(pkt->skb, off, to, len);
 	for (; len; off += n, to += n, len -= n) {
 		from = ebpfs_packet_piece(pkt, off, &n);
@@ -119,9 +156,9 @@ const void *ebpfs_packet_peek(struct ebpfs_packet *pkt, u32 off, void *buf, u32 
 	const void *p = NULL;
 	u32 n = 0;
 
-	if (!pkt->data)
+	if (!pkt->at)
 		ebpfs_packet_open(pkt);
-	if (likely(!pkt->scattered))
+	if (likely(!pkt->odd))
 		p = ebpfs_packet_piece(pkt, off, &n);
 	if (p && n >= len)
 		return p;

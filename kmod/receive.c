@@ -52,10 +52,8 @@ static void ebpfs_count_drop(struct ebpfs_node *node, enum ebpfs_verdict verdict
  * @seg: from one to the next
  * @count: how many
  * @len: bytes of all of them
- * @crcs: what their heads say
  *
- * The heads differ in offset and checksum only; that was seen once, and they are not read
- * again.
+ * Their heads differ in offset and checksum only.
  */
 struct ebpfs_run {
 	struct ebpfs_reply head;
@@ -64,17 +62,22 @@ struct ebpfs_run {
 	u32 seg;
 	u32 count;
 	u32 len;
-	u32 crcs[EBPFS_CELLS_MAX];
 };
 
-/* Fragment @i of the run. */
-static void ebpfs_run_frag(const struct ebpfs_run *run, u32 i, struct ebpfs_frag *f)
+/* The next fragment of the run behind @f. */
+static void ebpfs_run_next(struct ebpfs_frag *f)
 {
-	*f = run->f;
-	f->index += i;
-	f->offset += i * f->cell;
+	f->index++;
+	f->offset += f->cell;
 	f->len = min_t(u32, f->cell, f->total - f->offset);
-	f->crc = run->crcs[i];
+}
+
+/* How many fragments there may be, by the length of what follows the first, @len with it. */
+static u32 ebpfs_run_most(const struct ebpfs_run *run, u32 len)
+{
+	u32 most = run->f.ncells - run->f.index;
+
+	return run->seg ? min(most, DIV_ROUND_UP(len, run->seg)) : 1;
 }
 
 static bool ebpfs_head_equal(const struct ebpfs_reply *a, const struct ebpfs_reply *b)
@@ -89,72 +92,85 @@ static bool ebpfs_head_equal(const struct ebpfs_reply *a, const struct ebpfs_rep
 	return !differ;
 }
 
-/* The first fragment of a run is there: which follow it? @len: bytes from it on. */
-static void ebpfs_run_extend(struct ebpfs_packet *pkt, struct ebpfs_run *run, u32 len)
+/*
+ * Goes through the run and finds its end, at most @most fragments and @len bytes away.
+ * Those of @claimed are written to where @req says; returns which of them are right.
+ * A head is read once, and by then compared.
+ */
+static u64 ebpfs_run_fill(struct ebpfs_packet *pkt, struct ebpfs_run *run, u32 most, u32 len,
+			  u64 claimed, struct ebpfs_req *req, u32 *bytes)
 {
-	struct ebpfs_reply want = run->head, next;
-	struct ebpfs_frag f;
-	u32 size;
-
-	run->crcs[0] = run->f.crc;
-	run->count = 1;
-	while (run->len < len && run->f.index + run->count < run->f.ncells) {
-		ebpfs_run_frag(run, run->count, &f);
-		size = sizeof(next) + f.len;
-		if (size != min(run->seg, len - run->len) ||
-		    !ebpfs_packet_copy(pkt, run->off + run->len, &next, sizeof(next)))
-			return;
-		want.offset = cpu_to_le32(f.offset);
-		want.hdr.crc = next.hdr.crc;
-		if (!ebpfs_head_equal(&want, &next))
-			return;
-		run->crcs[run->count++] = le32_to_cpu(next.hdr.crc);
-		run->len += size;
-	}
-}
-
-/* Those of the run that were claimed are written; returns those that are right. */
-static u64 ebpfs_run_fill(struct ebpfs_packet *pkt, struct ebpfs_run *run, u64 claimed,
-			  struct ebpfs_req *req, u32 *bytes)
-{
-	u32 i, off = run->off + sizeof(run->head);
-	struct ebpfs_frag f;
+	struct ebpfs_reply next, *want = &run->head;
+	struct ebpfs_frag f = run->f;
+	u32 at = 0, size;
 	u64 good = 0;
 
-	for (i = 0; i < run->count; i++, off += run->seg) {
-		if (!(claimed >> (run->f.index + i) & 1))
-			continue;
-		ebpfs_run_frag(run, i, &f);
-		run->head.offset = cpu_to_le32(f.offset);
-		if (!ebpfs_fill(pkt, off, ebpfs_crc_head(&run->head, sizeof(run->head)), &f, req))
-			continue;
-		good |= 1ull << f.index;
-		*bytes += f.len;
+	for (run->count = 0; run->count < most; run->count++, ebpfs_run_next(&f)) {
+		size = sizeof(next) + f.len;
+		if (run->count) {
+			if (size != min(run->seg, len - at) ||
+			    !ebpfs_packet_copy(pkt, run->off + at, &next, sizeof(next)))
+				break;
+			want->offset = cpu_to_le32(f.offset);
+			want->hdr.crc = next.hdr.crc;
+			if (!ebpfs_head_equal(want, &next))
+				break;
+			f.crc = le32_to_cpu(next.hdr.crc);
+		}
+		if (claimed >> f.index & 1 &&
+		    ebpfs_fill(pkt, run->off + at + sizeof(next),
+			       ebpfs_crc_head(want, sizeof(*want)), &f, req)) {
+			good |= 1ull << f.index;
+			*bytes += f.len;
+		}
+		at += size;
 	}
+	run->len = at;
 	return good;
 }
 
-/* A run, from its claim to its end. @bytes that were taken are added to. */
+static void ebpfs_count_filled(struct ebpfs_node *node, enum ebpfs_way way, u32 n, u32 bytes)
+{
+	ebpfs_stat_add(node->stats, fill_fragments, n);
+	switch (way) {
+	case EBPFS_WAY_PLAIN:
+		ebpfs_stat_add(node->stats, fill_bytes_plain, bytes);
+		break;
+	case EBPFS_WAY_TC:
+		ebpfs_stat_add(node->stats, fill_bytes_tc, bytes);
+		break;
+	case EBPFS_WAY_XDP:
+		ebpfs_stat_add(node->stats, fill_bytes_xdp, bytes);
+		break;
+	}
+}
+
+/*
+ * A run, from its claim to its end. What is claimed is what may be there; what proves not
+ * to be of the run is given back unwritten. @len: bytes of the packet from the run on.
+ * @bytes that were taken are added to.
+ */
 static enum ebpfs_steer_verdict
 ebpfs_receive_run(struct ebpfs_packet *pkt, struct ebpfs_session *session, struct ebpfs_run *run,
-		  enum ebpfs_way way, u32 *bytes)
+		  u32 len, enum ebpfs_way way, u32 *bytes)
 {
-	u64 cells = ebpfs_cell_set(run->count) << run->f.index, claimed, good;
+	u32 most = ebpfs_run_most(run, len), filled_bytes = 0;
+	u64 cells = ebpfs_cell_set(most) << run->f.index;
 	struct ebpfs_node *node = session->node;
 	u16 slot = EBPFS_ID_SLOT(run->f.id);
 	struct ebpfs_result res = {};
 	enum ebpfs_verdict verdict;
 	enum ebpfs_filled filled;
-	u32 filled_bytes = 0;
+	u64 claimed, good, now;
 	void *owner;
-	u64 now;
 
 	verdict = ebpfs_conn_claim_cells(&session->conn, &run->f, cells, &owner, &claimed);
 	if (verdict != EBPFS_CLAIMED) {
+		ebpfs_run_fill(pkt, run, most, len, 0, NULL, &filled_bytes);
 		ebpfs_count_drop(node, verdict, run->count);
 		return EBPFS_STEER_USELESS;
 	}
-	good = ebpfs_run_fill(pkt, run, claimed, owner, &filled_bytes);
+	good = ebpfs_run_fill(pkt, run, most, len, claimed, owner, &filled_bytes);
 	now = ebpfs_now();
 	filled = ebpfs_conn_filled_cells(&session->conn, &run->f, claimed, good, now, &res);
 	if (filled == EBPFS_FILL_COMPLETE) {
@@ -164,26 +180,17 @@ ebpfs_receive_run(struct ebpfs_packet *pkt, struct ebpfs_session *session, struc
 		ebpfs_req_leave_slot(session, owner, slot, NULL, now);
 	}
 
-	if (unlikely(claimed != cells))
+	cells = ebpfs_cell_set(run->count) << run->f.index;
+	if (likely(good == cells)) {
+		ebpfs_count_filled(node, way, run->count, filled_bytes);
+	} else {
 		ebpfs_count_drop(node, EBPFS_DROP_DUPLICATE, hweight64(cells & ~claimed));
-	if (unlikely(good != claimed))
-		ebpfs_stat_add(node->stats, drop_crc, hweight64(claimed & ~good));
-	if (!good)
-		return EBPFS_STEER_CORRUPT;
-	ebpfs_stat_add(node->stats, fill_fragments, hweight64(good));
-	switch (way) {
-	case EBPFS_WAY_PLAIN:
-		ebpfs_stat_add(node->stats, fill_bytes_plain, filled_bytes);
-		break;
-	case EBPFS_WAY_TC:
-		ebpfs_stat_add(node->stats, fill_bytes_tc, filled_bytes);
-		break;
-	case EBPFS_WAY_XDP:
-		ebpfs_stat_add(node->stats, fill_bytes_xdp, filled_bytes);
-		break;
+		ebpfs_stat_add(node->stats, drop_crc, hweight64(cells & claimed & ~good));
+		ebpfs_count_filled(node, way, hweight64(good), filled_bytes);
 	}
 	*bytes += filled_bytes;
-	return EBPFS_STEER_FILLED;
+	return good ? EBPFS_STEER_FILLED :
+	       cells & claimed ? EBPFS_STEER_CORRUPT : EBPFS_STEER_USELESS;
 }
 
 /* Bytes of the datagram that begins so. */
@@ -279,8 +286,7 @@ ebpfs_receive_replies(struct ebpfs_packet *pkt, const struct ebpfs_flow *flow,
 		run.count = 1;
 		verdict = ebpfs_receive_head(pkt, flow, way, &run, &session);
 		if (!verdict) {
-			ebpfs_run_extend(pkt, &run, len);
-			verdict = ebpfs_receive_run(pkt, session, &run, way, &out->bytes);
+			verdict = ebpfs_receive_run(pkt, session, &run, len, way, &out->bytes);
 			out->fragments += run.count;
 		}
 		if (verdict == EBPFS_STEER_FILLED ||

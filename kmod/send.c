@@ -145,6 +145,15 @@ static void ebpfs_xmit4(struct rtable *rt, struct sock *sk, struct sk_buff *skb,
 	ip_local_out(sock_net(sk), sk, skb);
 }
 
+static void ebpfs_path_by(struct ebpfs_path *path, const struct net_device *dev)
+{
+	const netdev_features_t whole = NETIF_F_FRAGLIST | NETIF_F_GSO_UDP_L4;
+	bool lists = (dev->features & whole) == whole;
+
+	if (unlikely(READ_ONCE(path->lists) != lists))
+		WRITE_ONCE(path->lists, lists);
+}
+
 /**
  * ebpfs_path_send() - send datagrams
  * @path: from where to where
@@ -167,6 +176,7 @@ int ebpfs_path_send(struct ebpfs_path *path, struct sock *sk, struct sk_buff *sk
 			err = PTR_ERR(rt);
 			goto out;
 		}
+		ebpfs_path_by(path, rt->dst.dev);
 		ebpfs_xmit4(rt, sk, skb, saddr, path);
 	} else {
 #if IS_ENABLED(CONFIG_IPV6)
@@ -177,6 +187,7 @@ int ebpfs_path_send(struct ebpfs_path *path, struct sock *sk, struct sk_buff *sk
 			err = PTR_ERR(dst);
 			goto out;
 		}
+		ebpfs_path_by(path, dst->dev);
 		udp_tunnel6_xmit_skb(dst, sk, skb, NULL, &saddr, &path->to.in6.sin6_addr, 0,
 				     ip6_dst_hoplimit(dst), 0, path->port,
 				     path->to.in6.sin6_port, false);

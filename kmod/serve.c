@@ -101,7 +101,10 @@ static u32 ebpfs_lending_most(u64 pos, u32 len)
 /**
  * struct ebpfs_packing - replies on their way into packets
  * @out: packets that are begun
- * @skb: the last one; NULL: the next cell needs another
+ * @lists: a packet may be a list of skbs
+ * @skb: the last packet; NULL: the next cell needs another
+ * @tail: @skb, or the last one of its list
+ * @len: bytes of UDP payload in @skb and its list
  * @segs: datagrams in it
  * @size: bytes of UDP payload of its first one
  * @heads: room for heads of further ones, a page fragment of which we have a reference;
@@ -113,7 +116,10 @@ static u32 ebpfs_lending_most(u64 pos, u32 len)
  */
 struct ebpfs_packing {
 	struct sk_buff_head out;
+	bool lists;
 	struct sk_buff *skb;
+	struct sk_buff *tail;
+	u32 len;
 	u32 segs;
 	u32 size;
 	struct ebpfs_reply *heads;
@@ -123,8 +129,16 @@ struct ebpfs_packing {
 /* The packet gets no further cell. */
 static void ebpfs_packing_close(struct ebpfs_packing *p)
 {
-	if (p->skb)
-		ebpfs_skb_super(p->skb, p->segs, p->size);
+	struct sk_buff *part;
+
+	if (!p->skb)
+		return;
+	skb_walk_frags(p->skb, part) {
+		p->skb->len += part->len;
+		p->skb->data_len += part->len;
+		p->skb->truesize += part->truesize;
+	}
+	ebpfs_skb_super(p->skb, p->segs, p->size);
 	p->skb = NULL;
 }
 
@@ -140,7 +154,7 @@ static struct ebpfs_reply *ebpfs_packing_head(struct ebpfs_packing *p)
 {
 	struct ebpfs_reply *head;
 
-	if (!p->skb->len)
+	if (!p->len)
 		return skb_put(p->skb, sizeof(*head));
 	if (!p->left) {
 		if (p->heads)
@@ -151,8 +165,23 @@ static struct ebpfs_reply *ebpfs_packing_head(struct ebpfs_packing *p)
 		p->left = EBPFS_SERVE_HEADS;
 	}
 	head = &p->heads[EBPFS_SERVE_HEADS - p->left--];
-	ebpfs_skb_add(p->skb, virt_to_head_page(head), head, sizeof(*head));
+	ebpfs_skb_add(p->tail, virt_to_head_page(head), head, sizeof(*head));
 	return head;
+}
+
+/* Another skb at the end of the packet. */
+static bool ebpfs_packing_extend(struct ebpfs_packing *p)
+{
+	struct sk_buff *part = alloc_skb(0, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!part)
+		return false;
+	if (p->tail == p->skb)
+		skb_shinfo(p->skb)->frag_list = part;
+	else
+		p->tail->next = part;
+	p->tail = part;
+	return true;
 }
 
 /* A packet in which a datagram of @len bytes of payload at @pos has room; 0 or a verdict. */
@@ -160,15 +189,18 @@ static int ebpfs_packing_room(struct ebpfs_packing *p, u64 pos, u32 len)
 {
 	u32 size = sizeof(struct ebpfs_reply) + len;
 
-	if (p->skb && (size > p->size || p->skb->len + size > EBPFS_UDP_PAYLOAD_MAX ||
-		       skb_shinfo(p->skb)->nr_frags + 1 + ebpfs_lending_most(pos, len) >
-		       MAX_SKB_FRAGS))
+	if (p->skb && (size > p->size || p->len + size > EBPFS_UDP_PAYLOAD_MAX))
+		ebpfs_packing_close(p);
+	if (p->skb && skb_shinfo(p->tail)->nr_frags + 1 + ebpfs_lending_most(pos, len) >
+		      MAX_SKB_FRAGS && !(p->lists && ebpfs_packing_extend(p)))
 		ebpfs_packing_close(p);
 	if (!p->skb) {
 		p->skb = ebpfs_skb_alloc(sizeof(struct ebpfs_reply));
 		if (!p->skb)
 			return EBPFS_SERVE_PASS_MEMORY;
 		__skb_queue_tail(&p->out, p->skb);
+		p->tail = p->skb;
+		p->len = 0;
 		p->segs = 0;
 		p->size = size;
 	}
@@ -200,9 +232,10 @@ static int ebpfs_serve_cell(struct ebpfs_packing *p, const struct ebpfs_frag *f,
 			return EBPFS_SERVE_PASS_CACHE;
 		in = l->pos - folio_pos(folio);
 		crc = ebpfs_crc32c(crc, folio_address(folio) + in, n);
-		ebpfs_skb_lend(p->skb, folio, in, n);
+		ebpfs_skb_lend(p->tail, folio, in, n);
 	}
 	head->hdr.crc = cpu_to_le32(ebpfs_crc_end(crc));
+	p->len += sizeof(*head) + f->len;
 	p->segs++;
 	if (sizeof(*head) + f->len < p->size)
 		ebpfs_packing_close(p);
@@ -336,6 +369,7 @@ int ebpfs_serve(struct sk_buff *skb, struct ebpfs_serve_opts *opts)
 		WRITE_ONCE(s->turn, jiffies);
 		return EBPFS_SERVE_PASS_TURN;
 	}
+	packing.lists = READ_ONCE(s->path.lists);
 	packing.skb = NULL;
 	packing.heads = NULL;
 	packing.left = 0;
