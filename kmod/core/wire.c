@@ -375,7 +375,6 @@ static bool parse_call(struct ebpfs_call_iter *it, struct ebpfs_call_info *c)
 		return false;
 	memcpy(&call, it->pos, sizeof(call));
 	it->pos += sizeof(call);
-	it->left--;
 
 	memset(c, 0, sizeof(*c));
 	c->id = le64_to_cpu(call.id);
@@ -429,7 +428,15 @@ int ebpfs_parse_calls(const void *p, u32 len, struct ebpfs_call_iter *it)
 
 bool ebpfs_next_call(struct ebpfs_call_iter *it, struct ebpfs_call_info *c)
 {
-	return it->left && parse_call(it, c);
+	if (!it->left)
+		return false;
+	if (!parse_call(it, c)) {
+		/* It stays counted, so that the datagram is not taken for a whole one. */
+		it->pos = it->end;
+		return false;
+	}
+	it->left--;
+	return true;
 }
 
 int ebpfs_parse_entry(const void *p, u32 len, bool named, struct ebpfs_entry_info *e)

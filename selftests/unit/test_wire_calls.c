@@ -615,6 +615,103 @@ static void parse_calls_all_or_nothing(void)
 	EXPECT_EQ(walk(p, len), -EBADMSG);
 }
 
+/* Walks without looking first; -EBADMSG or the number of calls, @seen on the way. */
+static int walk_at_once(const void *data, u32 len, int *seen)
+{
+	int odd, r = 0, n = 0;
+
+	for (odd = 0; odd < 2; odd++) {
+		u8 *p = exact(data, len, odd);
+		struct ebpfs_call_iter it;
+		struct ebpfs_call_info c;
+
+		n = 0;
+		r = ebpfs_begin_calls(p, len, &it);
+		if (!r) {
+			while (ebpfs_next_call(&it, &c))
+				n++;
+			r = ebpfs_calls_whole(&it) ? n : -EBADMSG;
+			/* There is nothing behind the end, nor behind what is bad. */
+			EXPECT(!ebpfs_next_call(&it, &c));
+			EXPECT_EQ(ebpfs_calls_whole(&it), r >= 0);
+		}
+		let_go(p, odd);
+	}
+	*seen = n;
+	return r;
+}
+
+static void begin_calls_bad(void)
+{
+	struct ebpfs_call_info c = make_call(EBPFS_OP_PING);
+	struct ebpfs_call_iter it;
+	struct ebpfs_calls h;
+	u8 p[128];
+	u32 len, cut;
+	int seen;
+
+	len = one_call(p, &c);
+	EXPECT_EQ(walk_at_once(p, len, &seen), 1);
+	for (cut = 0; cut < sizeof(h); cut++)
+		EXPECT_EQ(ebpfs_begin_calls(p, cut, &it), -EBADMSG);
+#define BAD_HEAD(spoil)							\
+	do {								\
+		len = one_call(p, &c);					\
+		memcpy(&h, p, sizeof(h));				\
+		spoil;							\
+		memcpy(p, &h, sizeof(h));				\
+		EXPECT_EQ(ebpfs_begin_calls(p, len, &it), -EBADMSG);	\
+		EXPECT_EQ(ebpfs_parse_calls(p, len, &it), -EBADMSG);	\
+	} while (0)
+	BAD_HEAD(h.count = 0);
+	BAD_HEAD(h.cell = cpu_to_le16(EBPFS_CELL_MIN - 8));
+	BAD_HEAD(h.cell = cpu_to_le16(EBPFS_CELL_MIN + 1));
+	BAD_HEAD(h.reserved = cpu_to_le32(1));
+}
+
+/* What is found half way is found, whichever call it is and whether it has a body. */
+static void calls_are_whole_or_not(void)
+{
+	static const u16 ops[] = { EBPFS_OP_PING, EBPFS_OP_GETATTR };
+	struct ebpfs_call_info c;
+	u32 len, at[3], cut, i, j;
+	u8 p[1024], spoilt[1024];
+	int seen;
+
+	for (i = 0; i < ARRAY_SIZE(ops); i++) {
+		c = make_call(ops[i]);
+		len = ebpfs_put_calls(p, SESSION, 3, 1024);
+		for (j = 0; j < 3; j++) {
+			at[j] = len;
+			len += ebpfs_put_call(p + len, &c, false);
+		}
+		EXPECT_EQ(walk_at_once(p, len, &seen), 3);
+		for (j = 0; j < 3; j++) {
+			memcpy(spoilt, p, len);
+			memset(spoilt + at[j] + offsetof(struct ebpfs_call, id), 0, 8);
+			EXPECT_EQ(walk_at_once(spoilt, len, &seen), -EBADMSG);
+			EXPECT_EQ(seen, j);
+			EXPECT_EQ(walk(spoilt, len), -EBADMSG);
+		}
+		for (cut = sizeof(struct ebpfs_calls); cut < len; cut++) {
+			EXPECT_EQ(walk_at_once(p, cut, &seen), -EBADMSG);
+			EXPECT_EQ(seen, (cut >= at[1]) + (cut >= at[2]));
+		}
+		memset(p + len, 0, 64);
+		for (cut = 1; cut <= 64; cut++) {
+			EXPECT_EQ(walk_at_once(p, len + cut, &seen), -EBADMSG);
+			EXPECT_EQ(seen, 3);
+		}
+		/* More are there than were promised, or fewer. */
+		p[offsetof(struct ebpfs_calls, count)] = 2;
+		EXPECT_EQ(walk_at_once(p, len, &seen), -EBADMSG);
+		EXPECT_EQ(seen, 2);
+		p[offsetof(struct ebpfs_calls, count)] = 4;
+		EXPECT_EQ(walk_at_once(p, len, &seen), -EBADMSG);
+		EXPECT_EQ(seen, 3);
+	}
+}
+
 /* There is no handle before the first call, and a PING brings none. */
 static void reuse_needs_a_handle(void)
 {
@@ -676,6 +773,8 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(traits),
 	KTAP_TEST(lookup_names),
 	KTAP_TEST(parse_calls_all_or_nothing),
+	KTAP_TEST(begin_calls_bad),
+	KTAP_TEST(calls_are_whole_or_not),
 	KTAP_TEST(reuse_needs_a_handle),
 	KTAP_TEST(many_calls),
 };
