@@ -209,9 +209,20 @@ enum ebpfs_verdict ebpfs_conn_claim_cells(struct ebpfs_conn *conn, const struct 
 	return verdict;
 }
 
-/* Something verified was heard: a fragment of the slot, which is locked. */
+/*
+ * Of @total bytes, cut by @cell, those cells came: was one of them, if any, larger than
+ * what every path carries? A last one is short, unless the bytes fill it.
+ */
+static bool large_came(u32 total, u64 cells, u16 cell)
+{
+	if (!total || total % cell)
+		cells &= ~(1ull << (ebpfs_ncells(total, cell) - 1));
+	return cells && cell > SMALL_FRAGMENT;
+}
+
+/* Something verified was heard: fragments of the slot, which is locked. */
 static void heard(struct ebpfs_conn *conn, struct ebpfs_slot *s, const struct ebpfs_frag *f,
-		  u64 now)
+		  u64 good, u64 now)
 {
 	WRITE_ONCE(conn->heard_at, now);
 	WRITE_ONCE(conn->waiting_since, now);
@@ -219,7 +230,7 @@ static void heard(struct ebpfs_conn *conn, struct ebpfs_slot *s, const struct eb
 	 * Only a whole cell shows that the path carries what is asked for: a
 	 * reply's last fragment may pass where larger ones vanish.
 	 */
-	if (f->len == f->cell && f->len > SMALL_FRAGMENT)
+	if (large_came(f->total, good, f->cell))
 		WRITE_ONCE(conn->large_at, now);
 
 	/*
@@ -256,7 +267,7 @@ enum ebpfs_filled ebpfs_conn_filled_cells(struct ebpfs_conn *conn, const struct 
 	ebpfs_lock_take(&s->lock);
 	s->busy--;
 	if (good) {
-		heard(conn, s, f, now);
+		heard(conn, s, f, good, now);
 		s->done |= good;
 	}
 	if (claimed != good) {
@@ -293,15 +304,6 @@ static u64 came(const struct ebpfs_slot *s, const struct ebpfs_need_info *n)
 	       (n->cell == s->data_cell ? s->missing : ~0ull);
 }
 
-/* Was one of those cells, some, larger than what every path carries? */
-static bool large_came(const struct ebpfs_slot *s, u64 cells, u16 cell)
-{
-	/* The last one is short, unless the data fill it. */
-	if (s->data % cell)
-		cells &= ~(1ull << (ebpfs_ncells(s->data, cell) - 1));
-	return cells && cell > SMALL_FRAGMENT;
-}
-
 u64 ebpfs_conn_need(struct ebpfs_conn *conn, const struct ebpfs_need_info *n, u16 cell, u64 now,
 		    void **owner)
 {
@@ -330,7 +332,7 @@ u64 ebpfs_conn_need(struct ebpfs_conn *conn, const struct ebpfs_need_info *n, u1
 	news = came(s, n);
 	if (news) {
 		s->backoff = 0;
-		if (large_came(s, news, n->cell))
+		if (large_came(s->data, news, n->cell))
 			WRITE_ONCE(conn->large_at, now);
 	}
 	s->missing = n->missing;
