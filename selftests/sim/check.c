@@ -22,8 +22,18 @@ static u64 busy_cells(const struct dest *d)
 	u64 busy = 0;
 
 	for (fl = d->fillers; fl; fl = fl->next)
-		busy |= 1ull << fl->f.index;
+		busy |= fl->claimed;
 	return busy;
+}
+
+static u32 count_fillers(const struct dest *d)
+{
+	const struct filler *fl;
+	u32 n = 0;
+
+	for (fl = d->fillers; fl; fl = fl->next)
+		n++;
+	return n;
 }
 
 /* Is instance @a later than @b? (RFC 1982) */
@@ -32,33 +42,57 @@ static bool later(u32 a, u32 b)
 	return (s32)(a - b) > 0;
 }
 
-/* A fragment was claimed: may it be written? The destination's own account. */
-void check_claim(struct world *w, struct csession *cs, const struct ebpfs_frag *f,
+/* One cell that was claimed: is it inside, and does nobody else write there? */
+static void check_cell(struct world *w, const struct dest *d, const struct ebpfs_frag *f)
+{
+	const struct filler *fl;
+	struct ebpfs_frag other;
+	u64 busy;
+
+	INNER(w, (u64)f->offset + f->len <= d->limit && f->total <= d->limit,
+	      "nothing is written outside a destination", "%u bytes at %u of %u", f->len,
+	      f->offset, d->limit);
+	for (fl = d->fillers; fl; fl = fl->next) {
+		for (busy = fl->claimed; busy; busy &= busy - 1) {
+			other = run_frag(&fl->run.f, __ffs64(busy));
+			INNER(w, f->offset >= other.offset + other.len ||
+			      other.offset >= f->offset + f->len,
+			      "no cell is written by two at once", "id %lx cells %u and %u",
+			      f->id, f->index, other.index);
+		}
+	}
+}
+
+/* Fragments were claimed: may they be written? The destination's own account. */
+void check_claim(struct world *w, struct csession *cs, const struct frag_run *run, u64 claimed,
 		 struct request *r)
 {
+	const struct ebpfs_frag *f = &run->f;
 	struct dest *d = &r->dest;
-	const struct filler *fl;
+	u64 cells = run_cells(run), left;
+	struct ebpfs_frag cell;
 
 	INNER(w, r->state == REQ_ACTIVE && !r->finishing && r->cs == cs && r->id == f->id &&
 	      d->held_by == cs && d->held_id == f->id && !d->gone,
 	      "only a call that is wanted is claimed for", "id %lx, request %u in state %u",
 	      f->id, r->serial, r->state);
-	INNER(w, (u64)f->offset + f->len <= d->limit && f->total <= d->limit,
-	      "nothing is written outside a destination", "%u bytes at %u of %u", f->len,
-	      f->offset, d->limit);
-	for (fl = d->fillers; fl; fl = fl->next)
-		INNER(w, f->offset >= fl->f.offset + fl->f.len ||
-		      fl->f.offset >= f->offset + f->len,
-		      "no cell is written by two at once", "id %lx cells %u and %u", f->id,
-		      f->index, fl->f.index);
+	INNER(w, claimed && !(claimed & ~cells), "cells are claimed that came",
+	      "id %lx: %lx of %lx", f->id, claimed, cells);
+	for (left = claimed; left; left &= left - 1) {
+		cell = run_frag(f, __ffs64(left));
+		check_cell(w, d, &cell);
+	}
 	if (d->instance && d->instance == f->instance) {
 		INNER(w, d->total == f->total && d->cell == f->cell && d->status == f->status &&
 		      d->flags == f->flags, "one instance has one grid",
 		      "id %lx: total %u then %u, cell %u then %u", f->id, d->total, f->total,
 		      d->cell, f->cell);
-		INNER(w, !((d->done | busy_cells(d)) >> f->index & 1),
-		      "a cell that is busy or verified is not written again", "id %lx cell %u",
-		      f->id, f->index);
+		INNER(w, !((d->done | busy_cells(d)) & claimed),
+		      "a cell that is busy or verified is not written again", "id %lx cells %lx",
+		      f->id, (d->done | busy_cells(d)) & claimed);
+		cells &= ~(d->done | busy_cells(d));
+		INNER(w, claimed == cells, "a cell that is missing is taken",
+		      "id %lx: %lx of %lx", f->id, claimed, cells);
 		return;
 	}
 	if (d->instance) {
@@ -67,7 +101,11 @@ void check_claim(struct world *w, struct csession *cs, const struct ebpfs_frag *
 		INNER(w, later(f->instance, d->instance), "only a newer instance takes over",
 		      "id %lx instance %x after %x", f->id, f->instance, d->instance);
 		COUNT(w, takeover);
+		if (run->count > 1)
+			COUNT(w, run_takeover);
 	}
+	INNER(w, claimed == cells, "a cell that is missing is taken", "id %lx: %lx of %lx", f->id,
+	      claimed, cells);
 	d->instance = f->instance;
 	d->total = f->total;
 	d->cell = f->cell;
@@ -76,17 +114,30 @@ void check_claim(struct world *w, struct csession *cs, const struct ebpfs_frag *
 	d->done = 0;
 }
 
+/* Fragments were dropped because they are there already: are they? */
+void check_duplicate(struct world *w, const struct csession *cs, const struct frag_run *run)
+{
+	const struct request *r = cs->reqs[EBPFS_ID_SLOT(run->f.id)];
+	u64 there;
+
+	if (!r || r->state != REQ_ACTIVE || r->finishing)
+		return;
+	there = r->dest.done | busy_cells(&r->dest);
+	INNER(w, r->id == run->f.id && r->dest.instance == run->f.instance &&
+	      !(run_cells(run) & ~there), "a cell that is missing is taken",
+	      "id %lx: none of %lx, %lx are there", run->f.id, run_cells(run), there);
+}
+
 /* A filler, already off the destination's list, was told @what. */
-void check_filled(struct world *w, struct filler *fl, bool good, enum ebpfs_filled what)
+void check_filled(struct world *w, struct filler *fl, u64 good, enum ebpfs_filled what)
 {
 	struct request *r = fl->r;
 	struct dest *d = &r->dest;
 	bool cancelled = r->state == REQ_STOPPING, whole;
 
-	INNER(w, d->instance == fl->f.instance, "an instance stays while its cells are busy",
+	INNER(w, d->instance == fl->run.f.instance, "an instance stays while its cells are busy",
 	      "id %lx", fl->id);
-	if (good)
-		d->done |= 1ull << fl->f.index;
+	d->done |= good;
 	whole = good && d->done == all_cells(d->total, d->cell);
 	switch (what) {
 	case EBPFS_FILL_COMPLETE:
@@ -270,7 +321,7 @@ void check_session(struct world *w, struct csession *cs)
 	const struct ebpfs_conn *conn = &cs->conn;
 	const struct ebpfs_window *win = &conn->win;
 	u32 used = 0, busy = 0, active = 0, i;
-	u64 flight = 0;
+	u64 flight = 0, writing;
 
 	for (i = 0; i < conn->nslots; i++) {
 		const struct ebpfs_slot *s = &cs->slots[i];
@@ -286,10 +337,14 @@ void check_session(struct world *w, struct csession *cs)
 		flight += cs->bytes[i];
 		busy += s->busy;
 		active += s->state == EBPFS_SLOT_ACTIVE;
-		INNER(w, !(s->done & ~s->claimed) &&
-		      hweight64(s->claimed & ~s->done) == s->busy,
-		      "a claimed cell is busy or done", "slot %u: claimed %lx done %lx busy %u", i,
-		      s->claimed, s->done, s->busy);
+		writing = cs->reqs[i] ? busy_cells(&cs->reqs[i]->dest) : 0;
+		INNER(w, !(s->done & ~s->claimed) && (s->claimed & ~s->done) == writing,
+		      "a claimed cell is busy or done",
+		      "slot %u: claimed %lx done %lx, written to %lx", i, s->claimed, s->done,
+		      writing);
+		INNER(w, s->busy == (cs->reqs[i] ? count_fillers(&cs->reqs[i]->dest) : 0),
+		      "fillers are counted, not cells", "slot %u: %u busy, cells %lx", i, s->busy,
+		      writing);
 		INNER(w, !s->rtt || s->rtt >= 2 * w->cfg.delay,
 		      "no round trip is shorter than the path", "slot %u: %lu us of %lu", i,
 		      s->rtt / USEC, 2 * w->cfg.delay / USEC);

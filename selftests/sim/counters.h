@@ -41,6 +41,14 @@
 	X(range, "fragments out of range")				\
 	X(cancelled, "fragments of a cancelled call")			\
 	X(bad, "fragments with a wrong checksum")			\
+	X(run_claimed, "runs of several fragments claimed")		\
+	X(run_part, "of these, some of whose fragments were duplicates")	\
+	X(run_duplicate, "runs of duplicates only")			\
+	X(run_part_bad, "runs of which a part was bad")			\
+	X(run_all_bad, "runs that were bad altogether")			\
+	X(run_takeover, "runs that began a reply again")		\
+	X(run_complete, "runs that made a reply whole")			\
+	X(run_release, "runs whose call was cancelled meanwhile")	\
 	X(takeover, "replies begun again by a newer instance")		\
 	X(forgotten, "bindings forgotten after a wrong checksum")	\
 	X(cancel_now, "cancelled at once")				\

@@ -7,8 +7,35 @@
  * anything else (other fragments, cancel, timers, a new session, the kill of
  * the reader) comes between them in every order. A fill writes rubbish first
  * and the payload at its end: whoever looks at a reply too early sees it.
+ *
+ * Fragments that follow each other may come in one packet (GRO): one waits for
+ * those that continue it, for a while, and what does not continue it ends that.
+ * Then they are a run: one claim, one fill, one report.
  */
 #include "sim.h"
+
+u64 run_cells(const struct frag_run *run)
+{
+	return ebpfs_cell_set(run->count) << run->f.index;
+}
+
+struct ebpfs_frag run_frag(const struct ebpfs_frag *f, u8 index)
+{
+	struct ebpfs_frag cell = *f;
+
+	cell.index = index;
+	cell.offset = (u32)index * f->cell;
+	cell.len = f->total - cell.offset < f->cell ? f->total - cell.offset : f->cell;
+	return cell;
+}
+
+static void run_free(struct world *w, struct frag_run *run)
+{
+	u32 i;
+
+	for (i = 0; i < run->count; i++)
+		net_free(w, run->d[i]);
+}
 
 /* A whole reply on its way to the program that waits for it. */
 struct finish {
@@ -43,43 +70,79 @@ static void reply_finish(struct world *w, void *obj, u64 arg)
 	request_end(w, r, fin->res.status ? 1000 + fin->res.status : 0);
 }
 
+/* The payload of what was claimed is written; which of it is right? */
+static u64 fill_cells(struct world *w, struct filler *fl)
+{
+	const u32 head = sizeof(struct ebpfs_reply);
+	const struct frag_run *run = &fl->run;
+	struct request *r = fl->r;
+	struct ebpfs_frag f;
+	u64 good = 0;
+	u32 i, crc;
+
+	for (i = 0; i < run->count; i++) {
+		f = run_frag(&run->f, run->f.index + i);
+		if (!(fl->claimed >> f.index & 1))
+			continue;
+		memcpy(r->dest.mem + f.offset, run->d[i]->data + head, f.len);
+		crc = ebpfs_crc_head(run->d[i]->data, head);
+		crc = ebpfs_crc32c(crc, r->dest.mem + f.offset, f.len);
+		if (ebpfs_crc_end(crc) == le32_to_cpu(((struct ebpfs_hdr *)run->d[i]->data)->crc))
+			good |= 1ull << f.index;
+		else
+			COUNT(w, bad);
+	}
+	return good;
+}
+
+static void count_filled(struct world *w, const struct filler *fl, u64 good,
+			 enum ebpfs_filled what)
+{
+	if (fl->run.count == 1)
+		return;
+	if (!good)
+		COUNT(w, run_all_bad);
+	else if (good != fl->claimed)
+		COUNT(w, run_part_bad);
+	if (what == EBPFS_FILL_COMPLETE)
+		COUNT(w, run_complete);
+	if (what == EBPFS_FILL_RELEASE)
+		COUNT(w, run_release);
+}
+
 static void fill_end(struct world *w, void *obj, u64 arg)
 {
 	struct filler *fl = obj, **at;
+	const struct ebpfs_frag *f = &fl->run.f;
 	struct request *r = fl->r;
 	struct csession *cs = fl->cs;
 	struct ebpfs_result res;
 	struct finish *fin;
 	enum ebpfs_filled what;
-	bool good;
-	u32 crc;
+	u64 good;
 
 	(void)arg;
 	CHECK(w, !r->dest.gone && r->dest.held_by == cs && r->dest.held_id == fl->id,
 	      "a destination is never written after it was let go",
-	      "request %u: cell %u of id %lx", r->serial, fl->f.index, fl->id);
-	memcpy(r->dest.mem + fl->f.offset, fl->d->data + sizeof(struct ebpfs_reply), fl->f.len);
-	crc = ebpfs_crc_head(fl->d->data, sizeof(struct ebpfs_reply));
-	crc = ebpfs_crc32c(crc, r->dest.mem + fl->f.offset, fl->f.len);
-	good = ebpfs_crc_end(crc) == fl->f.crc;
+	      "request %u: cells %lx of id %lx", r->serial, fl->claimed, fl->id);
+	good = fill_cells(w, fl);
 	if (good)
 		cs->heard_at = w->now;
-	else
-		COUNT(w, bad);
 	for (at = &r->dest.fillers; *at != fl; at = &(*at)->next)
 		;
 	*at = fl->next;
 	cs->fillers--;
-	net_free(w, fl->d);
+	run_free(w, &fl->run);
 	session_touch(w, cs);
 	memset(&res, 0xee, sizeof(res));
-	what = ebpfs_conn_filled(&cs->conn, &fl->f, good, w->now, &res);
-	TRACE(w, "fill  id %lx instance %lx cell %lu: good %lu, then %lu", fl->f.id,
-	      fl->f.instance, fl->f.index, good, what);
+	what = ebpfs_conn_filled_cells(&cs->conn, f, fl->claimed, good, w->now, &res);
+	TRACE(w, "fill  id %lx instance %lx cells %lx: good %lx, then %lu", f->id, f->instance,
+	      fl->claimed, good, what);
+	count_filled(w, fl, good, what);
 	check_filled(w, fl, good, what);
-	INNER(w, !good || fl->f.attempt <= cs->slots[EBPFS_ID_SLOT(fl->id)].attempt,
+	INNER(w, !good || f->attempt <= cs->slots[EBPFS_ID_SLOT(fl->id)].attempt,
 	      "a reply echoes an attempt that was made", "id %lx: attempt %u", fl->id,
-	      fl->f.attempt);
+	      f->attempt);
 	switch (what) {
 	case EBPFS_FILL_MORE:
 		break;
@@ -88,7 +151,7 @@ static void fill_end(struct world *w, void *obj, u64 arg)
 		fin = arena_alloc(w, sizeof(*fin));
 		fin->cs = cs;
 		fin->r = r;
-		fin->instance = fl->f.instance;
+		fin->instance = f->instance;
 		fin->res = res;
 		if (chance(w, 5000))
 			reply_finish(w, fin, 0);
@@ -102,7 +165,8 @@ static void fill_end(struct world *w, void *obj, u64 arg)
 	}
 }
 
-static void count_verdict(struct world *w, enum ebpfs_verdict v)
+static void count_verdict(struct world *w, const struct frag_run *run, enum ebpfs_verdict v,
+			  u64 claimed)
 {
 	static const enum sim_counter counter[EBPFS_VERDICTS] = {
 		[EBPFS_CLAIMED]		 = C_claimed,
@@ -115,38 +179,58 @@ static void count_verdict(struct world *w, enum ebpfs_verdict v)
 	};
 
 	CHECK(w, v < EBPFS_VERDICTS, "claim gives one of its verdicts", "%d", v);
-	w->count[counter[v]]++;
+	if (v != EBPFS_CLAIMED) {
+		w->count[counter[v]] += run->count;
+		if (v == EBPFS_DROP_DUPLICATE && run->count > 1)
+			COUNT(w, run_duplicate);
+		return;
+	}
+	w->count[C_claimed] += hweight64(claimed);
+	w->count[C_duplicate] += run->count - hweight64(claimed);
+	if (run->count > 1) {
+		COUNT(w, run_claimed);
+		if (claimed != run_cells(run))
+			COUNT(w, run_part);
+	}
 }
 
-static void fragment(struct world *w, struct csession *cs, const struct ebpfs_frag *f,
-		     struct dgram *d)
+/* A run, from its claim on; its datagrams are its own. */
+static void run_receive(struct world *w, struct csession *cs, struct frag_run *run)
 {
+	const struct ebpfs_frag *f = &run->f;
+	struct ebpfs_frag cell;
 	enum ebpfs_verdict v;
 	struct filler *fl;
 	void *owner = NULL;
 	struct request *r;
+	u64 claimed = 0, left;
 
 	session_touch(w, cs);
-	v = ebpfs_conn_claim(&cs->conn, f, &owner);
-	count_verdict(w, v);
-	TRACE(w, "claim id %lx instance %lx cell %lu of %lu: %lu (session %lu)", f->id,
-	      f->instance, f->index, f->ncells, v, cs->serial);
+	v = ebpfs_conn_claim_cells(&cs->conn, f, run_cells(run), &owner, &claimed);
+	count_verdict(w, run, v, claimed);
+	TRACE(w, "claim id %lx instance %lx cells %lx of %lu: %lu (session %lu)", f->id,
+	      f->instance, run_cells(run), f->ncells, v, cs->serial);
 	if (v != EBPFS_CLAIMED) {
-		net_free(w, d);
+		if (v == EBPFS_DROP_DUPLICATE)
+			check_duplicate(w, cs, run);
+		run_free(w, run);
 		return;
 	}
 	r = owner;
-	check_claim(w, cs, f, r);
+	check_claim(w, cs, run, claimed, r);
 	fl = arena_alloc(w, sizeof(*fl));
 	fl->cs = cs;
 	fl->r = r;
-	fl->f = *f;
-	fl->d = d;
+	fl->run = *run;
+	fl->claimed = claimed;
 	fl->id = f->id;
 	fl->next = r->dest.fillers;
 	r->dest.fillers = fl;
 	cs->fillers++;
-	memset(r->dest.mem + f->offset, 0xdb, f->len);
+	for (left = claimed; left; left &= left - 1) {
+		cell = run_frag(f, __ffs64(left));
+		memset(r->dest.mem + cell.offset, 0xdb, cell.len);
+	}
 	if (chance(w, w->cfg.kill_filled) && !w->healed)
 		schedule(w, rnd_time(w, w->cfg.fill_time), request_kill, r, EINTR);
 	if (chance(w, w->cfg.slow_fill))
@@ -155,6 +239,76 @@ static void fragment(struct world *w, struct csession *cs, const struct ebpfs_fr
 		schedule(w, rnd_time(w, w->cfg.fill_time), fill_end, fl, 0);
 	else
 		fill_end(w, fl, 0);
+}
+
+/* The session of this identity, if it is with the sender. */
+static struct csession *find_session(struct client *c, u64 identity, const struct dgram *d)
+{
+	struct csession *cs;
+
+	for (cs = c->sessions; cs; cs = cs->next) {
+		if (cs->hs.client_session == identity)
+			break;
+	}
+	return cs && cs->peer.host == d->src.host && cs->peer.port == d->src.port ? cs : NULL;
+}
+
+/* What waited at the node comes in; its session may have gone meanwhile. */
+static void run_end(struct world *w, struct cnode *n)
+{
+	struct frag_run run = n->run;
+	struct csession *cs;
+
+	n->run.count = 0;
+	n->run_gen++;
+	cs = find_session(n->client, run.f.session, run.d[0]);
+	if (cs)
+		run_receive(w, cs, &run);
+	else
+		run_free(w, &run);
+}
+
+static void run_timer(struct world *w, void *obj, u64 gen)
+{
+	struct cnode *n = obj;
+
+	if (n->run.count && n->run_gen == gen)
+		run_end(w, n);
+}
+
+/* Does the fragment continue the run, and does nothing else tell it from the others? */
+static bool run_continues(const struct frag_run *run, const struct ebpfs_frag *f,
+			  const struct dgram *d)
+{
+	struct ebpfs_reply want, head;
+
+	memcpy(&want, run->d[0]->data, sizeof(want));
+	memcpy(&head, d->data, sizeof(head));
+	want.offset = cpu_to_le32((run->f.index + run->count) * run->f.cell);
+	want.hdr.crc = head.hdr.crc;
+	return run->count < SIM_RUN_MAX && f->ce == run->f.ce &&
+	       !memcmp(&want, &head, sizeof(want));
+}
+
+/* A fragment; it is given away. */
+static void fragment(struct world *w, struct csession *cs, const struct ebpfs_frag *f,
+		     struct dgram *d)
+{
+	struct frag_run one = { .f = *f, .d = { d }, .count = 1 };
+	struct cnode *n = cs->node;
+
+	if (n->run.count && run_continues(&n->run, f, d)) {
+		n->run.d[n->run.count++] = d;
+		return;
+	}
+	if (n->run.count)
+		run_end(w, n);
+	if (!chance(w, w->cfg.join)) {
+		run_receive(w, cs, &one);
+		return;
+	}
+	n->run = one;
+	schedule(w, rnd_time(w, w->cfg.join_time), run_timer, n, n->run_gen);
 }
 
 /* What the parser guarantees, and all that follows relies on. */
@@ -207,12 +361,8 @@ void client_receive(struct world *w, struct client *c, struct dgram *d)
 
 	type = ebpfs_parse_hdr(d->data, d->len, &session);
 	if (type == EBPFS_REPLY) {
-		for (cs = c->sessions; cs; cs = cs->next) {
-			if (cs->hs.client_session == session)
-				break;
-		}
-		if (!cs || cs->peer.host != d->src.host || cs->peer.port != d->src.port ||
-		    ebpfs_parse_reply(d->data, d->len, &f))
+		cs = find_session(c, session, d);
+		if (!cs || ebpfs_parse_reply(d->data, d->len, &f))
 			goto drop;
 		check_frag(w, &f, d->len);
 		f.ce = d->ce;

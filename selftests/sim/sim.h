@@ -38,6 +38,7 @@
 #define SIM_FILES_MAX	8
 #define SIM_RECORDS	24	/* datagrams the attacker remembers */
 #define SIM_TRACE	64	/* events told when a seed fails */
+#define SIM_RUN_MAX	8	/* fragments that come in one packet */
 
 #define USEC		((u64)1000)
 #define MSEC		((u64)EBPFS_NSEC_PER_MSEC)
@@ -136,6 +137,8 @@ struct config {
 	u64 fill_time, slow_fill_time;
 	u64 exec_time, slow_exec_time;
 	u32 slow_exec;
+	u32 join;			/* chance that a fragment waits for those that follow it */
+	u64 join_time;			/* for so long at most, 0: what comes in the same instant */
 	u32 kill, soft;			/* chance per request */
 	u32 kill_filled;		/* per fragment: its reader is killed meanwhile */
 	u32 evict_soon;			/* per reply: it is soon dropped */
@@ -233,12 +236,24 @@ struct deed {
 	u64 handle;
 };
 
+/**
+ * struct frag_run - neighbouring fragments of one reply that came in one packet
+ * @f: the first; the others' heads differ in offset and checksum only
+ * @d: all of them, in order
+ * @count: how many
+ */
+struct frag_run {
+	struct ebpfs_frag f;
+	struct dgram *d[SIM_RUN_MAX];
+	u32 count;
+};
+
 /* A filler at work: between claim and filled. */
 struct filler {
 	struct csession *cs;
 	struct request *r;
-	struct ebpfs_frag f;
-	struct dgram *d;
+	struct frag_run run;
+	u64 claimed;		/* cells, of those of the run */
 	struct filler *next;	/* of the same destination */
 	u64 id;			/* what it was claimed for */
 };
@@ -397,6 +412,8 @@ struct csession {
  * @pmtu: the core's
  * @cs: current session, NULL before the first
  * @queue: requests that wait for a slot
+ * @run: fragments that wait for those that follow them, none if @count is 0
+ * @run_gen: older ones are not waited for any more
  * @hs: handshake under way if @hs_live
  * @hs_live: CHALLENGE or ACCEPT is waited for
  * @hello: for repetition
@@ -417,6 +434,8 @@ struct cnode {
 	struct ebpfs_pmtu pmtu;
 	struct csession *cs;
 	struct request_queue queue;
+	struct frag_run run;
+	u64 run_gen;
 	struct ebpfs_hs_client hs;
 	bool hs_live;
 	struct ebpfs_hello hello;
@@ -725,6 +744,10 @@ void session_retire(struct world *w, struct csession *cs);
 void handshake_receive(struct world *w, struct cnode *n, u8 type, struct dgram *d);
 
 /* receive.c */
+/* Which cells of the grid a run is. */
+u64 run_cells(const struct frag_run *run);
+/* The fragment of cell @index of a reply of which @f is another one. */
+struct ebpfs_frag run_frag(const struct ebpfs_frag *f, u8 index);
 void client_receive(struct world *w, struct client *c, struct dgram *d);
 
 /* server.c */
@@ -777,9 +800,10 @@ void impostor_receive(struct world *w, const struct dgram *d);
 void attacker_receive(struct world *w, const struct dgram *d);
 
 /* check.c */
-void check_claim(struct world *w, struct csession *cs, const struct ebpfs_frag *f,
+void check_claim(struct world *w, struct csession *cs, const struct frag_run *run, u64 claimed,
 		 struct request *r);
-void check_filled(struct world *w, struct filler *fl, bool good, enum ebpfs_filled what);
+void check_duplicate(struct world *w, const struct csession *cs, const struct frag_run *run);
+void check_filled(struct world *w, struct filler *fl, u64 good, enum ebpfs_filled what);
 void check_cancel(struct world *w, struct request *r, enum ebpfs_cancel what);
 void check_want(struct world *w, const struct request *r, const struct ebpfs_call_info *c);
 void check_reply(struct world *w, struct csession *cs, struct request *r, u32 instance,

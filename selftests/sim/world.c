@@ -41,6 +41,8 @@ static void make_ends(struct world *w, struct config *cfg)
 	cfg->fill_time = PICK(w, 0, 20 * USEC, MSEC);
 	cfg->slow_fill = PICK(w, 0, 100, 1000);
 	cfg->slow_fill_time = PICK(w, 5 * MSEC, 60 * MSEC, 700 * MSEC);
+	cfg->join = PICK(w, 0, 3000, 10000);
+	cfg->join_time = PICK(w, 0, 20 * USEC, 200 * USEC);
 	cfg->exec_time = PICK(w, 50 * USEC, MSEC, 20 * MSEC);
 	cfg->slow_exec = PICK(w, 0, 300);
 	cfg->slow_exec_time = PICK(w, 50 * MSEC, 800 * MSEC);
