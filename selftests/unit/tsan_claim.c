@@ -7,8 +7,9 @@
  *
  * Callers take slots and give each call a destination. Fillers make fragments
  * of calls that they see, of several executions of each call, in any order,
- * many times, some spoilt in head or payload, and do with them what a receiver
- * does: parse, claim, copy, check what was copied, report. A canceller, a
+ * many times, alone or several neighbours as one packet brings them, some spoilt in
+ * head or payload, and do with them what a receiver does: parse, claim, copy, check
+ * what was copied, report. A canceller, a
  * retransmitter and two who ask for data that lack get in the way. Whoever is
  * told to let go of a destination overwrites and frees it.
  *
@@ -36,6 +37,7 @@
 #define DATA_BYTES	5000	/* of each call */
 #define REPLY_MAX	(16 * EBPFS_CELL_MIN)
 #define INSTANCES	3	/* executions of each call */
+#define RUN_MAX		8	/* fragments in one packet */
 #define COMPLETED_MIN	200	/* whole replies of a run that shows something */
 #define WAIT_MAX	60	/* seconds longer to get there */
 #define GUARD		64	/* bytes behind a destination */
@@ -62,6 +64,11 @@ struct dest {
 static struct {
 	u64 verdicts[EBPFS_VERDICTS];
 	u64 corrupt;
+	u64 runs;		/* claims of several fragments */
+	u64 runs_part;		/* of these, some were duplicates */
+	u64 runs_bad;		/* a part was corrupt */
+	u64 runs_completed;
+	u64 runs_released;
 	u64 completed;
 	u64 errors;		/* of these, with a status */
 	u64 taken_over;
@@ -82,6 +89,7 @@ static struct {
 	u64 wrong_call;
 	u64 overrun;
 	u64 owner_lost;
+	u64 wrong_claim;
 	u64 needed_twice;
 	u64 wrong_need;
 } seen;
@@ -233,45 +241,123 @@ static u64 now_ns(void)
 	return __atomic_load_n(&clock_ns, __ATOMIC_RELAXED);
 }
 
-/* What receiver and fill do in the module, up to what the core says. */
-static void receive(struct random *r, const u8 *packet, u32 len)
+/* A fragment as it comes in. */
+struct packet {
+	_Alignas(8) u8 bytes[sizeof(struct ebpfs_reply) + REPLY_MAX + 8];
+	u32 len;
+};
+
+/* Copies the claimed ones of @n fragments, the first of which is @f; which are right? */
+static u64 fill(struct dest *d, const struct packet *packets, u32 n, struct ebpfs_frag f,
+		u64 claimed)
 {
 	const u32 head = sizeof(struct ebpfs_reply);
+	const u8 *p;
+	u64 good = 0;
+	u32 i, crc;
+
+	for (i = 0; i < n; i++, f.index++) {
+		if (!(claimed >> f.index & 1))
+			continue;
+		p = packets[i].bytes;
+		f.offset = f.index * f.cell;
+		f.len = packets[i].len - head;
+		if (__atomic_fetch_add(&d->writers[f.index], 1, __ATOMIC_RELAXED))
+			count(&seen.two_writers);
+		memcpy(d->data + f.offset, p + head, f.len);
+		crc = ebpfs_crc32c(ebpfs_crc_head(p, head), d->data + f.offset, f.len);
+		if (le32_to_cpu(((const struct ebpfs_hdr *)p)->crc) == ebpfs_crc_end(crc))
+			good |= 1ull << f.index;
+		else
+			count(&seen.corrupt);
+	}
+	return good;
+}
+
+/* How many of the @n packets belong together: the heads differ in offset and checksum only. */
+static u32 run_length(const struct packet *packets, u32 n, const struct ebpfs_frag *f)
+{
+	struct ebpfs_reply want, head;
+	u32 i;
+
+	memcpy(&want, packets[0].bytes, sizeof(want));
+	for (i = 1; i < n && f->index + i < f->ncells; i++) {
+		memcpy(&head, packets[i].bytes, sizeof(head));
+		want.offset = cpu_to_le32((f->index + i) * f->cell);
+		want.hdr.crc = head.hdr.crc;
+		if (memcmp(&want, &head, sizeof(want)))
+			break;
+	}
+	return i;
+}
+
+static void count_run(const struct ebpfs_frag *f, u32 n, u64 claimed, u64 good,
+		      enum ebpfs_filled what)
+{
+	if (n == 1)
+		return;
+	count(&seen.runs);
+	if (claimed != ebpfs_cell_set(n) << f->index)
+		count(&seen.runs_part);
+	if (good && good != claimed)
+		count(&seen.runs_bad);
+	if (what == EBPFS_FILL_COMPLETE)
+		count(&seen.runs_completed);
+	if (what == EBPFS_FILL_RELEASE)
+		count(&seen.runs_released);
+}
+
+/*
+ * What receiver and fill do in the module, up to what the core says, with up to @n
+ * fragments that came together. Returns how many were looked at.
+ */
+static u32 receive(struct random *r, const struct packet *packets, u32 n)
+{
 	struct ebpfs_result res;
 	struct ebpfs_frag f;
 	struct dest *d = NULL;
 	void *owner = NULL;
 	enum ebpfs_verdict verdict;
-	bool good;
+	enum ebpfs_filled what;
+	u64 cells, claimed = 0, good, left;
 
-	if (ebpfs_parse_reply(packet, len, &f))
-		return;
-	verdict = ebpfs_conn_claim(&conn, &f, &owner);
+	if (ebpfs_parse_reply(packets[0].bytes, packets[0].len, &f))
+		return 1;
+	n = run_length(packets, n, &f);
+	cells = ebpfs_cell_set(n) << f.index;
+	if (n == 1) {
+		verdict = ebpfs_conn_claim(&conn, &f, &owner);
+		claimed = cells;
+	} else {
+		verdict = ebpfs_conn_claim_cells(&conn, &f, cells, &owner, &claimed);
+	}
 	count(&seen.verdicts[verdict]);
 	if (verdict != EBPFS_CLAIMED)
-		return;
+		return n;
 	d = owner;
 	if (!d) {
 		count(&seen.owner_lost);
-		return;
+		return n;
 	}
+	if (!claimed || claimed & ~cells)
+		count(&seen.wrong_claim);
 	if (__atomic_load_n(&d->ended, __ATOMIC_RELAXED))
 		count(&seen.after_end);
-	if (__atomic_fetch_add(&d->writers[f.index], 1, __ATOMIC_RELAXED))
-		count(&seen.two_writers);
-	memcpy(d->data + f.offset, packet + head, f.len);
-	good = f.crc == ebpfs_crc_end(ebpfs_crc32c(ebpfs_crc_head(packet, head),
-						   d->data + f.offset, f.len));
-	if (!good)
-		count(&seen.corrupt);
+	good = fill(d, packets, n, f, claimed);
 	/* On few processors, others rarely come between a claim and its end by themselves. */
 	if (one_in(r, 3))
 		sched_yield();
-	__atomic_fetch_sub(&d->writers[f.index], 1, __ATOMIC_RELAXED);
+	for (left = claimed; left; left &= left - 1)
+		__atomic_fetch_sub(&d->writers[__ffs64(left)], 1, __ATOMIC_RELAXED);
 
-	switch (ebpfs_conn_filled(&conn, &f, good, now_ns(), &res)) {
+	if (n == 1)
+		what = ebpfs_conn_filled(&conn, &f, good, now_ns(), &res);
+	else
+		what = ebpfs_conn_filled_cells(&conn, &f, claimed, good, now_ns(), &res);
+	count_run(&f, n, claimed, good, what);
+	switch (what) {
 	case EBPFS_FILL_MORE:
-		return;
+		return n;
 	case EBPFS_FILL_COMPLETE:
 		count(&seen.completed);
 		if (res.status)
@@ -286,13 +372,15 @@ static void receive(struct random *r, const u8 *packet, u32 len)
 	}
 	let_go(d);
 	ebpfs_conn_put(&conn, EBPFS_ID_SLOT(f.id), now_ns());
+	return n;
 }
 
-/* Makes a fragment of @e, perhaps spoilt; returns its length. */
-static u32 make_packet(struct random *r, struct ebpfs_frag e, u32 index, u8 *packet)
+/* Makes a fragment of @e, perhaps spoilt. */
+static void make_packet(struct random *r, struct ebpfs_frag e, u32 index, struct packet *packet)
 {
 	u64 word, hash = hash_of(e.id, e.instance);
 	bool other_grid = one_in(r, 16);
+	u8 *p = packet->bytes;
 	u32 len, left, at;
 
 	if (other_grid) {
@@ -304,28 +392,45 @@ static u32 make_packet(struct random *r, struct ebpfs_frag e, u32 index, u8 *pac
 	e.offset = index * e.cell;
 	left = e.total - e.offset;
 	e.len = left < e.cell ? left : e.cell;
-	e.attempt = below(r, 3);
-	len = ebpfs_put_reply(packet, &e);
+	len = ebpfs_put_reply(p, &e);
 	for (at = 0; at < e.len; at += 8) {
 		word = word_of(hash, e.offset + at);
-		memcpy(packet + len + at, &word, e.len - at < 8 ? e.len - at : 8);
+		memcpy(p + len + at, &word, e.len - at < 8 ? e.len - at : 8);
 	}
 	len += e.len;
-	ebpfs_seal(packet, len);
+	ebpfs_seal(p, len);
 	if (other_grid)
-		packet[0] ^= 1;
+		p[0] ^= 1;
 	else if (one_in(r, 8))
-		packet[e.len && one_in(r, 2) ? 48 + below(r, e.len) : 16 + below(r, 28)] ^=
+		p[e.len && one_in(r, 2) ? 48 + below(r, e.len) : 16 + below(r, 28)] ^=
 			1 << below(r, 8);
-	return len;
+	packet->len = len;
+}
+
+/* Fragments of @e, one or several neighbours; they come once or twice. */
+static void deliver(struct random *r, struct ebpfs_frag e, struct packet *packets)
+{
+	u32 i, n = 1, index = below(r, e.ncells), again = one_in(r, 5);
+
+	if (one_in(r, 2))
+		n += below(r, RUN_MAX);
+	if (n > e.ncells - index)
+		n = e.ncells - index;
+	e.attempt = below(r, 3);
+	for (i = 0; i < n; i++)
+		make_packet(r, e, index + i, &packets[i]);
+	do {
+		for (i = 0; i < n; )
+			i += receive(r, &packets[i], n - i);
+	} while (again--);
 }
 
 static void *filler(void *arg)
 {
-	static _Thread_local _Alignas(8) u8 packet[sizeof(struct ebpfs_reply) + REPLY_MAX + 8];
+	static _Thread_local struct packet packets[RUN_MAX];
 	struct random r = random_of(10 + (u32)(size_t)arg);
 	struct ebpfs_frag e;
-	u32 n, len, which;
+	u32 n, which;
 	u64 id;
 
 	while (__atomic_load_n(&stop, __ATOMIC_ACQUIRE) < 2) {
@@ -340,12 +445,8 @@ static void *filler(void *arg)
 		/* The later executions are rarer. */
 		which = one_in(&r, 4) ? 1 + below(&r, INSTANCES - 1) : 0;
 		e = execution(id, which);
-		for (n = e.ncells + below(&r, 4); n; n--) {
-			len = make_packet(&r, e, below(&r, e.ncells), packet);
-			receive(&r, packet, len);
-			if (one_in(&r, 5))
-				receive(&r, packet, len);
-		}
+		for (n = e.ncells + below(&r, 4); n; n--)
+			deliver(&r, e, packets);
 	}
 	return NULL;
 }
@@ -482,7 +583,8 @@ static unsigned int seconds;
 static bool all_seen(void)
 {
 	const u64 *once[] = {
-		&seen.corrupt, &seen.errors, &seen.taken_over, &seen.retransmitted,
+		&seen.corrupt, &seen.runs, &seen.runs_part, &seen.runs_bad,
+		&seen.runs_completed, &seen.runs_released, &seen.errors, &seen.taken_over, &seen.retransmitted,
 		&seen.cancelled_now, &seen.cancelled_filler, &seen.cancelled_late,
 		&seen.window_full, &seen.needs_answered, &seen.needs_ignored,
 	};
@@ -534,6 +636,7 @@ static void nothing_is_written_where_it_must_not(void)
 	EXPECT_EQ(seen.two_writers, 0);
 	EXPECT_EQ(seen.overrun, 0);
 	EXPECT_EQ(seen.owner_lost, 0);
+	EXPECT_EQ(seen.wrong_claim, 0);
 }
 
 static void every_call_ends_once(void)
@@ -570,6 +673,11 @@ static void all_paths_were_taken(void)
 	EXPECT(seen.errors > 0);
 	EXPECT(seen.taken_over > 0);
 	EXPECT(seen.corrupt > 0);
+	EXPECT(seen.runs > 0);
+	EXPECT(seen.runs_part > 0);
+	EXPECT(seen.runs_bad > 0);
+	EXPECT(seen.runs_completed > 0);
+	EXPECT(seen.runs_released > 0);
 	EXPECT(seen.retransmitted > 0);
 	EXPECT(seen.cancelled_now > 0);
 	EXPECT(seen.cancelled_filler > 0);
@@ -580,7 +688,11 @@ static void all_paths_were_taken(void)
 	       (unsigned long long)seen.completed, (unsigned long long)seen.corrupt);
 	printf("%llu calls cancelled while being filled, %llu sent again, ",
 	       (unsigned long long)seen.released, (unsigned long long)seen.retransmitted);
-	printf("%llu requests for data answered\n", (unsigned long long)seen.needs_answered);
+	printf("%llu requests for data answered, ", (unsigned long long)seen.needs_answered);
+	printf("%llu runs, %llu in part, %llu partly bad, %llu completed, %llu cancelled\n",
+	       (unsigned long long)seen.runs, (unsigned long long)seen.runs_part,
+	       (unsigned long long)seen.runs_bad, (unsigned long long)seen.runs_completed,
+	       (unsigned long long)seen.runs_released);
 }
 
 static const struct ktap_test tests[] = {
