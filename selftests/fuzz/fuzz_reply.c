@@ -4,7 +4,7 @@
  * data against kmod/core/conn.c, compared with a model of what its header promises.
  *
  * The input is a program: one byte says what happens, the next ones how. What
- * is claimed stays claimed until the program says that it was filled, well or
+ * is claimed, one fragment or several neighbours together, stays claimed until the program says that it was filled, well or
  * badly, so everything that threads could do between the two happens here in
  * one. Each destination remembers, for every 8 bytes, of which reply (instance
  * and grid) the last good fragment was that was written there. A complete reply
@@ -46,12 +46,14 @@ struct call {
 };
 
 /**
- * struct pending - a claimed fragment
- * @f: the fragment
- * @call: whose it is, NULL if this place is free
+ * struct pending - fragments that were claimed together
+ * @f: the first
+ * @cells: those that were claimed
+ * @call: whose they are, NULL if this place is free
  */
 struct pending {
 	struct ebpfs_frag f;
+	u64 cells;
 	struct call *call;
 };
 
@@ -78,6 +80,17 @@ static u32 count_pending(const struct call *call)
 	return n;
 }
 
+static u64 pending_cells(const struct call *call)
+{
+	u64 cells = 0;
+	u32 i;
+
+	for (i = 0; i < NPENDING; i++)
+		if (pending[i].call == call)
+			cells |= pending[i].cells;
+	return cells;
+}
+
 /* Names a reply: fragments may be combined if this is the same. */
 static u64 name_of(const struct ebpfs_frag *f)
 {
@@ -86,12 +99,17 @@ static u64 name_of(const struct ebpfs_frag *f)
 	return ebpfs_place_hash(key, sizeof(key)) | 2;
 }
 
-static void write_words(const struct pending *p, u64 value)
+static void write_words(const struct pending *p, u64 cells, u64 value)
 {
-	u32 at;
+	const struct ebpfs_frag *f = &p->f;
+	u32 at, to;
 
-	for (at = p->f.offset / 8; at * 8 < p->f.offset + p->f.len; at++)
-		p->call->words[at] = value;
+	for (; cells; cells &= cells - 1) {
+		at = __ffs64(cells) * f->cell;
+		to = f->total - at < f->cell ? f->total : at + f->cell;
+		for (at /= 8; at * 8 < to; at++)
+			p->call->words[at] = value;
+	}
 }
 
 static void put(struct call *call)
@@ -153,7 +171,7 @@ static void do_take_data(void)
 	take(limits[which % 4], limits[(which >> 4) % ARRAY_SIZE(limits)]);
 }
 
-static void check_claimed(const struct ebpfs_frag *f)
+static void check_claimed(const struct ebpfs_frag *f, u64 cells)
 {
 	struct call *call;
 	u32 i;
@@ -161,21 +179,22 @@ static void check_claimed(const struct ebpfs_frag *f)
 	MUST(EBPFS_ID_SLOT(f->id) < NSLOTS);
 	call = &calls[EBPFS_ID_SLOT(f->id)];
 	MUST(call->open && call->id == f->id && !call->ended && !call->cancelled);
-	MUST(f->offset + f->len <= call->limit && f->total <= call->limit);
+	MUST(f->total <= call->limit && !(cells & ~ebpfs_cell_set(f->ncells)));
 	for (i = 0; i < NPENDING; i++) {
-		const struct ebpfs_frag *g = &pending[i].f;
-
 		if (pending[i].call != call)
 			continue;
-		MUST(name_of(f) == name_of(g));
-		MUST(f->index != g->index);
-		MUST(f->offset + f->len <= g->offset || g->offset + g->len <= f->offset);
+		MUST(name_of(f) == name_of(&pending[i].f));
+		MUST(!(cells & pending[i].cells));
 	}
 }
 
-static void claim(const struct ebpfs_frag *f)
+/* @cells of the reply that @f is of have come together; @f is the first of them. */
+static void claim(const struct ebpfs_frag *f, u64 cells)
 {
+	struct ebpfs_slot *s = &slots[EBPFS_ID_SLOT(f->id) % NSLOTS];
+	u64 claimed, missing = s->instance == f->instance ? cells & ~s->claimed : cells;
 	struct pending *p = NULL;
+	enum ebpfs_verdict verdict;
 	void *owner = NULL;
 	u32 i;
 
@@ -184,17 +203,30 @@ static void claim(const struct ebpfs_frag *f)
 			p = &pending[i];
 	if (!p)
 		return;
-	if (ebpfs_conn_claim(&conn, f, &owner) != EBPFS_CLAIMED) {
+	if (cells == 1ull << f->index) {
+		verdict = ebpfs_conn_claim(&conn, f, &owner);
+		claimed = cells;
+	} else {
+		verdict = ebpfs_conn_claim_cells(&conn, f, cells, &owner, &claimed);
+	}
+	if (verdict != EBPFS_CLAIMED) {
 		MUST(!owner);
+		/* Of a reply that is whole, anything is repeated. */
+		MUST(verdict != EBPFS_DROP_DUPLICATE || !missing ||
+		     s->state == EBPFS_SLOT_COMPLETE);
 		return;
 	}
 	MUST(owner == &calls[0]);
-	check_claimed(f);
+	/* Of what has come all that is missing, and nothing else. */
+	MUST(claimed && claimed == missing);
+	check_claimed(f, claimed);
 	p->f = *f;
+	p->cells = claimed;
 	p->call = &calls[EBPFS_ID_SLOT(f->id)];
 }
 
-static void do_fragment(void)
+/* A fragment, and up to @more that continue it. */
+static void fragments(u8 more)
 {
 	static const u32 totals[] = { 0, 1, 1000, 1024, 2000, 4096, 8192, 9000, 61440, 65536 };
 	static const u16 cells[] = { 1024, 1032, 4096, 8192, 65456, 1000 };
@@ -225,7 +257,18 @@ static void do_fragment(void)
 	if (ebpfs_parse_reply(head, sizeof(head) + f.len, &f))
 		return;
 	f.ce = how >> 7;
-	claim(&f);
+	left = f.ncells - 1 - f.index;
+	claim(&f, ebpfs_cell_set(1 + (more < left ? more : left)) << f.index);
+}
+
+static void do_fragment(void)
+{
+	fragments(0);
+}
+
+static void do_run(void)
+{
+	fragments(1 + next_byte() % EBPFS_CELLS_MAX);
 }
 
 static void check_complete(const struct pending *p, const struct ebpfs_result *res)
@@ -240,14 +283,21 @@ static void check_complete(const struct pending *p, const struct ebpfs_result *r
 		MUST(p->call->words[at] == name);
 }
 
-static void fill(struct pending *p, bool good)
+/* Those claimed were written; the @good ones of them well. */
+static void fill(struct pending *p, u64 good)
 {
 	struct call *call = p->call;
 	struct ebpfs_result res;
 	bool last = count_pending(call) == 1;
+	enum ebpfs_filled what;
 
-	write_words(p, good ? name_of(&p->f) : GARBAGE);
-	switch (ebpfs_conn_filled(&conn, &p->f, good, now, &res)) {
+	write_words(p, p->cells & ~good, GARBAGE);
+	write_words(p, good, name_of(&p->f));
+	if (p->cells == 1ull << p->f.index)
+		what = ebpfs_conn_filled(&conn, &p->f, good, now, &res);
+	else
+		what = ebpfs_conn_filled_cells(&conn, &p->f, p->cells, good, now, &res);
+	switch (what) {
 	case EBPFS_FILL_MORE:
 		MUST(!(call->cancelled && last));
 		/* Nothing is missing of an empty reply. */
@@ -266,6 +316,14 @@ static void fill(struct pending *p, bool good)
 	p->call = NULL;
 }
 
+/* All of it well, nothing, or every second cell. */
+static u64 good_of(const struct pending *p, u8 which)
+{
+	if (which < 200)
+		return p->cells;
+	return which < 228 ? 0 : p->cells & 0x5555555555555555ull << (which & 1);
+}
+
 static void do_fill(void)
 {
 	u8 which = next_byte();
@@ -275,7 +333,7 @@ static void do_fill(void)
 		struct pending *p = &pending[(start + i) % NPENDING];
 
 		if (p->call) {
-			fill(p, which < 200);
+			fill(p, good_of(p, which));
 			return;
 		}
 	}
@@ -404,7 +462,7 @@ static void check_conn(void)
 			continue;
 		MUST(!(s->done & ~s->claimed));
 		MUST(s->busy == count_pending(&calls[i]));
-		MUST(s->busy == hweight64(s->claimed & ~s->done));
+		MUST((s->claimed & ~s->done) == pending_cells(&calls[i]));
 		/* Bound as long as something of it is there or on its way, no longer. */
 		MUST(!s->instance == !s->claimed);
 	}
@@ -431,9 +489,9 @@ static void answer(struct call *call)
 		f.index = f.ncells - 1 - i;
 		f.offset = f.index * f.cell;
 		f.len = f.total - f.offset < f.cell ? f.total - f.offset : f.cell;
-		claim(&f);
+		claim(&f, 1ull << f.index);
 		MUST(pending[0].call == call);
-		fill(&pending[0], true);
+		fill(&pending[0], pending[0].cells);
 	}
 	MUST(call->ended);
 }
@@ -444,7 +502,7 @@ static void close_all(void)
 
 	for (i = 0; i < NPENDING; i++)
 		if (pending[i].call)
-			fill(&pending[i], i % 2);
+			fill(&pending[i], i % 2 ? pending[i].cells : 0);
 	for (i = 0; i < NSLOTS; i++) {
 		if (!calls[i].open)
 			continue;
@@ -463,6 +521,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	static void (*const ops[])(void) = {
 		do_take, do_fragment, do_fill, do_fragment, do_fill, do_cancel, do_put, do_send,
 		do_due, do_fragment, do_take_data, do_need,
+		do_run,
 	};
 	u32 i;
 

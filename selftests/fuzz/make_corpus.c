@@ -374,6 +374,8 @@ static void handshake_steps(void)
 #define DUE(how)			8, how
 #define TAKE_DATA(sizes)		10, sizes
 #define NEED(slot, how, bits)		11, slot, how, bits
+#define RUN(slot, how, what, cell, more) 12, (more) - 1, slot, how, what, cell
+#define FILL_HALF(odd)			2, 228 + (odd)
 
 static void programs(void)
 {
@@ -408,6 +410,16 @@ static void programs(void)
 		TAKE_DATA(0x82), TAKE_DATA(0x62), CANCEL(0), NEED(0, 4, 1), PUT(0),
 	};
 
+	/* 0x06: 8 cells of 1024; 0x09: 64 */
+	static const u8 run[] = {
+		TAKE(8), SEND(0), FRAG(0, 1, 0x06, 2), RUN(0, 1, 0x06, 1, 4), FILL_GOOD,
+		FILL_HALF(0), RUN(0, 1, 0x06, 0, 7), RUN(0, 1, 0x06, 0, 7), FILL_GOOD, PUT(0),
+		TAKE(8), RUN(0, 2, 0x09, 0, 63), RUN(0, 3, 0x06, 0, 2), FILL_BAD,
+		RUN(0, 3, 0x06, 0, 2), FILL_HALF(1), RUN(0, 4, 0x06, 3, 2), CANCEL(0), FILL_GOOD,
+		PUT(0), TAKE(8), RUN(0, 1, 0x09, 0, 63), FILL_GOOD, PUT(0),
+	};
+
+	save("reply", "run", run, sizeof(run));
 	save("reply", "lacking", lacking, sizeof(lacking));
 	save("reply", "complete", complete, sizeof(complete));
 	save("reply", "error", error, sizeof(error));
