@@ -128,11 +128,14 @@ enum ebpfs_serve ebpfs_served_call(struct ebpfs_served *s, const struct ebpfs_ca
 	return EBPFS_SERVE_RESEND;
 }
 
-enum ebpfs_take ebpfs_served_data(struct ebpfs_served *s, const struct ebpfs_frag *f)
+enum ebpfs_take ebpfs_served_data_run(struct ebpfs_served *s, const struct ebpfs_frag *f,
+				      u32 n, u64 *fresh)
 {
 	struct ebpfs_served_slot *slot = slot_of(s, f->id);
+	u64 cells = ebpfs_cell_set(n) << f->index;
 	u64 seq = EBPFS_ID_SEQ(f->id);
 
+	*fresh = 0;
 	if (!slot)
 		return EBPFS_TAKE_BAD;
 	if (seq < slot->seq)
@@ -158,13 +161,21 @@ enum ebpfs_take ebpfs_served_data(struct ebpfs_served *s, const struct ebpfs_fra
 	}
 	if (f->attempt > slot->data_attempt)
 		slot->data_attempt = f->attempt;
-	if (slot->got >> f->index & 1)
+	*fresh = cells & ~slot->got;
+	if (!*fresh)
 		return EBPFS_TAKE_DUPLICATE;
-	slot->got |= 1ull << f->index;
+	slot->got |= cells;
 	if (slot->state == EBPFS_SERVED_EARLY || !all_there(slot))
 		return EBPFS_TAKE_MORE;
 	slot->state = EBPFS_SERVED_RUNNING;
 	return EBPFS_TAKE_READY;
+}
+
+enum ebpfs_take ebpfs_served_data(struct ebpfs_served *s, const struct ebpfs_frag *f)
+{
+	u64 fresh;
+
+	return ebpfs_served_data_run(s, f, 1, &fresh);
 }
 
 bool ebpfs_served_done(struct ebpfs_served *s, u64 id, u16 status, u16 flags, u32 total,

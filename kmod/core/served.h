@@ -133,10 +133,19 @@ enum ebpfs_serve ebpfs_served_call(struct ebpfs_served *s, const struct ebpfs_ca
 				   u64 *send);
 
 /**
- * ebpfs_served_data() - a fragment of a call's data arrived
+ * ebpfs_served_data_run() - neighbouring fragments of a call's data arrived together
  * @s: session
- * @f: the fragment, parsed and verified
+ * @f: the first of them, parsed and verified
+ * @n: how many, all parsed and verified; 1 to @f->ncells - @f->index
+ * @fresh: out: set of those that were not there yet, in MORE and READY only
+ *
+ * As if each had come by itself: MORE and READY say to put the @fresh ones into the
+ * slot's buffer, the others are duplicates.
  */
+enum ebpfs_take ebpfs_served_data_run(struct ebpfs_served *s, const struct ebpfs_frag *f,
+				      u32 n, u64 *fresh);
+
+/* The same for one fragment. */
 enum ebpfs_take ebpfs_served_data(struct ebpfs_served *s, const struct ebpfs_frag *f);
 
 /* Which cells of data @slot, which is GATHERING, lacks. */

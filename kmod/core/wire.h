@@ -303,6 +303,18 @@ static inline bool ebpfs_calls_whole(const struct ebpfs_call_iter *it)
 int ebpfs_parse_data(const void *p, u32 len, struct ebpfs_frag *f);
 
 /**
+ * ebpfs_next_data() - is this the fragment of data that follows another?
+ * @p: at least sizeof(struct ebpfs_data) bytes, if @len says so
+ * @len: bytes of the datagram (head and payload)
+ * @before: head of one that ebpfs_parse_hdr() and ebpfs_parse_data() accepted
+ * @f: what the latter told of it; on success becomes that of this one
+ *
+ * Cheaper than to parse it: all but offset and checksum must be the same bytes. Changes
+ * nothing unless it returns true.
+ */
+bool ebpfs_next_data(const void *p, u32 len, const void *before, struct ebpfs_frag *f);
+
+/**
  * ebpfs_parse_need() - a NEED datagram
  * @p: sizeof(struct ebpfs_need) bytes, whose ebpfs_hdr was parsed
  * @n: out

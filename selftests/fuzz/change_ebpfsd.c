@@ -39,17 +39,23 @@ static void check_name(const char *name)
 	MUST(strcmp(name, ".") && strcmp(name, ".."));
 }
 
-ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset);
-ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset)
+ssize_t __wrap_pwritev(int fd, const struct iovec *iov, int n, off_t offset);
+ssize_t __wrap_pwritev(int fd, const struct iovec *iov, int n, off_t offset)
 {
-	const u8 *p = buf;
+	size_t i, len = 0;
 	struct stat st;
-	size_t i;
 
-	MUST(len && len <= EBPFS_MSG_MAX && offset >= 0);
+	MUST(n > 0 && n <= EBPFS_CELLS_MAX && offset >= 0);
 	MUST(!fstat(fd, &st) && S_ISREG(st.st_mode));
-	for (i = 0; fuzz_honest && i < len; i++)
-		MUST(p[i] == fuzz_pattern((u64)offset + i));
+	for (; n; n--, iov++) {
+		const u8 *p = iov->iov_base;
+
+		MUST(iov->iov_len);
+		for (i = 0; fuzz_honest && i < iov->iov_len; i++)
+			MUST(p[i] == fuzz_pattern((u64)offset + len + i));
+		len += iov->iov_len;
+	}
+	MUST(len <= EBPFS_MSG_MAX);
 	return (ssize_t)(fuzz_half && len > 1 ? len / 2 : len);
 }
 

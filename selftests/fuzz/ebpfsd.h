@@ -20,7 +20,8 @@ enum fuzz_record_kind {
 	FUZZ_JOBS,	/* helpers and ring do what is queued; results as @flags say */
 	FUZZ_COLD,	/* from here the page cache lacks: 0 nothing, 1 all, 2 half of it */
 	FUZZ_REVOKE,	/* the client's entry goes from the clients file */
-	FUZZ_DATA,	/* fragment @handle of the data of a call; those of no WRITE follow */
+	FUZZ_DATA,	/* fragment @handle of the data of a call; those of no WRITE follow;
+			 * with FUZZ_MORE the next @count fragments come together with it */
 	FUZZ_KINDS
 };
 
@@ -56,7 +57,7 @@ enum fuzz_record_kind {
  * @attempt: of the call
  * @instance: 0 none, 1 that of the last reply in the slot, else as it is
  * @arg: of the body
- * @want: of the call
+ * @want: of the call; of FUZZ_DATA: which of the fragments have a wrong checksum
  * @count: of the body
  * @data: bytes of data, of a WRITE: they are the file's own at that offset
  * @name_len: bytes of name, of those that follow; the rest are data

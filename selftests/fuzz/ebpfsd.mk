@@ -13,7 +13,7 @@ DAEMON := $(filter-out main helper privileges,$(basename $(notdir \
 DAEMON_OBJECTS := $(DAEMON:%=build/ebpfsd/%.o) build/ebpfsd/addr.o build/ebpfsd/secret.o \
 		  build/change_ebpfsd.o
 DAEMON_WRAP := sendmsg getrandom name_to_handle_at open_by_handle_at preadv2 io_uring_submit \
-	       pwrite ftruncate unlinkat renameat2 linkat mkdirat mknodat symlinkat fchownat \
+	       pwritev ftruncate unlinkat renameat2 linkat mkdirat mknodat symlinkat fchownat \
 	       utimensat setfsuid setfsgid syscall \
 	       fallocate copy_file_range pwritev2 ioctl setxattr removexattr
 

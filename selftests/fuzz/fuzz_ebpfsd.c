@@ -449,16 +449,24 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* One datagram comes in, in memory of exactly its size. */
-static void deliver(const void *p, u32 len, u8 flags)
+/* What one receive brings, in memory of exactly its size: datagrams of @segment bytes each
+ * but the last, or, if that is 0, one. */
+static void deliver_segments(const void *p, u32 len, u32 segment, u8 flags)
 {
 	u8 *copy = malloc(len ? len : 1);
 
 	memcpy(copy, p, len);
 	proved_budget += len;
 	heard_len = 0;
-	receive_datagram(worker, flags & FUZZ_ELSEWHERE ? &elsewhere : &here, copy, len);
+	receive_datagrams(worker, flags & FUZZ_ELSEWHERE ? &elsewhere : &here, copy, len,
+			  segment);
 	free(copy);
+	replies_send(&worker->replies);
+}
+
+static void deliver(const void *p, u32 len, u8 flags)
+{
+	deliver_segments(p, len, 0, flags);
 }
 
 static void join(u8 flags)
@@ -543,10 +551,10 @@ static u32 make_target(const struct fuzz_record *r, const u8 *bytes, u32 nbytes,
 	return ebpfs_put_target(to, &t);
 }
 
-/* A fragment of the data of a call. */
+/* Fragments of the data of a call. */
 static void data(const struct fuzz_record *r, const u8 *bytes)
 {
-	static u8 p[65536 + sizeof(struct ebpfs_data)];
+	static u8 p[65536 + EBPFS_CELLS_MAX * sizeof(struct ebpfs_data)];
 	u32 total = r->op == EBPFS_OP_WRITE ? r->data % (EBPFS_MSG_MAX + 1) : r->len;
 	u16 cell = (u16)(r->cell * 8);
 	struct ebpfs_frag f = {
@@ -554,20 +562,26 @@ static void data(const struct fuzz_record *r, const u8 *bytes)
 		.total = total, .offset = (u32)r->handle * cell, .cell = cell,
 		.attempt = r->attempt,
 	};
-	u32 head = ebpfs_put_data(p, &f);
+	u32 n = r->flags & FUZZ_MORE ? r->count % EBPFS_CELLS_MAX + 1 : 1;
+	u32 i, head = 0, len = 0;
 
 	if (f.offset >= total)
 		return;
-	f.len = total - f.offset < cell ? total - f.offset : cell;
-	make_data(r->op, r->arg, f.offset, bytes, r->len, p + head, f.len);
 	if (calls[r->slot % SLOTS][r->seq].age == calls_age)
 		note_call(r->slot % SLOTS, r->seq, r->op,
 			  calls[r->slot % SLOTS][r->seq].handle, r->arg,
 			  calls[r->slot % SLOTS][r->seq].count);
 	else
 		note_call(r->slot % SLOTS, r->seq, r->op, 0, r->arg, 0);
-	ebpfs_seal(p, head + f.len);
-	deliver(p, head + f.len, r->flags);
+	for (i = 0; i < n && f.offset < total && len + cell < 65536; i++, f.offset += cell) {
+		head = ebpfs_put_data(p + len, &f);
+		f.len = total - f.offset < cell ? total - f.offset : cell;
+		make_data(r->op, r->arg, f.offset, bytes, r->len, p + len + head, f.len);
+		if (!(r->want >> i & 1))
+			ebpfs_seal(p + len, head + f.len);
+		len += head + f.len;
+	}
+	deliver_segments(p, len, i > 1 ? head + cell : 0, r->flags);
 }
 
 static void call(const struct fuzz_record *r, const u8 *bytes)

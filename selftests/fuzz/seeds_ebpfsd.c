@@ -245,6 +245,39 @@ static struct fuzz_record write_call(u8 slot, u8 seq, u8 attempt, u64 arg, u32 t
 	return r;
 }
 
+/* The same with @more fragments behind it, of which @bad are. */
+static struct fuzz_record run(struct fuzz_record r, u32 more, u64 bad)
+{
+	r.flags |= FUZZ_MORE;
+	r.count = more;
+	r.want = bad;
+	return r;
+}
+
+/* Data that come together. */
+static void runs(void)
+{
+	add(write_call(1, 1, 0, 4096, 20000), "");
+	add(run(data(1, 1, 0, 4096, 20000, 1408, 0), 14, 0), "");
+	plain(FUZZ_JOBS, 0, 0);
+	save("run-direct");
+
+	plain(FUZZ_COLD, 2, 0);
+	add(run(data(1, 1, 0, 0, 60000, 8192, 0), 7, 0), "");
+	add(write_call(1, 1, 0, 0, 60000), "");
+	plain(FUZZ_JOBS, 0, 0);
+	save("run-early");
+
+	add(write_call(1, 1, 0, 0, 60000), "");
+	add(run(data(1, 1, 0, 0, 60000, 8192, 0), 3, 4), "");
+	add(run(data(1, 1, 0, 0, 60000, 8192, 1), 6, 1), "");
+	add(write_call(1, 1, 1, 0, 60000), "");
+	add(run(data(1, 1, 1, 0, 60000, 1024, 0), 58, 1ull << 30), "");
+	add(run(data(1, 1, 1, 0, 60000, 1024, 20), 20, 0), "");
+	plain(FUZZ_JOBS, 0, 0);
+	save("run-holes");
+}
+
 /* Data that come apart, in several orders. */
 static void writes(void)
 {
@@ -471,6 +504,7 @@ int main(int argc, char **argv)
 	reads();
 	kinds_of_files();
 	writes();
+	runs();
 	directories();
 	sessions();
 	locks();

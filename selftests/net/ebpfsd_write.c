@@ -375,6 +375,81 @@ static void each_of_many_is_judged_by_itself(void)
 	has("judged", 0, data, 10 * 4096);
 }
 
+/* All data of a call together, in small pieces and in large ones, twice, and after some of
+ * them have come alone. */
+static void data_of_one_receive_are_written(void)
+{
+	static const u16 cells[] = { 1024, 1408, 4096, 8192, 54000 };
+	struct fh fh = new_file("one-receive");
+	struct ebpfs_call_info call;
+	u16 cell = c.cell;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cells); i++) {
+		const u8 *from = i & 1 ? other : data;
+		u32 len = 54000 - i;
+
+		c.cell = cells[i];
+		prepare_apart(&call, &fh, from, len);
+		call.arg = 3 + i;
+		client_send(&c, &call);
+		send_data(&c, &call, ~0ull);
+		send_data(&c, &call, ~0ull);
+		EXPECT(answered(&call));
+		has("one-receive", 3 + i, from, len);
+
+		prepare_apart(&call, &fh, from + 5000, len);
+		call.arg = 3 + i;
+		client_send(&c, &call);
+		send_data(&c, &call, 1);
+		send_data(&c, &call, ~0ull);
+		EXPECT(answered(&call));
+		has("one-receive", 3 + i, from + 5000, len);
+	}
+	c.cell = cell;
+	no_data_is_left();
+}
+
+/* Their replies may come together, too. */
+static void many_at_a_time_are_all_answered(void)
+{
+	struct fh fh = new_file("many");
+	struct ebpfs_call_info calls[21];
+	bool done[ARRAY_SIZE(calls)] = { false };
+	unsigned int i, left = ARRAY_SIZE(calls);
+	struct ebpfs_frag f;
+	u64 session;
+	u32 n;
+
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		calls[i] = (struct ebpfs_call_info){
+			.op = EBPFS_OP_WRITE, .fh = fh.bytes, .fh_len = fh.len, .arg = i * 9000ull,
+			.data = data + i, .data_len = 9000, .apart = true, .id = i,
+		};
+		client_begin(&c, &calls[i]);
+		client_send(&c, &calls[i]);
+		send_data(&c, &calls[i], ~0ull);
+	}
+	while (left && (n = hear(c.fd, buf, sizeof(buf), 2000))) {
+		ASSERT_EQ(ebpfs_parse_hdr(buf, n, &session), EBPFS_REPLY);
+		EXPECT(ebpfs_sealed(buf, n));
+		ASSERT_EQ(ebpfs_parse_reply(buf, n, &f), 0);
+		i = EBPFS_ID_SLOT(f.id);
+		ASSERT(i < ARRAY_SIZE(calls));
+		EXPECT_EQ(f.id, calls[i].id);
+		EXPECT_EQ(f.status, 0);
+		EXPECT_EQ(f.total, sizeof(written));
+		EXPECT(!done[i]);
+		left -= !done[i];
+		done[i] = true;
+	}
+	EXPECT_EQ(left, 0);
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		EXPECT_EQ(do_read(&c, &fh, i * 9000ull, 9000, buf), 9000);
+		EXPECT_MEM(buf, data + i, 9000);
+	}
+}
+
 /* The client gives a call up; its data are not the next one's. */
 static void given_up_data_are_forgotten(void)
 {
@@ -572,6 +647,8 @@ BOTH(data_may_be_cut_anew)
 BOTH(data_come_twice)
 BOTH(damaged_data_are_dropped)
 BOTH(each_of_many_is_judged_by_itself)
+BOTH(data_of_one_receive_are_written)
+BOTH(many_at_a_time_are_all_answered)
 BOTH(given_up_data_are_forgotten)
 BOTH(too_much_at_once_is_done_in_turn)
 BOTH(writes_fail_as_they_should)
@@ -590,6 +667,8 @@ static const struct ktap_test tests[] = {
 	TESTS(data_come_twice),
 	TESTS(damaged_data_are_dropped),
 	TESTS(each_of_many_is_judged_by_itself),
+	TESTS(data_of_one_receive_are_written),
+	TESTS(many_at_a_time_are_all_answered),
 	TESTS(given_up_data_are_forgotten),
 	TESTS(too_much_at_once_is_done_in_turn),
 	TESTS(writes_fail_as_they_should),

@@ -327,6 +327,81 @@ static void call_contradicts_the_data(void)
 	EXPECT_EQ(data(1, 0, 501, CELL, 0), EBPFS_TAKE_READY);
 }
 
+static u32 random_state = 1;
+
+static u32 below(u32 n)
+{
+	random_state = random_state * 1103515245 + 12345;
+	return (random_state >> 8) % n;
+}
+
+/* One at a time, and what is new in @fresh; the outcome is that of the last new one. */
+static enum ebpfs_take one_by_one(struct ebpfs_served *s, struct ebpfs_frag f, u32 n, u64 *fresh)
+{
+	enum ebpfs_take what, all = EBPFS_TAKE_DUPLICATE;
+
+	*fresh = 0;
+	for (; n; n--, f.index++, f.offset += f.cell) {
+		what = ebpfs_served_data(s, &f);
+		if (what <= EBPFS_TAKE_READY)
+			*fresh |= 1ull << f.index;
+		if (what != EBPFS_TAKE_DUPLICATE)
+			all = what;
+	}
+	return all;
+}
+
+/* Neighbours that come together do what each would have done by itself. */
+static void runs(void)
+{
+	static const u16 cells[] = { 1024, SMALL, CELL };
+	struct ebpfs_served_slot twin_slots[NSLOTS];
+	struct ebpfs_served twin;
+	u32 round, i, seen[EBPFS_TAKE_BAD + 1] = { 0 };
+
+	for (round = 0; round < 20000; round++) {
+		u32 total = 1 + below(EBPFS_MSG_MAX);
+
+		fresh();
+		memset(twin_slots, 0xff, sizeof(twin_slots));
+		ebpfs_served_init(&twin, twin_slots, NSLOTS, 7);
+		for (i = 0; i < 12; i++) {
+			struct ebpfs_call_info c = {
+				.id = EBPFS_ID(0, 1 + below(2)), .want = ~0ull,
+				.op = EBPFS_OP_WRITE, .cell = CELL, .attempt = below(3),
+				.apart = true, .data_len = total - !below(20),
+			};
+			struct ebpfs_frag f = {
+				.id = EBPFS_ID(below(40) ? 0 : NSLOTS, 1 + !below(8)),
+				.total = total, .cell = cells[below(3)], .attempt = below(3),
+			};
+			enum ebpfs_take what;
+			u64 a, b;
+			u32 n;
+
+			if (!below(4)) {
+				EXPECT_EQ(ebpfs_served_call(&served, &c, &a),
+					  ebpfs_served_call(&twin, &c, &b));
+				EXPECT_EQ(a, b);
+				continue;
+			}
+			f.ncells = ebpfs_ncells(total, f.cell);
+			if (below(2))
+				f.index = below(f.ncells);
+			f.offset = (u32)f.index * f.cell;
+			n = below(2) ? 1 + below(f.ncells - f.index) :
+					 (u32)(f.ncells - f.index);
+			what = ebpfs_served_data_run(&served, &f, n, &a);
+			EXPECT_EQ(what, one_by_one(&twin, f, n, &b));
+			EXPECT_EQ(a, b);
+			seen[what]++;
+			ASSERT_MEM(slots, twin_slots, sizeof(slots));
+		}
+	}
+	for (i = 0; i < ARRAY_SIZE(seen); i++)
+		EXPECT(seen[i] > 1000);
+}
+
 static void stale(void)
 {
 	fresh();
@@ -502,6 +577,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(attempts_of_data),
 	KTAP_TEST(data_contradict_the_call),
 	KTAP_TEST(call_contradicts_the_data),
+	KTAP_TEST(runs),
 	KTAP_TEST(stale),
 	KTAP_TEST(newer_call_replaces),
 	KTAP_TEST(repetition_brings_the_data),

@@ -122,6 +122,87 @@ static void parse_data_bad(void)
 	EXPECT_EQ(ebpfs_type_min_len(EBPFS_DATA), 41);
 }
 
+/* Is @p, in memory of exactly @len bytes, what follows @f? */
+static bool follows(const void *p, u32 len, const void *before, struct ebpfs_frag *f)
+{
+	struct ebpfs_frag was = *f;
+	bool odd, yes = false;
+	u8 *copy;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		odd = i;
+		copy = exact(p, len, odd);
+		*f = was;
+		yes = ebpfs_next_data(copy, len, before, f);
+		let_go(copy, odd);
+		if (!yes)
+			EXPECT_MEM(f, &was, sizeof(was));
+	}
+	return yes;
+}
+
+/* What it accepts is what the parser would have said. */
+static void next_data(void)
+{
+	static u8 p[2][EBPFS_UDP_PAYLOAD_MAX];
+	static const u32 totals[] = { 1, 1024, 1025, 20000, 65536 };
+	static const u16 cells[] = { 1024, 1408, 8192 };
+	struct ebpfs_frag f, parsed, in;
+	unsigned int t, c, i;
+
+	for (t = 0; t < ARRAY_SIZE(totals); t++) {
+		for (c = 0; c < ARRAY_SIZE(cells); c++) {
+			u32 n = ebpfs_ncells(totals[t], cells[c]), len;
+
+			memset(&in, 0, sizeof(in));
+			in.session = SESSION;
+			in.id = EBPFS_ID(3, 9);
+			in.total = totals[t];
+			in.cell = cells[c];
+			in.attempt = 200;
+			ebpfs_put_data(p[0], &in);
+			len = totals[t] < cells[c] ? totals[t] : cells[c];
+			ASSERT_EQ(ebpfs_parse_data(p[0], 40 + len, &f), 0);
+			for (i = 1; i < n; i++) {
+				in.offset = i * in.cell;
+				len = totals[t] - in.offset;
+				len = len < in.cell ? len : in.cell;
+				ebpfs_put_data(p[1], &in);
+				p[1][0] = (u8)i;
+				ASSERT_EQ(ebpfs_parse_data(p[1], 40 + len, &parsed), 0);
+				EXPECT(!follows(p[1], 40 + len - 1, p[0], &f));
+				EXPECT(!follows(p[1], 40 + len + 1, p[0], &f));
+				EXPECT(!follows(p[1], 39, p[0], &f));
+				ASSERT_EQ(follows(p[1], 40 + len, p[0], &f), true);
+				ASSERT_MEM(&f, &parsed, sizeof(f));
+				EXPECT(!follows(p[1], 40 + len, p[0], &f));
+			}
+			in.offset += in.cell;
+			ebpfs_put_data(p[1], &in);
+			EXPECT(!follows(p[1], 40, p[0], &f));
+			EXPECT(!follows(p[1], 40 + in.cell, p[0], &f));
+		}
+	}
+
+	/* Every bit of the head but those of the checksum. */
+	memset(&in, 0, sizeof(in));
+	in.session = SESSION;
+	in.id = EBPFS_ID(3, 9);
+	in.total = 5000;
+	in.cell = 1024;
+	ebpfs_put_data(p[0], &in);
+	ASSERT_EQ(ebpfs_parse_data(p[0], 40 + 1024, &f), 0);
+	in.offset = 1024;
+	ebpfs_put_data(p[1], &in);
+	for (i = 0; i < 8 * sizeof(struct ebpfs_data); i++) {
+		parsed = f;
+		p[1][i / 8] ^= (u8)(1 << i % 8);
+		EXPECT_EQ(follows(p[1], 40 + 1024, p[0], &parsed), i < 32);
+		p[1][i / 8] ^= (u8)(1 << i % 8);
+	}
+}
+
 static int need_of(const void *data, struct ebpfs_need_info *n)
 {
 	u8 *p = exact(data, sizeof(struct ebpfs_need), true);
@@ -589,6 +670,7 @@ static void cred(void)
 static const struct ktap_test tests[] = {
 	KTAP_TEST(data_round_trip),
 	KTAP_TEST(parse_data_bad),
+	KTAP_TEST(next_data),
 	KTAP_TEST(need_round_trip),
 	KTAP_TEST(parse_need_bad),
 	KTAP_TEST(target_round_trip),

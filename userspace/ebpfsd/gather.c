@@ -56,8 +56,19 @@ static struct gathering *of_call(struct sessions *ss, struct session *s, u64 id,
 	return g;
 }
 
+void data_join(u8 *to, const struct data_run *run, u32 len)
+{
+	const u8 *from = run->first;
+	u32 n;
+
+	for (; len; len -= n, to += n, from += run->stride) {
+		n = len < run->cell ? len : run->cell;
+		memcpy(to, from, n);
+	}
+}
+
 bool gather_put(struct sessions *ss, struct session *s, const struct ebpfs_frag *f,
-		const u8 *payload, u64 now)
+		const struct data_run *run, u64 cells, u64 now)
 {
 	struct gathering *g = of_call(ss, s, f->id, now);
 
@@ -74,7 +85,12 @@ bool gather_put(struct sessions *ss, struct session *s, const struct ebpfs_frag 
 		ebpfs_served_forget_data(&s->served, EBPFS_ID_SLOT(f->id));
 		return false;
 	}
-	memcpy(g->data + f->offset, payload, f->len);
+	for (; cells; cells &= cells - 1) {
+		u32 index = __ffs64(cells), at = index * run->cell, left = f->total - at;
+
+		memcpy(g->data + at, run->first + (index - f->index) * run->stride,
+		       left < run->cell ? left : run->cell);
+	}
 	return true;
 }
 

@@ -34,14 +34,40 @@ struct gathering {
 	u32 used;
 };
 
+/**
+ * struct data_run - neighbouring fragments of data, as one receive brought them
+ * @first: payload of the first of them; not owned
+ * @stride: bytes from one's payload to the next one's
+ * @cell: bytes in each, but for the last of the call's data
+ * @n: how many
+ */
+struct data_run {
+	const u8 *first;
+	u32 stride;
+	u32 cell;
+	u32 n;
+};
+
+/* All @len bytes of a call's data, which @run holds, in one piece. */
+void data_join(u8 *to, const struct data_run *run, u32 len);
+
 /* Memory for @len bytes of data within the budget, or NULL. Any thread, no lock. */
 u8 *data_alloc(struct sessions *ss, u32 len);
 void data_free(struct sessions *ss, u8 *data, u32 len);
 
-/* A fragment that core/served.h said to keep; false if there is no room for it:
- * then nothing of this call's data is kept any more. */
+/**
+ * gather_put() - fragments that core/served.h said to keep
+ * @ss: sessions
+ * @s: session
+ * @f: the first of them
+ * @run: they, and others
+ * @cells: which, @f->index being the first of @run
+ * @now: ms
+ *
+ * Return: false if there is no room: then nothing of this call's data is kept any more.
+ */
 bool gather_put(struct sessions *ss, struct session *s, const struct ebpfs_frag *f,
-		const u8 *payload, u64 now);
+		const struct data_run *run, u64 cells, u64 now);
 
 /* The call of a slot whose data lack; consumes @call, which may be NULL. */
 void gather_wait(struct sessions *ss, struct session *s, u64 id, struct job *call, u64 now);

@@ -24,6 +24,7 @@
 #include "core/wire.h"
 #include "tick.h"
 
+struct data_run;
 struct export;
 struct file;
 struct hold_change;
@@ -39,6 +40,7 @@ struct user;
  * @owner: of the session
  * @user: who acts, the export's squashing done; NULL: the daemon's own root
  * @c: the call, its data in one piece
+ * @run: WRITE: where its data are if they are not
  * @buf: for the reply, op_room() bytes, 8-aligned
  * @may_wait: the thread may wait for a disk
  * @now: ms
@@ -57,6 +59,7 @@ struct op {
 	struct owner *owner;
 	const struct user *user;
 	const struct ebpfs_call_info *c;
+	const struct data_run *run;
 	u8 *buf;
 	bool may_wait;
 	u64 now;

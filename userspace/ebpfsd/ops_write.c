@@ -10,11 +10,13 @@
  * it, never the other way round.
  */
 #include <fcntl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "cred.h"
 #include "export.h"
 #include "forget.h"
+#include "gather.h"
 #include "log.h"
 #include "ops.h"
 #include "server.h"
@@ -58,14 +60,37 @@ int op_put_written(struct op *op, u64 verifier, u32 count, struct op_before *b, 
 	return sizeof(*out);
 }
 
-/* All of the call's data, or an error. The thread is the user. */
-static int write_all(const struct ebpfs_call_info *c, int fd)
+/* The call's data but for the first @done bytes, as they lie in memory. How many pieces. */
+static int data_pieces(const struct op *op, u32 done, struct iovec iov[EBPFS_CELLS_MAX])
 {
+	const struct ebpfs_call_info *c = op->c;
+	const struct data_run *run = op->run;
+	int n = 0;
+
+	if (!run) {
+		iov[0] = (struct iovec){ (u8 *)c->data + done, c->data_len - done };
+		return 1;
+	}
+	while (done < c->data_len) {
+		u32 index = done / run->cell, in = done % run->cell;
+		u32 left = c->data_len - done, len = run->cell - in;
+
+		iov[n].iov_base = (u8 *)run->first + index * run->stride + in;
+		iov[n].iov_len = left < len ? left : len;
+		done += (u32)iov[n++].iov_len;
+	}
+	return n;
+}
+
+/* All of the call's data, or an error. The thread is the user. */
+static int write_all(const struct op *op, int fd)
+{
+	const struct ebpfs_call_info *c = op->c;
+	struct iovec iov[EBPFS_CELLS_MAX];
 	u32 done = 0;
 
 	while (done < c->data_len) {
-		ssize_t n = pwrite(fd, c->data + done, c->data_len - done,
-				   (off_t)(c->arg + done));
+		ssize_t n = pwritev(fd, iov, data_pieces(op, done, iov), (off_t)(c->arg + done));
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
@@ -126,7 +151,7 @@ int op_write(struct op *op, struct file *any)
 	if (!ret) {
 		if (!op->e->in_memory)
 			WRITE_ONCE(file->dirty, true);
-		ret = write_all(c, file->fd);
+		ret = write_all(op, file->fd);
 		cred_return(op->user);
 		if (!ret)
 			ret = op_put_written(op, verifier, c->data_len, &before, true, file);

@@ -9,7 +9,8 @@
  * socket buffer excepted, see SO_SNDTIMEO in send.c).
  *
  * Datagrams of one sender may come as one (UDP GRO): DATA do, which were sent so.
- * Each is judged by itself.
+ * The checksum of each is looked at; neighbouring fragments of one call's data are then
+ * dealt with as one, all others by themselves.
  *
  * What ebpfs_parse_hdr() and the checksum did not accept is only counted.
  */
@@ -169,20 +170,54 @@ static void receive_calls(struct worker *w, const struct route *r, const u8 *p, 
 	pthread_mutex_unlock(&s->lock);
 }
 
-static void receive_data(struct worker *w, const struct route *r, const u8 *p, u32 len, u64 id)
+/* How many of the datagrams at @p, of @segment bytes each but the last, are fragments of
+ * data that continue the first, which is @f. */
+static u32 count_run(const u8 *p, u32 left, u32 segment, struct ebpfs_frag f)
 {
+	const u8 *first = p;
+	u32 n = 1, len;
+
+	for (; left > segment; n++) {
+		p += segment;
+		left -= segment;
+		len = left < segment ? left : segment;
+		if (!ebpfs_next_data(p, len, first, &f) || !ebpfs_sealed(p, len))
+			break;
+	}
+	return n;
+}
+
+/* @left: bytes of this datagram, which has @len, and those of @segment bytes that came
+ * with it. Return: bytes dealt with. */
+static u32 receive_data(struct worker *w, const struct route *r, const u8 *p, u32 len, u64 id,
+			u32 left, u32 segment)
+{
+	struct data_run run = {
+		.first = p + sizeof(struct ebpfs_data),
+		.stride = segment,
+		.n = 1,
+	};
 	struct ebpfs_frag f;
 	struct session *s;
+	u32 all = len;
 
 	if (ebpfs_parse_data(p, len, &f)) {
 		stats_inc(drop_malformed);
-		return;
+		return len;
+	}
+	run.cell = f.cell;
+	if (left > len) {
+		run.n = count_run(p, left, segment, f);
+		all = left < run.n * segment ? left : run.n * segment;
+		stats_add(datagrams_in, run.n - 1);
+		stats_add(bytes_in, all - len);
 	}
 	s = enter_to_serve(w, r, id);
 	if (!s)
-		return;
-	serve_data(w, s, &f, p + sizeof(struct ebpfs_data));
+		return all;
+	serve_data(w, s, &f, &run);
 	pthread_mutex_unlock(&s->lock);
+	return all;
 }
 
 static void receive_probe(struct worker *w, const struct route *r, const u8 *p, u64 id)
@@ -233,7 +268,9 @@ static void receive_recalled(struct worker *w, const struct route *r, const u8 *
 	hold_recalled(w->srv, owner, le64_to_cpu(recalled->id));
 }
 
-void receive_datagram(struct worker *w, const struct route *r, const u8 *p, u32 len)
+/* As receive_datagram(), of the first of several. Return: bytes dealt with. */
+static u32 receive_one(struct worker *w, const struct route *r, const u8 *p, u32 len, u32 left,
+		       u32 segment)
 {
 	int type;
 	u64 id;
@@ -243,19 +280,18 @@ void receive_datagram(struct worker *w, const struct route *r, const u8 *p, u32 
 	type = ebpfs_parse_hdr(p, len, &id);
 	if (type < 0) {
 		stats_inc(drop_malformed);
-		return;
+		return len;
 	}
 	if (!ebpfs_sealed(p, len)) {
 		stats_inc(drop_crc);
-		return;
+		return len;
 	}
 	switch (type) {
 	case EBPFS_CALL:
 		receive_calls(w, r, p, len, id);
 		break;
 	case EBPFS_DATA:
-		receive_data(w, r, p, len, id);
-		break;
+		return receive_data(w, r, p, len, id, left, segment);
 	case EBPFS_RECALLED:
 		receive_recalled(w, r, p, id);
 		break;
@@ -273,6 +309,28 @@ void receive_datagram(struct worker *w, const struct route *r, const u8 *p, u32 
 		break;
 	default:
 		stats_inc(drop_type);
+	}
+	return len;
+}
+
+void receive_datagrams(struct worker *w, const struct route *r, const u8 *p, u32 len, u32 segment)
+{
+	u32 one;
+
+	if (!segment || segment >= len) {
+		receive_one(w, r, p, len, len, len);
+		return;
+	}
+	stats_inc(gro_receives);
+	for (; len; p += one, len -= one) {
+		one = len < segment ? len : segment;
+		if (segment % 8) {
+			/* None of ours: they have whole numbers of words. */
+			memcpy(w->scratch, p, one);
+			receive_one(w, r, w->scratch, one, one, one);
+		} else {
+			one = receive_one(w, r, p, one, len, segment);
+		}
 	}
 }
 
@@ -304,9 +362,8 @@ static void take_buffer(struct worker *w, unsigned int listener, void *buffer, i
 {
 	struct msghdr *msg = &w->msg[listener];
 	struct io_uring_recvmsg_out *out = io_uring_recvmsg_validate(buffer, len, msg);
-	u32 total, segment, pos, one;
 	struct route r;
-	const u8 *p;
+	u32 segment;
 
 	if (!out || out->flags & MSG_TRUNC) {
 		stats_inc(datagrams_in);
@@ -317,23 +374,8 @@ static void take_buffer(struct worker *w, unsigned int listener, void *buffer, i
 	memcpy(&r.to, io_uring_recvmsg_name(out), sizeof(r.to));
 	memset(&r.local6, 0, sizeof(r.local6));
 	segment = read_control(&r, out, msg);
-	p = io_uring_recvmsg_payload(out, msg);
-	total = io_uring_recvmsg_payload_length(out, len, msg);
-	if (!segment || segment >= total) {
-		receive_datagram(w, &r, p, total);
-		return;
-	}
-	stats_inc(gro_receives);
-	for (pos = 0; pos < total; pos += one) {
-		one = total - pos < segment ? total - pos : segment;
-		if (pos % 8) {
-			/* None of ours: they have whole numbers of words. */
-			memcpy(w->scratch, p + pos, one);
-			receive_datagram(w, &r, w->scratch, one);
-		} else {
-			receive_datagram(w, &r, p + pos, one);
-		}
-	}
+	receive_datagrams(w, &r, io_uring_recvmsg_payload(out, msg),
+			  io_uring_recvmsg_payload_length(out, len, msg), segment);
 }
 
 static u8 *buffer_at(struct worker *w, unsigned int index)
@@ -485,6 +527,7 @@ static void loop(struct worker *w)
 				serve_read_done(w, io_uring_cqe_get_data(cqe), cqe->res);
 			}
 		}
+		replies_send(&w->replies);
 		io_uring_buf_ring_cq_advance(&w->ring, w->buffers, given);
 		io_uring_cq_advance(&w->ring, taken - (unsigned int)given);
 		if (sessions_over_budget(&w->srv->sessions))

@@ -285,3 +285,50 @@ void send_reply(const struct session *s, u16 slot, u64 cells, const u8 *data,
 	if (b.segments)
 		batch_send(&b, r);
 }
+
+static bool same_way(const struct route *a, const struct route *b)
+{
+	return a->listener == b->listener &&
+	       !memcmp(&a->to, &b->to, ebpfs_addr_len(&b->to)) &&
+	       !memcmp(&a->local6, &b->local6, sizeof(b->local6));
+}
+
+void replies_send(struct replies *rs)
+{
+	struct batch b;
+	u8 *p = rs->bytes;
+
+	if (!rs->n)
+		return;
+	batch_begin(&b, &rs->route);
+	for (; rs->n; rs->n--, p += rs->len) {
+		struct iovec *iov = &b.iov[2 * b.segments++];
+
+		iov[0] = (struct iovec){ p, HEAD };
+		iov[1] = (struct iovec){ p + HEAD, rs->len - HEAD };
+		b.len += rs->len;
+	}
+	batch_send(&b, &rs->route);
+}
+
+void send_reply_later(struct replies *rs, const struct session *s, u16 slot, const u8 *data,
+		      const struct route *r)
+{
+	struct ebpfs_frag f;
+	u8 *p;
+
+	ebpfs_served_frag(&s->served, slot, 0, &f);
+	if (rs->n && (rs->len != HEAD + f.len || !same_way(&rs->route, r)))
+		replies_send(rs);
+	if (!rs->n) {
+		rs->route = *r;
+		rs->len = HEAD + f.len;
+	}
+	p = rs->bytes + rs->n++ * rs->len;
+	f.session = s->client_id;
+	ebpfs_put_reply(p, &f);
+	memcpy(p + HEAD, data, f.len);
+	ebpfs_seal(p, rs->len);
+	if (rs->n == REPLIES_MAX)
+		replies_send(rs);
+}

@@ -9,7 +9,7 @@
 #ifndef EBPFSD_SEND_H
 #define EBPFSD_SEND_H
 
-#include "core/platform.h"
+#include "core/wire.h"
 #include "lib/addr.h"
 
 struct session;
@@ -73,5 +73,37 @@ void send_datagram(const struct route *r, const void *p, u32 len);
  */
 void send_reply(const struct session *s, u16 slot, u64 cells, const u8 *data,
 		const struct route *r);
+
+#define REPLIES_MAX	8
+#define REPLIES_LEN	256	/* bytes of a short one, head and all */
+
+/**
+ * struct replies - short replies that are to leave together, as one super-packet
+ * @route: where to
+ * @n: how many
+ * @len: bytes of each
+ * @bytes: @n of them, sealed
+ *
+ * Copies: what they were made of may change.
+ */
+struct replies {
+	struct route route;
+	u32 n;
+	u32 len;
+	u8 bytes[REPLIES_MAX * REPLIES_LEN] __attribute__((aligned(8)));
+};
+
+/**
+ * send_reply_later() - a slot's kept reply, of one fragment, leaves with others
+ * @rs: the worker's; what does not go with this one is sent at once
+ * @s, @slot, @data, @r: as of send_reply(), at most REPLIES_LEN bytes with the head
+ *
+ * Sooner or later replies_send() must come.
+ */
+void send_reply_later(struct replies *rs, const struct session *s, u16 slot, const u8 *data,
+		      const struct route *r);
+
+/* Send what is in @rs, if there is anything. */
+void replies_send(struct replies *rs);
 
 #endif /* EBPFSD_SEND_H */

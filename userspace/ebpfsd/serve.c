@@ -10,7 +10,8 @@
  * the slot may go on to another call meanwhile, and then the reply is dropped.
  *
  * A call whose data come apart waits in gather.c until they are there, and is
- * executed by whatever datagram was the last one.
+ * executed by whatever datagram was the last one. If one receive brought all of a
+ * WRITE's data they are not gathered, but written from where they lie.
  *
  * A call that others' leases are in the way of is parked until they were given back
  * (hold.h), and then executed by a helper as if it had just come.
@@ -131,9 +132,19 @@ static bool only_once(u16 op)
 	return t && t->flags & EBPFS_TRAIT_ONCE;
 }
 
-/* Answer a call with what is in its slot's buffer. @s is locked. */
-static void finish(struct session *s, const struct ebpfs_call_info *c, const struct op_result *res,
-		   const struct route *r, u64 now)
+/* Of a large transfer: there are others like it, before it and behind it. */
+static bool may_leave_later(const struct ebpfs_call_info *c, const struct op_result *res)
+{
+	_Static_assert(sizeof(struct ebpfs_reply) + sizeof(struct ebpfs_written) <= REPLIES_LEN &&
+		       sizeof(struct ebpfs_written) <= EBPFS_CELL_MIN, "a short reply");
+
+	return c->op == EBPFS_OP_WRITE && c->apart && res->total == sizeof(struct ebpfs_written);
+}
+
+/* Answer a call with what is in its slot's buffer. @s is locked. @w: the thread, NULL in a
+ * helper. */
+static void finish(struct worker *w, struct session *s, const struct ebpfs_call_info *c,
+		   const struct op_result *res, const struct route *r, u64 now)
 {
 	struct reply_buf *b = &s->bufs[EBPFS_ID_SLOT(c->id)];
 	u64 cells;
@@ -145,7 +156,10 @@ static void finish(struct session *s, const struct ebpfs_call_info *c, const str
 	b->used = (u32)now;
 	/* Nor may a WRITE be executed late again, over what was written since. */
 	b->once = only_once(c->op) || c->op == EBPFS_OP_WRITE;
-	send_reply(s, EBPFS_ID_SLOT(c->id), cells, b->data, r);
+	if (w && may_leave_later(c, res))
+		send_reply_later(&w->replies, s, EBPFS_ID_SLOT(c->id), b->data, r);
+	else
+		send_reply(s, EBPFS_ID_SLOT(c->id), cells, b->data, r);
 }
 
 /* As if the call had not come. @s is locked. */
@@ -173,12 +187,14 @@ static bool ensure_buf(struct sessions *ss, struct reply_buf *b, u32 room)
  * @user: who acts, with a reference that is the caller's
  * @data: the call's data if they are memory of their own, else NULL; whoever
  *	keeps it sets this to NULL
+ * @run: the call's data if they are not in one piece, else NULL; not to be kept
  */
 struct incoming {
 	const struct ebpfs_call_info *c;
 	const struct route *r;
 	struct user *user;
 	u8 *data;
+	const struct data_run *run;
 };
 
 /* @in: its data go to the job, copied if they are part of a datagram. */
@@ -195,13 +211,15 @@ static struct job *job_new(struct sessions *ss, struct session *s, struct incomi
 	job->route = *in->r;
 	job->call = *c;
 	job->data = NULL;
-	if (c->data) {
+	if (c->data || in->run) {
 		job->data = in->data ? in->data : data_alloc(ss, c->data_len);
 		if (!job->data) {
 			free(job);
 			return NULL;
 		}
-		if (!in->data)
+		if (in->run)
+			data_join(job->data, in->run, c->data_len);
+		else if (!in->data)
 			memcpy(job->data, c->data, c->data_len);
 		in->data = NULL;
 	}
@@ -252,7 +270,7 @@ static void job_end(struct server *srv, struct job *job, const struct op_result 
 
 		s->bufs[slot] = job->buf;
 		job->buf = old;
-		finish(s, &job->call, res, &job->route, now);
+		finish(NULL, s, &job->call, res, &job->route, now);
 	}
 	pthread_mutex_unlock(&s->lock);
 	job_free(&srv->sessions, job);
@@ -448,7 +466,7 @@ static bool read_now(struct worker *w, struct session *s, struct incoming *in,
 			return false;
 		if (err) {
 			res.status = (u16)-err;
-			finish(s, c, &res, in->r, w->now);
+			finish(w, s, c, &res, in->r, w->now);
 			return true;
 		}
 	}
@@ -468,7 +486,7 @@ static bool read_now(struct worker *w, struct session *s, struct incoming *in,
 			goto ring;
 	}
 	stats_inc(read_cached);
-	finish(s, c, &res, in->r, w->now);
+	finish(w, s, c, &res, in->r, w->now);
 	if (!res.status && grant_read(s, c, file, w->now))
 		defer_grant(w, s, in, file);
 	files_put(file);
@@ -505,6 +523,7 @@ static void run(struct worker *w, struct session *s, struct incoming *in)
 		.owner = s->owner,
 		.user = in->user,
 		.c = c,
+		.run = in->run,
 		.now = w->now,
 		.change = &change,
 	};
@@ -522,7 +541,7 @@ static void run(struct worker *w, struct session *s, struct incoming *in)
 		if (!read_now(w, s, in, b))
 			defer(w, s, in);
 	} else if (!intent_run(w->srv->intents, s->client, &op, &res)) {
-		finish(s, c, &res, in->r, w->now);
+		finish(w, s, c, &res, in->r, w->now);
 	} else {
 		defer(w, s, in);
 	}
@@ -542,11 +561,13 @@ static bool find_user(struct session *s, const struct ebpfs_call_info *c, struct
 	return true;
 }
 
-/* @data: those of @c if they are memory of their own; consumed. */
+/* @data: those of @c if they are memory of their own; consumed. @pieces: those of @c if they
+ * are not in one piece. */
 static void execute(struct worker *w, struct session *s, const struct route *r,
-		    const struct ebpfs_call_info *c, u8 *data)
+		    const struct ebpfs_call_info *c, u8 *data,
+		    const struct data_run *pieces)
 {
-	struct incoming in = { .c = c, .r = r, .data = data };
+	struct incoming in = { .c = c, .r = r, .data = data, .run = pieces };
 	struct op_result res = { 0 };
 
 	if (c->op == EBPFS_OP_CRED) {
@@ -556,12 +577,12 @@ static void execute(struct worker *w, struct session *s, const struct route *r,
 			ask_again(s, c);
 		} else {
 			res.status = (u16)-err;
-			finish(s, c, &res, r, w->now);
+			finish(w, s, c, &res, r, w->now);
 		}
 	} else if (!find_user(s, c, &in.user)) {
 		stats_inc(creds_unknown);
 		res.status = EBPFS_STATUS_CRED;
-		finish(s, c, &res, r, w->now);
+		finish(w, s, c, &res, r, w->now);
 	} else {
 		run(w, s, &in);
 		user_put(in.user);
@@ -604,14 +625,14 @@ void serve_call(struct worker *w, struct session *s, const struct route *r,
 		if (!c->apart) {
 			/* Or another attempt had its data apart. */
 			gather_give_up(ss, s, slot, EBPFS_ID_SEQ(c->id) + 1);
-			execute(w, s, r, c, NULL);
+			execute(w, s, r, c, NULL, NULL);
 			break;
 		}
 		data = gather_take(ss, s, c->id, c->data_len, NULL);
 		whole = *c;
 		whole.data = data;
 		if (data)
-			execute(w, s, r, &whole, data);
+			execute(w, s, r, &whole, data, NULL);
 		else
 			ask_again(s, c);
 		break;
@@ -648,7 +669,7 @@ static void data_complete(struct worker *w, struct session *s, const struct ebpf
 	if (call && data) {
 		c = call->call;
 		c.data = data;
-		execute(w, s, &call->route, &c, data);
+		execute(w, s, &call->route, &c, data, NULL);
 	} else {
 		data_free(ss, data, f->total);
 		ask_again(s, &c);
@@ -657,29 +678,63 @@ static void data_complete(struct worker *w, struct session *s, const struct ebpf
 		job_free(ss, call);
 }
 
-void serve_data(struct worker *w, struct session *s, const struct ebpfs_frag *f,
-		const u8 *payload)
+/* Fewer bytes cost the kernel more as a piece of their own than a copy. */
+#define PIECE_MIN	4096
+
+/* @run is all of a call's data, and the call is there. Return: false if it has to be
+ * gathered all the same. */
+static bool data_direct(struct worker *w, struct session *s, const struct ebpfs_frag *f,
+			const struct data_run *run)
 {
-	switch (ebpfs_served_data(&s->served, f)) {
+	struct sessions *ss = &w->srv->sessions;
+	struct job *call = s->gathers[EBPFS_ID_SLOT(f->id)].call;
+	struct ebpfs_call_info c;
+
+	if (!call || call->call.op != EBPFS_OP_WRITE)
+		return false;
+	data_free(ss, gather_take(ss, s, f->id, f->total, &call), f->total);
+	if (!call)
+		return false;
+	c = call->call;
+	if (run->n == 1) {
+		c.data = run->first;
+	} else if (run->cell < PIECE_MIN) {
+		data_join(w->scratch, run, f->total);
+		c.data = w->scratch;
+	}
+	execute(w, s, &call->route, &c, NULL, c.data ? NULL : run);
+	job_free(ss, call);
+	return true;
+}
+
+void serve_data(struct worker *w, struct session *s, const struct ebpfs_frag *f,
+		const struct data_run *run)
+{
+	enum ebpfs_take what;
+	u64 cells;
+
+	what = ebpfs_served_data_run(&s->served, f, run->n, &cells);
+	stats_add(data_in, hweight64(cells));
+	switch (what) {
 	case EBPFS_TAKE_MORE:
-		stats_inc(data_in);
-		if (!gather_put(&w->srv->sessions, s, f, payload, w->now))
-			stats_inc(data_refused);
-		break;
 	case EBPFS_TAKE_READY:
-		stats_inc(data_in);
-		if (!gather_put(&w->srv->sessions, s, f, payload, w->now))
+		stats_add(data_duplicate, run->n - hweight64(cells));
+		if (what == EBPFS_TAKE_READY && cells == ebpfs_cell_set(f->ncells) &&
+		    data_direct(w, s, f, run))
+			break;
+		if (!gather_put(&w->srv->sessions, s, f, run, cells, w->now))
 			stats_inc(data_refused);
-		data_complete(w, s, f);
+		if (what == EBPFS_TAKE_READY)
+			data_complete(w, s, f);
 		break;
 	case EBPFS_TAKE_DUPLICATE:
-		stats_inc(data_duplicate);
+		stats_add(data_duplicate, run->n);
 		break;
 	case EBPFS_TAKE_STALE:
-		stats_inc(drop_stale);
+		stats_add(drop_stale, run->n);
 		break;
 	case EBPFS_TAKE_BAD:
-		stats_inc(drop_data);
+		stats_add(drop_data, run->n);
 		break;
 	}
 }

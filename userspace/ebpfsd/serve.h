@@ -52,10 +52,10 @@ struct job {
 void serve_call(struct worker *w, struct session *s, const struct route *r,
 		const struct ebpfs_call_info *c);
 
-/* A fragment of a call's data; @s is locked and alive. Replies go where the call
- * came from. */
+/* Fragments of a call's data, @f the first of @run; @s is locked and alive. Replies go
+ * where the call came from. */
 void serve_data(struct worker *w, struct session *s, const struct ebpfs_frag *f,
-		const u8 *payload);
+		const struct data_run *run);
 
 /* A READ in @w's ring has ended with @res. */
 void serve_read_done(struct worker *w, struct job *job, int res);

@@ -37,7 +37,8 @@ struct server;
  * @now: ms, of this round of the loop
  * @cache: sessions found lately, each with a reference
  * @unknowns: when and how often UNKNOWN was said, by source
- * @scratch: for PROBE_ACK, and for a datagram that is not aligned
+ * @replies: that leave at the end of the round at the latest
+ * @scratch: for PROBE_ACK, a datagram that is not aligned, data in small pieces
  * @started: posted once, when the worker serves or has failed
  * @error: -errno if it could not start
  */
@@ -63,6 +64,7 @@ struct worker {
 		u64 window;
 		u32 count;
 	} unknowns[WORKER_SOURCES];
+	struct replies replies;
 	u8 scratch[65536] __attribute__((aligned(8)));
 	sem_t *started;
 	int error;
@@ -72,13 +74,15 @@ struct worker {
 void *worker_run(void *arg);
 
 /**
- * receive_datagram() - everything that one datagram causes
+ * receive_datagrams() - everything that datagrams which came together cause
  * @w: worker
- * @r: where it came from
- * @p: its bytes, 8-aligned
+ * @r: where they came from
+ * @p: their bytes, 8-aligned
  * @len: how many
+ * @segment: bytes of each but the last, 0 if there is one
  */
-void receive_datagram(struct worker *w, const struct route *r, const u8 *p, u32 len);
+void receive_datagrams(struct worker *w, const struct route *r, const u8 *p, u32 len,
+		       u32 segment);
 
 /* Let go of the sessions in the cache. */
 void worker_forget_sessions(struct worker *w);
