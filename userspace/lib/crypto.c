@@ -66,15 +66,13 @@ static EVP_MAC_CTX *thread_ctx(void)
 
 u32 ebpfs_crc32c(u32 crc, const void *data, size_t len)
 {
-	const u8 *p = data;
-	size_t n;
+	unsigned char *p = (unsigned char *)data;
+	const int most = 1 << 30;
 
 	/* ISA-L counts in int, and only reads in spite of its prototype. */
-	for (; len; p += n, len -= n) {
-		n = len < (1u << 30) ? len : 1u << 30;
-		crc = crc32_iscsi((unsigned char *)p, n, crc);
-	}
-	return crc;
+	for (; len > (size_t)most; p += most, len -= (size_t)most)
+		crc = crc32_iscsi(p, most, crc);
+	return len ? crc32_iscsi(p, (int)len, crc) : crc;
 }
 
 bool ebpfs_equal(const void *a, const void *b, size_t len)
