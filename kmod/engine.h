@@ -138,6 +138,7 @@ struct ebpfs_session {
  * @health: is the node used
  * @removed: by the administrator, or the mount is going: no new work
  * @timer: retransmission, deadlines, silence; softirq
+ * @more: dispatches once what came in together has been received; softirq
  * @work: handshake, path MTU, moving of calls; process context
  * @work_lock: protects @inbox and @inbox_len
  * @inbox: last handshake message that came in
@@ -175,6 +176,7 @@ struct ebpfs_node {
 	bool removed;
 
 	struct timer_list timer;
+	struct tasklet_struct more;
 	struct work_struct work;
 	spinlock_t work_lock;
 	u8 inbox[sizeof(struct ebpfs_accept)];

@@ -182,6 +182,11 @@ static u64 ebpfs_node_keep(struct ebpfs_node *node, const struct ebpfs_session *
 	return node->keep_again;
 }
 
+static void ebpfs_node_more(struct tasklet_struct *more)
+{
+	ebpfs_dispatch(container_of(more, struct ebpfs_node, more));
+}
+
 static void ebpfs_node_timer(struct timer_list *timer)
 {
 	struct ebpfs_node *node = from_timer(node, timer, timer);
@@ -689,6 +694,7 @@ struct ebpfs_node *ebpfs_node_create(struct ebpfs_mount *mnt, const union ebpfs_
 	INIT_LIST_HEAD(&node->queue);
 	INIT_LIST_HEAD(&node->active);
 	timer_setup(&node->timer, ebpfs_node_timer, 0);
+	tasklet_setup(&node->more, ebpfs_node_more);
 	INIT_WORK(&node->work, ebpfs_node_work);
 	ebpfs_health_init(&node->health, min(mnt->timeo, EBPFS_LOST_MAX), ebpfs_now());
 	node->pmtu.next_at = EBPFS_NEVER;
@@ -761,6 +767,7 @@ void ebpfs_node_stop(struct ebpfs_node *node)
 		/* A steered filler may still have a call; it lets go by itself. */
 		synchronize_rcu();
 	}
+	tasklet_kill(&node->more);
 	udp_tunnel_sock_release(node->sock);
 	node->sock = NULL;
 	dst_cache_destroy(&node->path.dst);

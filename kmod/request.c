@@ -453,7 +453,7 @@ void ebpfs_req_leave_slot(struct ebpfs_session *session, struct ebpfs_req *req,
 			  u16 slot, const struct ebpfs_result *res, u64 now)
 {
 	struct ebpfs_node *node = session->node;
-	bool more, back = false;
+	bool more, bulk, back = false;
 	int err;
 
 	spin_lock_bh(&node->lock);
@@ -469,6 +469,7 @@ void ebpfs_req_leave_slot(struct ebpfs_session *session, struct ebpfs_req *req,
 	if (res && unlikely(node->health.state != EBPFS_NODE_UP))
 		back = ebpfs_node_heard(node, session, now);
 	more = !list_empty(&node->queue);
+	bulk = req->write;
 	spin_unlock_bh(&node->lock);
 
 	if (res || err) {
@@ -479,7 +480,10 @@ void ebpfs_req_leave_slot(struct ebpfs_session *session, struct ebpfs_req *req,
 		list_add(&req->link, &one);
 		ebpfs_req_move(&one);
 	}
-	if (more)
+	/* Answers to WRITEs come several at a time, and so do the calls that follow them. */
+	if (more && bulk)
+		tasklet_schedule(&node->more);
+	else if (more)
 		ebpfs_dispatch(node);
 	if (back)
 		ebpfs_node_arm(node, now);
