@@ -61,6 +61,7 @@
 	X(recut, "kept replies cut anew for another cell")		\
 	X(ignored, "repetitions of a call in execution")		\
 	X(data_more, "fragments of data kept")				\
+	X(data_runs, "fragments of data taken several at a time")	\
 	X(data_early, "fragments of data before their call")		\
 	X(data_ready, "calls executed with their last fragment of data")	\
 	X(data_before, "calls that came after all of their data")	\

@@ -206,25 +206,39 @@ static void take(struct world *w, struct ssession *ss, const struct ebpfs_frag *
 		COUNT(w, data_early);
 }
 
-void gather_data(struct world *w, struct ssession *ss, const struct dgram *d)
+/* Fragments that one receive brought. */
+static void take_run(struct world *w, struct ssession *ss, const struct ebpfs_frag *first, u32 n,
+		     const u8 *payload)
 {
-	const u8 *payload = d->data + sizeof(struct ebpfs_data);
+	struct ebpfs_frag f = *first;
 	enum ebpfs_take what;
-	struct ebpfs_frag f;
 	struct gather *g;
+	u64 fresh, left;
 
-	if (ebpfs_parse_data(d->data, d->len, &f))
-		return;
-	check_data(w, &f, d->len);
-	what = ebpfs_served_data(&ss->served, &f);
-	TRACE(w, "gath  id %lx attempt %lu cell %lu by %lu of %lu bytes: %lu", f.id, f.attempt,
-	      f.index, f.cell, f.total, what);
+	what = ebpfs_served_data_run(&ss->served, &f, n, &fresh);
+	TRACE(w, "gath  id %lx attempt %lu cell %lu by %lu of %lu bytes: %lu of %lu are new, %lu",
+	      f.id, f.attempt, f.index, f.cell, f.total, hweight64(fresh), n, what);
+	if (n > 1)
+		COUNT(w, data_runs);
 	switch (what) {
 	case EBPFS_TAKE_MORE:
 	case EBPFS_TAKE_READY:
 		CHECK(w, EBPFS_ID_SLOT(f.id) < ss->served.nslots,
 		      "data are taken for slots that are there", "id %lx", f.id);
-		take(w, ss, &f, payload);
+		CHECK(w, fresh && !(fresh & ~(ebpfs_cell_set(n) << f.index)),
+		      "of a run its own fragments are taken", "id %lx: %lx of %u from %u", f.id,
+		      fresh, n, f.index);
+		for (left = fresh; left; left &= left - 1) {
+			u32 rest;
+
+			f.index = (u8)__ffs64(left);
+			f.offset = (u32)f.index * f.cell;
+			rest = f.total - f.offset;
+			f.len = rest < f.cell ? rest : f.cell;
+			take(w, ss, &f, payload + (f.offset - first->offset));
+		}
+		if (n > hweight64(fresh))
+			COUNT(w, data_again);
 		if (what == EBPFS_TAKE_MORE) {
 			if (w->cfg.evict && !w->healed && chance(w, 50))
 				gather_evict(w, ss, EBPFS_ID_SLOT(f.id));
@@ -251,4 +265,46 @@ void gather_data(struct world *w, struct ssession *ss, const struct dgram *d)
 		COUNT(w, data_bad);
 		break;
 	}
+}
+
+/* The server looks at what it has received: something else has come, or it is enough. */
+void gather_flush(struct world *w, struct server *s)
+{
+	struct together *t = &s->together;
+	u32 n = t->n;
+
+	t->n = 0;
+	if (n && t->ss->alive)
+		take_run(w, t->ss, &t->first, n, t->payload);
+}
+
+void gather_data(struct world *w, struct ssession *ss, const struct dgram *d)
+{
+	struct together *t = &ss->server->together;
+	struct ebpfs_frag f;
+
+	if (ebpfs_parse_data(d->data, d->len, &f))
+		return;
+	check_data(w, &f, d->len);
+	if (!t->n || t->ss != ss || !ebpfs_next_data(d->data, d->len, t->head, &t->last)) {
+		gather_flush(w, ss->server);
+		/* What was looked at may have ended the session. */
+		if (!ss->alive)
+			return;
+		t->ss = ss;
+		t->first = f;
+		t->last = f;
+		memcpy(t->head, d->data, sizeof(t->head));
+		if (!t->payload)
+			t->payload = arena_raw(w, EBPFS_MSG_MAX);
+	}
+	memcpy(t->payload + (f.offset - t->first.offset), d->data + sizeof(struct ebpfs_data),
+	       f.len);
+	t->n++;
+	CHECK(w, t->last.offset == f.offset && t->last.len == f.len && t->last.id == f.id &&
+	      t->last.index == f.index && t->last.attempt == f.attempt && t->last.cell == f.cell,
+	      "what follows a fragment is what the parser says", "id %lx cell %u", f.id, f.index);
+	/* The network brings neighbours together, or does not. */
+	if (f.index + 1 == f.ncells || chance(w, 3000))
+		gather_flush(w, ss->server);
 }

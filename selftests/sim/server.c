@@ -339,6 +339,8 @@ void server_receive(struct world *w, struct server *s, struct dgram *d)
 	type = ebpfs_parse_hdr(d->data, d->len, &session);
 	if (type < 0 || !ebpfs_sealed(d->data, d->len))
 		return;
+	if (type != EBPFS_DATA)
+		gather_flush(w, s);
 	switch (type) {
 	case EBPFS_HELLO:
 		hello(w, s, d);

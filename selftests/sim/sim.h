@@ -540,6 +540,24 @@ struct challenge {
 };
 
 /**
+ * struct together - fragments of one call's data that have come and were not looked at
+ * @ss: of which session
+ * @n: how many, 0 if there are none
+ * @first: the first of them
+ * @last: the last of them
+ * @head: of the first, as it came
+ * @payload: of all of them, with room for the most there can be
+ */
+struct together {
+	struct ssession *ss;
+	u32 n;
+	struct ebpfs_frag first;
+	struct ebpfs_frag last;
+	u8 head[sizeof(struct ebpfs_data)];
+	u8 *payload;
+};
+
+/**
  * struct server - one node
  * @index: in the world
  * @addr: its own
@@ -550,6 +568,7 @@ struct challenge {
  * @sessions: of all starts
  * @shelf: of all starts: the log of intents, and what it is about
  * @challenges: made since this start
+ * @together: what one receive brings
  * @unknown_at: last UNKNOWN sent, ns
  * @owed: by host: bytes received less bytes sent while it had no session
  * @trusted: by host: a session was made since this start
@@ -564,6 +583,7 @@ struct server {
 	struct ssession *sessions;
 	struct shelf *shelf;
 	struct challenge *challenges;
+	struct together together;
 	u64 unknown_at;
 	s64 owed[SIM_HOSTS_MAX];
 	bool trusted[SIM_HOSTS_MAX];
@@ -783,6 +803,7 @@ void gather_call(struct world *w, struct ssession *ss, const struct ebpfs_call_i
 		 u64 need);
 const u8 *gather_whole(struct world *w, struct ssession *ss, const struct ebpfs_call_info *c);
 void gather_data(struct world *w, struct ssession *ss, const struct dgram *d);
+void gather_flush(struct world *w, struct server *s);
 void gather_done(struct ssession *ss, u64 id);
 void gather_evict(struct world *w, struct ssession *ss, u16 slot);
 
