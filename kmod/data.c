@@ -5,10 +5,15 @@
  * what is more follows it in DATA datagrams, cut by the same cell
  * as replies, as UDP super-packets that the stack or the device cuts.
  *
- * The pages of a WRITE are not copied: they are under write-back, and stay so,
- * unchanged, until the call is over. A packet may outlive the call by then its
- * pages may hold anything: the checksum no longer fits, and the server has
- * finished with that call anyway.
+ * Cells of a page and more are not copied: the packets are made of the WRITE's pages,
+ * which are under write-back, and stay so, unchanged, until the call is over. A packet
+ * may outlive the call by then its pages may hold anything: the checksum no longer fits,
+ * and the server has finished with that call anyway.
+ *
+ * Smaller cells are copied, heads and all, one behind the other. A packet has room for
+ * 17 pieces, which would be some six cells and their heads; each piece costs more to be
+ * added, and to be read by the server, than a copy of so few bytes, and each packet more
+ * than all of its pieces.
  *
  * Context: process and softirq, with the lock of the call's node held, which
  * keeps the call. Nothing is sent here.
@@ -17,6 +22,54 @@
 
 #include "engine.h"
 #include "write.h"
+
+/* As memcpy(), in words: for what is too long for one that goes by bytes. */
+static void ebpfs_copy_words(void *to, const void *from, u32 len)
+{
+#ifdef CONFIG_X86_64
+	size_t words = len / 8;
+
+	asm volatile("rep movsq" : "+D" (to), "+S" (from), "+c" (words) : : "memory");
+	len %= 8;
+#endif
+	if (len)
+		memcpy(to, from, len);
+}
+
+/* Bytes of a call's data that lie in memory in one piece: @len from @at on. */
+struct ebpfs_piece {
+	const u8 *from;
+	u32 at;
+	u32 len;
+};
+
+static void ebpfs_data_find(const struct ebpfs_req *req, u32 at, struct ebpfs_piece *piece)
+{
+	struct folio *folio;
+	size_t in;
+
+	if (!req->write) {
+		*piece = (struct ebpfs_piece){ .from = req->data, .len = req->data_len };
+		return;
+	}
+	piece->len = ebpfs_write_piece(req->write, at, req->data_len - at, &folio, &in);
+	piece->from = folio_address(folio) + in;
+	piece->at = at;
+}
+
+/* As ebpfs_data_copy(); @piece: where the bytes before were, empty at first. */
+static void ebpfs_data_copy_on(const struct ebpfs_req *req, u32 at, u8 *to, u32 len,
+			       struct ebpfs_piece *piece)
+{
+	u32 n;
+
+	for (; len; len -= n, at += n, to += n) {
+		if (at - piece->at >= piece->len)
+			ebpfs_data_find(req, at, piece);
+		n = min(len, piece->at + piece->len - at);
+		ebpfs_copy_words(to, piece->from + (at - piece->at), n);
+	}
+}
 
 /**
  * ebpfs_data_copy() - bytes of a call's data
@@ -27,18 +80,77 @@
  */
 void ebpfs_data_copy(const struct ebpfs_req *req, u32 at, void *to, u32 len)
 {
-	struct folio *folio;
-	size_t in;
-	u32 n;
+	struct ebpfs_piece piece = {};
 
-	if (!req->write) {
-		memcpy(to, req->data + at, len);
-		return;
+	ebpfs_data_copy_on(req, at, to, len, &piece);
+}
+
+#define EBPFS_CHUNK_ORDER	PAGE_ALLOC_COSTLY_ORDER
+#define EBPFS_CHUNK		(PAGE_SIZE << EBPFS_CHUNK_ORDER)
+#define EBPFS_CHUNKS_MAX	(EBPFS_WINDOW_MAX / EBPFS_CHUNK)	/* all that is in flight */
+
+/* A new chunk at the end of the list: the oldest if no packet is in it any more. */
+static bool ebpfs_chunk_begin(struct ebpfs_chunks *chunks)
+{
+	struct page *page = list_first_entry_or_null(&chunks->pages, struct page, lru);
+
+	if (page && page_ref_count(page) == 1) {
+		list_move_tail(&page->lru, &chunks->pages);
+	} else {
+		if (chunks->count == EBPFS_CHUNKS_MAX)
+			return false;
+		/* Not the reserves: without it, pages are lent. */
+		page = alloc_pages(GFP_ATOMIC | __GFP_COMP | __GFP_NOWARN | __GFP_NORETRY |
+				   __GFP_NOMEMALLOC, EBPFS_CHUNK_ORDER);
+		if (!page)
+			return false;
+		list_add_tail(&page->lru, &chunks->pages);
+		chunks->count++;
 	}
-	for (; len; len -= n, at += n, to += n) {
-		n = ebpfs_write_piece(req->write, at, len, &folio, &in);
-		memcpy(to, folio_address(folio) + in, n);
+	chunks->at = page_address(page);
+	chunks->left = EBPFS_CHUNK;
+	return true;
+}
+
+/* @len bytes, 8-aligned; NULL without. The next that are asked for may follow them. */
+static void *ebpfs_chunk_take(struct ebpfs_chunks *chunks, u32 len)
+{
+	u8 *p;
+
+	if (chunks->left < len && !ebpfs_chunk_begin(chunks))
+		return NULL;
+	p = chunks->at;
+	len = ALIGN(len, 8);
+	chunks->at += len;
+	chunks->left -= len;
+	return p;
+}
+
+/**
+ * ebpfs_chunks_free() - give them back to the system
+ * @chunks: of a node, whose lock is held
+ *
+ * Packets keep what they lie in.
+ */
+void ebpfs_chunks_free(struct ebpfs_chunks *chunks)
+{
+	struct page *page, *tmp;
+
+	list_for_each_entry_safe(page, tmp, &chunks->pages, lru) {
+		list_del(&page->lru);
+		put_page(page);
 	}
+	chunks->count = 0;
+	chunks->left = 0;
+}
+
+/* Bytes of a chunk at the end of a packet that has room for one more fragment. */
+static void ebpfs_chunk_add(struct sk_buff *skb, void *p, u32 len)
+{
+	struct page *page = virt_to_head_page(p);
+
+	get_page(page);
+	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, p - page_address(page), len, len);
 }
 
 /* How many fragments of an skb the bytes take. */
@@ -95,23 +207,83 @@ void ebpfs_data_lend(struct sk_buff *skb, const struct ebpfs_req *req, u32 *crc)
 
 /* One DATA datagram at the end of @skb, whose linear part takes the first head. */
 static bool ebpfs_data_add(struct sk_buff *skb, const struct ebpfs_req *req,
-			   const struct ebpfs_frag *f)
+			   const struct ebpfs_frag *f, struct ebpfs_chunks *chunks)
 {
 	struct ebpfs_data *head;
 	u32 crc;
 
-	if (!skb->len)
+	if (!skb->len) {
 		head = skb_put(skb, sizeof(*head));
-	else
-		head = ebpfs_skb_extend(skb, sizeof(*head));
-	if (!head)
-		return false;
+	} else {
+		head = ebpfs_chunk_take(chunks, sizeof(*head));
+		if (head)
+			ebpfs_chunk_add(skb, head, sizeof(*head));
+		else
+			head = ebpfs_skb_extend(skb, sizeof(*head));
+		if (!head)
+			return false;
+	}
 	ebpfs_put_data(head, f);
 	crc = ebpfs_crc_head(head, sizeof(*head));
 	if (!ebpfs_data_payload(skb, req, f->offset, f->len, &crc))
 		return false;
 	head->hdr.crc = cpu_to_le32(ebpfs_crc_end(crc));
 	return true;
+}
+
+/* A packet is ready: @segs datagrams, of @size bytes each but the last. */
+static void ebpfs_data_close(struct sk_buff_head *out, struct sk_buff *skb, u32 segs, u32 size)
+{
+	ebpfs_skb_super(skb, segs, size);
+	__skb_queue_tail(out, skb);
+}
+
+/*
+ * DATA datagrams that are copied, whole, into chunks: @cells of those that @f tells of.
+ * Return: those that there were no chunks for.
+ */
+static u64 ebpfs_data_copies(struct sk_buff_head *out, struct ebpfs_chunks *chunks,
+			     const struct ebpfs_req *req, const struct ebpfs_frag *f, u64 cells)
+{
+	u32 offset, len, segs = 0, size = sizeof(struct ebpfs_data) + f->cell;
+	struct ebpfs_piece piece = {};
+	struct sk_buff *skb = NULL;
+	struct ebpfs_data head, *p;
+	void *end = NULL;		/* of the skb's last fragment */
+
+	ebpfs_put_data(&head, f);
+	for (; cells; cells &= cells - 1) {
+		offset = __ffs64(cells) * f->cell;
+		len = sizeof(*p) + min_t(u32, f->cell, f->total - offset);
+		p = ebpfs_chunk_take(chunks, len);
+		if (!p)
+			break;
+		if (skb && skb->len + len > EBPFS_UDP_PAYLOAD_MAX) {
+			ebpfs_data_close(out, skb, segs, size);
+			skb = NULL;
+		}
+		if (!skb) {
+			skb = ebpfs_skb_alloc(0);
+			if (!skb)
+				return 0;
+			segs = 0;
+			end = NULL;
+		}
+		/* At once: from then on the chunk is not taken for another. */
+		if (p == end)
+			skb_coalesce_rx_frag(skb, skb_shinfo(skb)->nr_frags - 1, len, len);
+		else
+			ebpfs_chunk_add(skb, p, len);
+		end = (void *)p + len;
+		*p = head;
+		p->offset = cpu_to_le32(offset);
+		ebpfs_data_copy_on(req, offset, (u8 *)(p + 1), len - sizeof(*p), &piece);
+		ebpfs_seal(p, len);
+		segs++;
+	}
+	if (skb)
+		ebpfs_data_close(out, skb, segs, size);
+	return cells;
 }
 
 /**
@@ -128,6 +300,7 @@ static bool ebpfs_data_add(struct sk_buff *skb, const struct ebpfs_req *req,
 void ebpfs_data_build(struct sk_buff_head *out, const struct ebpfs_session *session,
 		      const struct ebpfs_req *req, u16 cell, u8 attempt, u64 cells)
 {
+	struct ebpfs_chunks *chunks = &session->node->chunks;
 	u8 i, ncells = ebpfs_ncells(req->data_len, cell);
 	u32 segs = 0, size = sizeof(struct ebpfs_data) + cell;
 	struct sk_buff *skb = NULL;
@@ -139,6 +312,9 @@ void ebpfs_data_build(struct sk_buff_head *out, const struct ebpfs_session *sess
 		.attempt = attempt,
 	};
 
+	cells &= ebpfs_cell_set(ncells);
+	if (cell < PAGE_SIZE)
+		cells = ebpfs_data_copies(out, chunks, req, &f, cells);
 	for (i = 0; i < ncells; i++) {
 		if (!(cells >> i & 1))
 			continue;
@@ -147,8 +323,7 @@ void ebpfs_data_build(struct sk_buff_head *out, const struct ebpfs_session *sess
 		if (skb && (skb->len + sizeof(struct ebpfs_data) + f.len > EBPFS_UDP_PAYLOAD_MAX ||
 			    skb_shinfo(skb)->nr_frags + 1 +
 			    ebpfs_data_pieces(req, f.offset, f.len) > MAX_SKB_FRAGS)) {
-			ebpfs_skb_super(skb, segs, size);
-			__skb_queue_tail(out, skb);
+			ebpfs_data_close(out, skb, segs, size);
 			skb = NULL;
 		}
 		if (!skb) {
@@ -157,14 +332,12 @@ void ebpfs_data_build(struct sk_buff_head *out, const struct ebpfs_session *sess
 		}
 		if (!skb)
 			return;
-		if (!ebpfs_data_add(skb, req, &f)) {
+		if (!ebpfs_data_add(skb, req, &f, chunks)) {
 			kfree_skb(skb);
 			return;
 		}
 		segs++;
 	}
-	if (skb) {
-		ebpfs_skb_super(skb, segs, size);
-		__skb_queue_tail(out, skb);
-	}
+	if (skb)
+		ebpfs_data_close(out, skb, segs, size);
 }

@@ -122,6 +122,23 @@ struct ebpfs_session {
 };
 
 /**
+ * struct ebpfs_chunks - memory that packets are made of, used again and again
+ * @pages: compound pages by lru, the one that was filled last at the end
+ * @count: how many
+ * @at: what is free of that last one
+ * @left: bytes there, a multiple of 8
+ *
+ * Each has a reference of ours; packets that lie in it have one more. Protected by the
+ * node's lock.
+ */
+struct ebpfs_chunks {
+	struct list_head pages;
+	u32 count;
+	u8 *at;
+	u32 left;
+};
+
+/**
  * struct ebpfs_node - one server of one mount
  * @mnt: the mount; outlives it
  * @link: in mnt->nodes; added and removed under mnt->nodes_lock, walked under RCU
@@ -130,12 +147,13 @@ struct ebpfs_session {
  * @path: to the server
  * @key: ebpfs_place() key
  * @sock: UDP socket of its own, in the mount's network namespace
- * @lock: protects @queue, @nqueue, @active, @session, @health, @removed
+ * @lock: protects @queue, @nqueue, @active, @session, @health, @removed, @chunks
  * @queue: calls that wait, in order
  * @nqueue: how many
  * @active: calls that are in a slot
  * @session: the one in use, NULL before the first; RCU for readers without @lock
  * @health: is the node used
+ * @chunks: for data that are copied on their way out; none while there are no calls
  * @removed: by the administrator, or the mount is going: no new work
  * @timer: retransmission, deadlines, silence; softirq
  * @more: dispatches once what came in together has been received; softirq
@@ -173,6 +191,7 @@ struct ebpfs_node {
 	struct list_head active;
 	struct ebpfs_session __rcu *session;
 	struct ebpfs_health health;
+	struct ebpfs_chunks chunks;
 	bool removed;
 
 	struct timer_list timer;
@@ -443,6 +462,7 @@ void ebpfs_mount_abort(struct ebpfs_mount *mnt);	/* process */
 #define EBPFS_INLINE_MAX	640	/* bytes of data that go into the CALL itself */
 void ebpfs_data_copy(const struct ebpfs_req *req, u32 at, void *to, u32 len);
 void ebpfs_data_lend(struct sk_buff *skb, const struct ebpfs_req *req, u32 *crc);
+void ebpfs_chunks_free(struct ebpfs_chunks *chunks);
 void ebpfs_data_build(struct sk_buff_head *out, const struct ebpfs_session *session,
 		      const struct ebpfs_req *req, u16 cell, u8 attempt, u64 cells);
 

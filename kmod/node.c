@@ -230,7 +230,9 @@ static void ebpfs_node_timer(struct timer_list *timer)
 		next = min(next, node->pmtu.next_at);
 	kick = lost || ebpfs_health_next(&node->health) <= now ||
 	       (session && node->pmtu.next_at <= now);
-	if (mnt->soft && (!list_empty(&node->queue) || !list_empty(&node->active)))
+	if (list_empty(&node->queue) && list_empty(&node->active))
+		ebpfs_chunks_free(&node->chunks);
+	else if (mnt->soft)
 		next = min(next, now + mnt->timeo / 4);
 	spin_unlock(&node->lock);
 
@@ -693,6 +695,7 @@ struct ebpfs_node *ebpfs_node_create(struct ebpfs_mount *mnt, const union ebpfs_
 	spin_lock_init(&node->work_lock);
 	INIT_LIST_HEAD(&node->queue);
 	INIT_LIST_HEAD(&node->active);
+	INIT_LIST_HEAD(&node->chunks.pages);
 	timer_setup(&node->timer, ebpfs_node_timer, 0);
 	tasklet_setup(&node->more, ebpfs_node_more);
 	INIT_WORK(&node->work, ebpfs_node_work);
@@ -760,6 +763,7 @@ void ebpfs_node_stop(struct ebpfs_node *node)
 	spin_lock_bh(&node->lock);
 	s = rcu_dereference_protected(node->session, lockdep_is_held(&node->lock));
 	RCU_INIT_POINTER(node->session, NULL);
+	ebpfs_chunks_free(&node->chunks);
 	spin_unlock_bh(&node->lock);
 	if (s) {
 		ebpfs_node_goodbye(node, s);
