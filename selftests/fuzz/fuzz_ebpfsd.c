@@ -386,7 +386,7 @@ static void make_export(void)
 
 	MUST(!statx(directory, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &sx));
 	strcpy(export.name, "/data");
-	handle_export_key(secret, export.name, export.handle_key);
+	handle_export_keys(secret, export.name, &export);
 	export.id = handle_export_id(export.name);
 	export.root = directory;
 	export.local = true;

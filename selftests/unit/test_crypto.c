@@ -6,6 +6,7 @@
 
 #include "core/platform.h"
 #include "lib/ktap.h"
+#include "lib/tag.h"
 
 static u32 crc_of(const void *data, size_t len)
 {
@@ -181,6 +182,64 @@ static void mac_from_threads(void)
 	}
 }
 
+/* SipHash-2-4-128 of the bytes 0, 1, 2 ...: of SipHash's authors. */
+static void tag_vectors(void)
+{
+	static const struct {
+		u32 len;
+		u8 tag[EBPFS_TAG_LEN];
+	} known[] = {
+		{ 0, {
+			0xa3, 0x81, 0x7f, 0x04, 0xba, 0x25, 0xa8, 0xe6,
+			0x6d, 0xf6, 0x72, 0x14, 0xc7, 0x55, 0x02, 0x93,
+		} },
+		{ 1, {
+			0xda, 0x87, 0xc1, 0xd8, 0x6b, 0x99, 0xaf, 0x44,
+			0x34, 0x76, 0x59, 0x11, 0x9b, 0x22, 0xfc, 0x45,
+		} },
+		{ 15, {
+			0x54, 0x93, 0xe9, 0x99, 0x33, 0xb0, 0xa8, 0x11,
+			0x7e, 0x08, 0xec, 0x0f, 0x97, 0xcf, 0xc3, 0xd9,
+		} },
+		{ 16, {
+			0x6e, 0xe2, 0xa4, 0xca, 0x67, 0xb0, 0x54, 0xbb,
+			0xfd, 0x33, 0x15, 0xbf, 0x85, 0x23, 0x05, 0x77,
+		} },
+	};
+	u8 data[16], out[EBPFS_TAG_LEN];
+	struct ebpfs_bytes parts[2];
+	unsigned int i;
+	u32 cut;
+
+	for (i = 0; i < sizeof(data); i++)
+		data[i] = i;
+	for (i = 0; i < ARRAY_SIZE(known); i++) {
+		for (cut = 0; cut <= known[i].len; cut++) {
+			parts[0] = (struct ebpfs_bytes){ data, cut };
+			parts[1] = (struct ebpfs_bytes){ data + cut, known[i].len - cut };
+			ebpfs_tag(out, key, parts, 2);
+			EXPECT_MEM(out, known[i].tag, sizeof(out));
+		}
+	}
+	ebpfs_tag(out, key, NULL, 0);
+	EXPECT_MEM(out, known[0].tag, sizeof(out));
+}
+
+static void tag_depends_on_key(void)
+{
+	u8 other[EBPFS_TAG_KEY_LEN], a[EBPFS_TAG_LEN], b[EBPFS_TAG_LEN];
+	struct ebpfs_bytes part = { "text", 4 };
+	unsigned int i;
+
+	ebpfs_tag(a, key, &part, 1);
+	for (i = 0; i < 8 * sizeof(other); i++) {
+		memcpy(other, key, sizeof(other));
+		other[i / 8] ^= 1 << i % 8;
+		ebpfs_tag(b, other, &part, 1);
+		EXPECT(!ebpfs_equal(a, b, sizeof(a)));
+	}
+}
+
 static const struct ktap_test tests[] = {
 	KTAP_TEST(crc_vectors),
 	KTAP_TEST(crc_goes_on),
@@ -189,6 +248,8 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(mac_joins_parts),
 	KTAP_TEST(mac_depends_on_key),
 	KTAP_TEST(mac_from_threads),
+	KTAP_TEST(tag_vectors),
+	KTAP_TEST(tag_depends_on_key),
 };
 
 int main(int argc, char **argv)

@@ -189,7 +189,7 @@ static unsigned int open_one(struct export *e, const struct config_export *c,
 
 	strcpy(e->name, c->name);
 	e->id = handle_export_id(e->name);
-	handle_export_key(key, e->name, e->handle_key);
+	handle_export_keys(key, e->name, e);
 	e->clients = c->clients;
 	e->writable = c->writable;
 	e->squash = c->squash;

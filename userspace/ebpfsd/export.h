@@ -12,7 +12,7 @@
 #define EBPFSD_EXPORT_H
 
 #include "config.h"
-#include "core/platform.h"
+#include "lib/tag.h"
 
 struct idmap;
 struct user;
@@ -27,7 +27,8 @@ struct user;
  * @root_ino: of the directory
  * @root_fh: its handle
  * @root_fh_len: its bytes
- * @handle_key: of the MACs of its handles, from handle.key and @name
+ * @handle_key: of the tags of its handles, from handle.key and @name
+ * @intent_key: of those in the log of calls, likewise
  * @local: what is in memory is known to be valid there: attributes and names do
  *	not wait for another machine
  * @in_memory: so are data; there is no disk to wait for
@@ -59,7 +60,8 @@ struct export {
 	u64 root_ino;
 	u8 root_fh[EBPFS_FH_MAX];
 	u16 root_fh_len;
-	u8 handle_key[EBPFS_MAC_LEN];
+	u8 handle_key[EBPFS_TAG_KEY_LEN];
+	u8 intent_key[EBPFS_TAG_KEY_LEN];
 	const char *clients;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Open files by handle: a bounded cache of descriptors, so that a READ of a
- * file in use costs neither a MAC nor open_by_handle_at(2). A handle that is
+ * file in use costs neither a tag nor open_by_handle_at(2). A handle that is
  * found here byte for byte was checked when it came in.
  *
  * A descriptor keeps a deleted file's space allocated. Entries are therefore

@@ -13,22 +13,26 @@ struct kernel_handle {
 	u8 room[HANDLE_KERNEL_MAX];
 };
 
-static void make_mac(const struct export *e, const void *data, size_t len, u8 mac[EBPFS_MAC_LEN])
+static void make_tag(const struct export *e, const void *data, size_t len, u8 tag[EBPFS_TAG_LEN])
 {
 	const struct ebpfs_bytes part = { data, len };
 
-	ebpfs_mac(mac, e->handle_key, &part, 1);
+	ebpfs_tag(tag, e->handle_key, &part, 1);
 }
 
-void handle_export_key(const u8 key[EBPFS_SECRET_LEN], const char *name,
-		       u8 out[EBPFS_MAC_LEN])
+void handle_export_keys(const u8 key[EBPFS_SECRET_LEN], const char *name, struct export *e)
 {
 	const struct ebpfs_bytes parts[] = {
 		{ "ebpfsd handles of ", 18 },
 		{ name, strlen(name) },
 	};
 
-	ebpfs_mac(out, key, parts, ARRAY_SIZE(parts));
+	u8 keys[EBPFS_MAC_LEN];
+
+	ebpfs_mac(keys, key, parts, ARRAY_SIZE(parts));
+	memcpy(e->handle_key, keys, sizeof(e->handle_key));
+	memcpy(e->intent_key, keys + sizeof(e->handle_key), sizeof(e->intent_key));
+	explicit_bzero(keys, sizeof(keys));
 }
 
 u32 handle_export_id(const char *name)
@@ -36,7 +40,7 @@ u32 handle_export_id(const char *name)
 	return ~ebpfs_crc32c(~0u, name, strlen(name));
 }
 
-/* All but the MAC. Return: bytes. */
+/* All but the tag. Return: bytes. */
 static size_t put_plain(const struct export *e, u16 type, u8 kind, const u8 *bytes, u8 len,
 			u8 fh[EBPFS_FH_MAX])
 {
@@ -54,11 +58,9 @@ int handle_build(const struct export *e, u16 type, u8 kind, const u8 *bytes, u8 
 		 u8 fh[EBPFS_FH_MAX])
 {
 	size_t all = put_plain(e, type, kind, bytes, len, fh);
-	u8 mac[EBPFS_MAC_LEN];
 
-	make_mac(e, fh, all, mac);
-	memcpy(fh + all, mac, HANDLE_MAC_LEN);
-	return (int)all + HANDLE_MAC_LEN;
+	make_tag(e, fh, all, fh + all);
+	return (int)all + HANDLE_TAG_LEN;
 }
 
 static int ask_kernel(int fd, struct kernel_handle *k)
@@ -92,14 +94,14 @@ int handle_make_plain(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_M
 bool handle_check(const struct export *e, const u8 *fh, u16 len)
 {
 	const struct wire_handle *w = (const struct wire_handle *)fh;
-	u8 mac[EBPFS_MAC_LEN];
+	u8 tag[EBPFS_TAG_LEN];
 
-	if (len < sizeof(*w) + HANDLE_MAC_LEN || len > EBPFS_FH_MAX ||
-	    len != sizeof(*w) + w->len + HANDLE_MAC_LEN)
+	if (len < sizeof(*w) + HANDLE_TAG_LEN || len > EBPFS_FH_MAX ||
+	    len != sizeof(*w) + w->len + HANDLE_TAG_LEN)
 		return false;
-	make_mac(e, fh, len - HANDLE_MAC_LEN, mac);
+	make_tag(e, fh, len - HANDLE_TAG_LEN, tag);
 	/* The key is the export's own: its id need not be compared. */
-	return ebpfs_equal(mac, fh + len - HANDLE_MAC_LEN, HANDLE_MAC_LEN);
+	return ebpfs_equal(tag, fh + len - HANDLE_TAG_LEN, HANDLE_TAG_LEN);
 }
 
 int handle_open(const struct export *e, const u8 *fh, int flags)

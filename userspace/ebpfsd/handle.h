@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * File handles on the wire: the kernel's handle of an inode, with the export
- * it belongs to and a MAC, because open_by_handle_at(2) opens any inode of the
- * filesystem. Clients see opaque bytes that are the same for the same file
+ * it belongs to and a tag, because open_by_handle_at(2) opens any inode of the
+ * filesystem: who has not been given a handle guesses one with probability 2^-128. Clients see opaque bytes that are the same for the same file
  * every time, also after a restart and on every server with the same key.
  *
  * Pure but for the system calls; any thread.
@@ -10,7 +10,7 @@
 #ifndef EBPFSD_HANDLE_H
 #define EBPFSD_HANDLE_H
 
-#include "core/platform.h"
+#include "lib/tag.h"
 
 struct export;
 
@@ -22,7 +22,7 @@ struct export;
  * @kind: file type, as mode >> 12: known before the file is opened, so that a
  *	FIFO or a device never is
  *
- * HANDLE_MAC_LEN bytes of MAC follow the kernel's handle.
+ * HANDLE_TAG_LEN bytes of tag follow the kernel's handle.
  */
 struct wire_handle {
 	__le32 export;
@@ -32,16 +32,15 @@ struct wire_handle {
 	u8 bytes[];
 };
 
-#define HANDLE_MAC_LEN	16
+#define HANDLE_TAG_LEN	EBPFS_TAG_LEN
 #define HANDLE_KERNEL_MAX \
-	(EBPFS_FH_MAX - sizeof(struct wire_handle) - HANDLE_MAC_LEN)	/* 104 */
+	(EBPFS_FH_MAX - sizeof(struct wire_handle) - HANDLE_TAG_LEN)	/* 104 */
 
 u32 handle_export_id(const char *name);
 
-/* The key of an export's handles: not even exports whose ids are equal by
- * accident share a handle. */
-void handle_export_key(const u8 key[EBPFS_SECRET_LEN], const char *name,
-		       u8 out[EBPFS_MAC_LEN]);
+/* The keys of an export, from that of the daemon: not even exports whose ids are equal
+ * by accident share a handle. */
+void handle_export_keys(const u8 key[EBPFS_SECRET_LEN], const char *name, struct export *e);
 
 /**
  * handle_make() - the handle of an open file
@@ -55,7 +54,7 @@ void handle_export_key(const u8 key[EBPFS_SECRET_LEN], const char *name,
  */
 int handle_make(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_MAX]);
 
-/* The same without the MAC, for who only wants to know which file it is: the bytes before
+/* The same without the tag, for who only wants to know which file it is: the bytes before
  * it, or -errno. */
 int handle_make_plain(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_MAX]);
 
@@ -90,12 +89,12 @@ static inline u32 handle_mode(const u8 *fh)
 }
 
 /* A well spread hash of a handle, even of an unchecked one (any 8 bytes of the
- * MAC are); 0 if it is too short to be one of ours. */
+ * tag are); 0 if it is too short to be one of ours. */
 static inline u64 handle_hash(const u8 *fh, u16 len)
 {
 	u64 h;
 
-	if (len < sizeof(struct wire_handle) + HANDLE_MAC_LEN)
+	if (len < sizeof(struct wire_handle) + HANDLE_TAG_LEN)
 		return 0;
 	memcpy(&h, fh + len - sizeof(h), sizeof(h));
 	return h;

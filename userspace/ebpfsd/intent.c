@@ -36,6 +36,7 @@
 #define LOCK_PAUSE	50		/* ms */
 #define KEY_DATA_MAX	8192		/* bytes of a call's data that its key tells of */
 
+_Static_assert(EBPFS_INTENT_MARK == EBPFS_TAG_LEN, "a key or a mark is a tag");
 _Static_assert(sizeof(struct ebpfs_intent) == 512, "records do not cross pages");
 _Static_assert(sizeof(struct ebpfs_entry) + EBPFS_FH_MAX <= EBPFS_INTENT_REPLY_MAX,
 	       "CREATE's reply is kept");
@@ -54,7 +55,7 @@ struct header {
 	struct ebpfs_intent_owner owners[LOGS];
 };
 
-#define MAGIC	0x31746e65746e6965ull	/* another layout: another number */
+#define MAGIC	0x32746e65746e6965ull	/* another layout: another number */
 
 _Static_assert(sizeof(struct header) <= HEADER_BYTES, "the header fits");
 
@@ -308,10 +309,8 @@ static void make_key(const struct op *op, const char *client, u8 key[EBPFS_INTEN
 		{ c->name, c->name_len },
 		{ c->data, c->data_len < KEY_DATA_MAX ? c->data_len : KEY_DATA_MAX },
 	};
-	u8 mac[EBPFS_MAC_LEN];
 
-	ebpfs_mac(mac, op->e->handle_key, parts, ARRAY_SIZE(parts));
-	memcpy(key, mac, EBPFS_INTENT_MARK);
+	ebpfs_tag(key, op->e->intent_key, parts, ARRAY_SIZE(parts));
 }
 
 /* The record of a call; -EAGAIN: not now. -ENOENT: there is no log for it. */
@@ -420,10 +419,8 @@ void intent_effect(struct op *op, const u8 *fh, u16 fh_len)
 static void mark_of(const struct export *e, u32 type, const u8 *bytes, u32 len, u8 *mark)
 {
 	const struct ebpfs_bytes parts[] = { { &type, sizeof(type) }, { bytes, len } };
-	u8 mac[EBPFS_MAC_LEN];
 
-	ebpfs_mac(mac, e->handle_key, parts, ARRAY_SIZE(parts));
-	memcpy(mark, mac, EBPFS_INTENT_MARK);
+	ebpfs_tag(mark, e->intent_key, parts, ARRAY_SIZE(parts));
 }
 
 bool intent_mark(const struct export *e, int dir, const char *name, u8 *mark)

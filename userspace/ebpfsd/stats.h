@@ -71,7 +71,7 @@
 	X(drop_data)		/* fragments that contradict their call */ \
 	X(drop_late)		/* reply nobody waits for any more */	\
 	X(drop_mac)		/* BYE without the session's key */	\
-	X(bad_handles)		/* without our MAC, or of another export */ \
+	X(bad_handles)		/* without our tag, or of another export */ \
 	X(hellos)							\
 	X(auths)							\
 	X(accepts)							\

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What core/platform.h asks of user space: CRC32C by ISA-L, keyed BLAKE2s and
- * constant-time comparison by OpenSSL.
+ * constant-time comparison by OpenSSL; and tags (tag.h), likewise.
  *
- * All of it may be called from any thread. The MAC's algorithm is looked up
- * once per process and its working memory is kept per thread, because the
- * daemon computes one MAC for every file handle it sees. There is no way to go
- * on without a MAC, and the callers have no way to hear of a failure: without
- * memory, or with an OpenSSL that lacks BLAKE2s, the process says so and ends.
+ * All of it may be called from any thread. The algorithms are looked up
+ * once per process and their working memory is kept per thread, because the
+ * daemon computes a tag for every file handle it sees. There is no way to go
+ * on without them, and the callers have no way to hear of a failure: without
+ * memory, or with an OpenSSL that lacks one, the process says so and ends.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,10 +19,22 @@
 #include <openssl/evp.h>
 
 #include "core/platform.h"
+#include "tag.h"
+
+/**
+ * struct memory - of one thread
+ * @mac: for ebpfs_mac()
+ * @tag: for ebpfs_tag()
+ */
+struct memory {
+	EVP_MAC_CTX *mac;
+	EVP_MAC_CTX *tag;
+};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t ctx_key;
-static EVP_MAC *algorithm;
+static pthread_key_t memory_key;	/* frees it at the thread's end */
+static EVP_MAC *blake2s, *siphash;
+static __thread struct memory *memory;
 
 static _Noreturn void fail(const char *what)
 {
@@ -35,33 +47,44 @@ static _Noreturn void fail(const char *what)
 	abort();
 }
 
-static void free_ctx(void *ctx)
+static void free_memory(void *arg)
 {
-	EVP_MAC_CTX_free(ctx);
+	struct memory *m = arg;
+
+	EVP_MAC_CTX_free(m->mac);
+	EVP_MAC_CTX_free(m->tag);
+	free(m);
 }
 
 static void prepare(void)
 {
-	algorithm = EVP_MAC_fetch(NULL, "BLAKE2SMAC", NULL);
-	if (!algorithm)
+	blake2s = EVP_MAC_fetch(NULL, "BLAKE2SMAC", NULL);
+	if (!blake2s)
 		fail("find BLAKE2SMAC in OpenSSL");
-	if (pthread_key_create(&ctx_key, free_ctx))
+	siphash = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
+	if (!siphash)
+		fail("find SIPHASH in OpenSSL");
+	if (pthread_key_create(&memory_key, free_memory))
 		fail("make a thread key");
 }
 
 /* This thread's working memory. */
-static EVP_MAC_CTX *thread_ctx(void)
+static const struct memory *thread_memory(void)
 {
-	EVP_MAC_CTX *ctx;
+	struct memory *m = memory;
 
+	if (m)
+		return m;
 	pthread_once(&once, prepare);
-	ctx = pthread_getspecific(ctx_key);
-	if (!ctx) {
-		ctx = EVP_MAC_CTX_new(algorithm);
-		if (!ctx || pthread_setspecific(ctx_key, ctx))
-			fail("prepare BLAKE2SMAC");
-	}
-	return ctx;
+	m = calloc(1, sizeof(*m));
+	if (!m || pthread_setspecific(memory_key, m))
+		fail("prepare a thread");
+	m->mac = EVP_MAC_CTX_new(blake2s);
+	m->tag = EVP_MAC_CTX_new(siphash);
+	if (!m->mac || !m->tag)
+		fail("prepare BLAKE2SMAC and SIPHASH");
+	memory = m;
+	return m;
 }
 
 u32 ebpfs_crc32c(u32 crc, const void *data, size_t len)
@@ -83,7 +106,7 @@ bool ebpfs_equal(const void *a, const void *b, size_t len)
 void ebpfs_mac(u8 out[EBPFS_MAC_LEN], const u8 key[EBPFS_SECRET_LEN],
 	       const struct ebpfs_bytes *parts, unsigned int n)
 {
-	EVP_MAC_CTX *ctx = thread_ctx();
+	EVP_MAC_CTX *ctx = thread_memory()->mac;
 	size_t size = EBPFS_MAC_LEN;
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &size),
@@ -98,4 +121,21 @@ void ebpfs_mac(u8 out[EBPFS_MAC_LEN], const u8 key[EBPFS_SECRET_LEN],
 			fail("compute BLAKE2SMAC");
 	if (!EVP_MAC_final(ctx, out, &size, EBPFS_MAC_LEN) || size != EBPFS_MAC_LEN)
 		fail("finish BLAKE2SMAC");
+}
+
+void ebpfs_tag(u8 out[EBPFS_TAG_LEN], const u8 key[EBPFS_TAG_KEY_LEN],
+	       const struct ebpfs_bytes *parts, unsigned int n)
+{
+	EVP_MAC_CTX *ctx = thread_memory()->tag;
+	unsigned int i;
+	size_t size;
+
+	/* 2 and 4 rounds, and 128 bits, are what it does unless it is told. */
+	if (!EVP_MAC_init(ctx, key, EBPFS_TAG_KEY_LEN, NULL))
+		fail("start SIPHASH");
+	for (i = 0; i < n; i++)
+		if (!EVP_MAC_update(ctx, parts[i].data, parts[i].len))
+			fail("compute SIPHASH");
+	if (!EVP_MAC_final(ctx, out, &size, EBPFS_TAG_LEN) || size != EBPFS_TAG_LEN)
+		fail("finish SIPHASH");
 }
