@@ -214,8 +214,10 @@ int __wrap_name_to_handle_at(int fd, const char *path, struct file_handle *h, in
 	struct stat st;
 	u32 i;
 
-	MUST(!*path && flags == AT_EMPTY_PATH && h->handle_bytes >= sizeof(i));
-	MUST(!fstat(fd, &st));
+	MUST(flags == (*path ? 0 : AT_EMPTY_PATH) && h->handle_bytes >= sizeof(i));
+	if (*path && fstatat(fd, path, &st, AT_SYMLINK_NOFOLLOW))
+		return -1;
+	MUST(*path || !fstat(fd, &st));
 	*mount_id = 1;
 	for (i = 0; i < NAMES && known[i].ino != st.st_ino; i++)
 		;

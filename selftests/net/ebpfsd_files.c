@@ -446,6 +446,78 @@ static void cookies_hold_while_a_directory_changes(void)
 	EXPECT_EQ(number, 1000);
 }
 
+#define SWAPS	200
+
+/* Names come to mean each other's files, a while after nothing has happened, which is when
+ * the daemon looks at names twice. */
+static void keep_swapping(void)
+{
+	unsigned int i, seed = 1;
+	char a[PATH_MAX];
+	u64 start;
+
+	for (;;) {
+		nap(40);
+		for (i = 0, start = clock_ms(); clock_ms() - start < 4; i++) {
+			strcpy(a, at("data/swaps/f-%u", rand_r(&seed) % SWAPS));
+			renameat2(AT_FDCWD, a, AT_FDCWD,
+				  at("data/swaps/f-%u", rand_r(&seed) % SWAPS), RENAME_EXCHANGE);
+		}
+	}
+}
+
+/* Attributes and handle of every entry belong to one file, though names are swapped. */
+static void an_entry_is_of_one_file(void)
+{
+	static struct fh known[SWAPS];
+	static u64 inos[SWAPS];
+	long long again = daemon_stat(&daemon_, "readdirs_again");
+	unsigned int i, number, lists = 0, wrong = 0;
+	struct ebpfs_entry_info e;
+	u64 end = clock_ms() + 20000;
+	struct ebpfs_attr attr;
+	struct fh dir;
+	int len, pos;
+	pid_t pid;
+
+	mkdir(at("data/swaps"), 0755);
+	for (i = 0; i < SWAPS; i++)
+		write_file(at("data/swaps/f-%u", i), 0644, "%u", i);
+	ASSERT(find("swaps", &dir));
+	for (i = 0; i < SWAPS; i++) {
+		ASSERT_EQ(do_lookup(&c, &dir, strrchr(at("swaps/f-%u", i), '/') + 1, &known[i],
+				    &attr), 0);
+		inos[i] = le64_to_cpu(attr.ino);
+	}
+	pid = fork();
+	if (!pid)
+		keep_swapping();
+	/* Until that happened often while a directory was read. */
+	while (clock_ms() < end && daemon_stat(&daemon_, "readdirs_again") < again + 30) {
+		for (len = -1; len < 0 && clock_ms() < end; )
+			len = do_op(&c, EBPFS_OP_READDIR, &dir, 0, sizeof(buf), buf, sizeof(buf));
+		for (pos = 0, number = 0; pos < len; pos += (int)e.len) {
+			if (!EXPECT_EQ(ebpfs_parse_entry(buf + pos, (u32)(len - pos), true, &e), 0))
+				break;
+			if (e.name[0] == '.')
+				continue;
+			number++;
+			for (i = 0; i < SWAPS && inos[i] != le64_to_cpu(e.attr.ino); )
+				i++;
+			wrong += i == SWAPS || e.fh_len != known[i].len ||
+				 memcmp(e.fh, known[i].bytes, e.fh_len);
+		}
+		EXPECT_EQ(number, SWAPS);
+		lists++;
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	EXPECT_EQ(wrong, 0);
+	EXPECT(daemon_stat(&daemon_, "readdirs_again") > again);
+	printf("# read %u times, of which %lld again\n", lists,
+	       daemon_stat(&daemon_, "readdirs_again") - again);
+}
+
 static void readdir_fails_as_it_should(void)
 {
 	struct fh fh;
@@ -641,6 +713,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(entries_are_as_looked_up),
 	KTAP_TEST(a_large_directory_is_listed_whole),
 	KTAP_TEST(cookies_hold_while_a_directory_changes),
+	KTAP_TEST(an_entry_is_of_one_file),
 	KTAP_TEST(statfs_is_the_filesystems),
 	KTAP_TEST(handles_cannot_be_made_up),
 	KTAP_TEST(handles_hold_for_their_export_only),

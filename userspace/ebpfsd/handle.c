@@ -63,20 +63,27 @@ int handle_build(const struct export *e, u16 type, u8 kind, const u8 *bytes, u8 
 	return (int)all + HANDLE_TAG_LEN;
 }
 
-static int ask_kernel(int fd, struct kernel_handle *k)
+/* @name: "" for @fd itself. */
+static int ask_kernel(int fd, const char *name, struct kernel_handle *k)
 {
 	int mount_id;
 
 	k->h.handle_bytes = HANDLE_KERNEL_MAX;
-	if (name_to_handle_at(fd, "", &k->h, &mount_id, AT_EMPTY_PATH))
+	if (name_to_handle_at(fd, name, &k->h, &mount_id, *name ? 0 : AT_EMPTY_PATH))
 		return -errno;
 	return k->h.handle_type < 0 || k->h.handle_type > 0xffff ? -EOVERFLOW : 0;
 }
 
 int handle_make(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_MAX])
 {
+	return handle_make_at(e, fd, "", mode, fh);
+}
+
+int handle_make_at(const struct export *e, int dir, const char *name, u32 mode,
+		   u8 fh[EBPFS_FH_MAX])
+{
 	struct kernel_handle k;
-	int err = ask_kernel(fd, &k);
+	int err = ask_kernel(dir, name, &k);
 
 	return err ? err : handle_build(e, (u16)k.h.handle_type, (u8)(mode >> 12), k.h.f_handle,
 					(u8)k.h.handle_bytes, fh);
@@ -85,7 +92,7 @@ int handle_make(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_MAX])
 int handle_make_plain(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_MAX])
 {
 	struct kernel_handle k;
-	int err = ask_kernel(fd, &k);
+	int err = ask_kernel(fd, "", &k);
 
 	return err ? err : (int)put_plain(e, (u16)k.h.handle_type, (u8)(mode >> 12),
 					  k.h.f_handle, (u8)k.h.handle_bytes, fh);

@@ -54,6 +54,10 @@ void handle_export_keys(const u8 key[EBPFS_SECRET_LEN], const char *name, struct
  */
 int handle_make(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_MAX]);
 
+/* The same for what @name means in @dir, itself if it is a symbolic link. */
+int handle_make_at(const struct export *e, int dir, const char *name, u32 mode,
+		   u8 fh[EBPFS_FH_MAX]);
+
 /* The same without the tag, for who only wants to know which file it is: the bytes before
  * it, or -errno. */
 int handle_make_plain(const struct export *e, int fd, u32 mode, u8 fh[EBPFS_FH_MAX]);

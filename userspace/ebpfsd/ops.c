@@ -124,15 +124,23 @@ static void put_attr(const struct export *e, struct ebpfs_attr *a, const struct 
 	put_attr_as(e, a, sx, tick_value(dev_of(e), sx->stx_ino, ctime_of(sx), change_of(sx)));
 }
 
-/* statx() of an open file that must lie in @e. */
-static int examine(const struct export *e, int fd, struct statx *sx)
+/* statx() of what @name means in @dir, "" for @dir itself, that must lie in @e. */
+static int examine_at(const struct export *e, int dir, const char *name, struct statx *sx)
 {
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, sx))
+	int flags = *name ? AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT : AT_EMPTY_PATH;
+
+	if (statx(dir, name, flags, STATX_BASIC_STATS | STATX_BTIME, sx))
 		return -errno;
 	if (sx->stx_dev_major != e->dev_major || sx->stx_dev_minor != e->dev_minor)
 		return -EXDEV;
 	orphan_hide_links(e, sx);
 	return 0;
+}
+
+/* Of an open file. */
+static int examine(const struct export *e, int fd, struct statx *sx)
+{
+	return examine_at(e, fd, "", sx);
 }
 
 int op_attr(const struct export *e, int fd, struct ebpfs_attr *attr)
@@ -188,14 +196,15 @@ int op_after(struct op_before *b, bool changed, struct ebpfs_attr *attr)
 	return 0;
 }
 
-int op_describe(const struct export *e, int fd, struct ebpfs_entry_info *info, u8 *fh)
+int op_describe(const struct export *e, int dir, const char *name,
+		struct ebpfs_entry_info *info, u8 *fh)
 {
 	struct statx sx;
-	int err = examine(e, fd, &sx);
+	int err = examine_at(e, dir, name, &sx);
 
 	if (err)
 		return err;
-	err = handle_make(e, fd, sx.stx_mode, fh);
+	err = handle_make_at(e, dir, name, sx.stx_mode, fh);
 	if (err < 0)
 		return err;
 	info->fh = fh;
@@ -296,7 +305,7 @@ int op_put_entry(struct op *op, int fd, u8 access)
 		info.flags = EBPFS_ENTRY_ATTR;
 		err = 0;
 	} else {
-		err = op_describe(op->e, fd, &info, fh);
+		err = op_describe(op->e, fd, "", &info, fh);
 	}
 	if (!err) {
 		op->flags = hold_take(op, fh);

@@ -208,15 +208,18 @@ int op_allowed(struct op *op, struct file *file, u32 may, bool use);
 bool op_at_end(struct file *file, u64 end);
 
 /**
- * op_describe() - attributes and handle of an open file
+ * op_describe() - attributes and handle of a file
  * @e: export it must lie in
- * @fd: file, O_PATH will do
+ * @dir: directory, or the file itself; O_PATH will do
+ * @name: the file's in @dir; "" for @dir itself. Two system calls look at it: who may
+ *	not rule out that it comes to mean another between them opens it first
  * @info: out: attr, fh, fh_len, type and flags
  * @fh: out, EBPFS_FH_MAX bytes
  *
  * Return: 0, -EXDEV if it is on another filesystem, or another -errno.
  */
-int op_describe(const struct export *e, int fd, struct ebpfs_entry_info *info, u8 *fh);
+int op_describe(const struct export *e, int dir, const char *name,
+		struct ebpfs_entry_info *info, u8 *fh);
 
 /* Attributes of an open file that must lie in @e. 0 or -errno. */
 int op_attr(const struct export *e, int fd, struct ebpfs_attr *attr);

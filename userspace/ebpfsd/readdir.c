@@ -5,24 +5,46 @@
  *
  * Each call opens the directory anew and seeks to the cookie, which is the
  * filesystem's own position (d_off): nothing is kept between calls, and a
- * cookie is good for as long as the filesystem says, restarts included. Every
- * entry is opened by name first (O_PATH) and then described, so that its
- * attributes and its handle belong to the same file whatever is renamed
- * meanwhile. A directory that was removed while it is open is empty. Runs in helper
- * threads.
+ * cookie is good for as long as the filesystem says, restarts included. A directory
+ * that was removed while it is open is empty. Runs in helper threads.
+ *
+ * An entry's attributes and its handle must belong to the same file, whatever is renamed
+ * meanwhile. The sure way is to open it by name first (O_PATH) and to describe what was
+ * opened: four system calls. Two are enough, both by name, if no name of the directory
+ * changed its meaning between the first entry and the last; if one did, all is read again
+ * in the sure way. That none did is known from the directory's ctime:
+ *
+ *  - Whoever changes what a name means holds the directory's inode lock exclusively, and
+ *    has the filesystem set the directory's ctime before the kernel's cache of names
+ *    changes. Of a filesystem in export.local this holds, and nobody else changes it.
+ *  - getdents64() takes that lock. So a change that any look at a name behind the first
+ *    getdents64() sees and another one does not has begun behind it, and has set ctime by
+ *    the time that the last look saw it, to what the clock of filesystems said then: not
+ *    before what it said before getdents64(), for it is the same clock everywhere.
+ *  - Hence, if ctime is older than that, no name has changed. Its filesystem must have
+ *    that clock's resolution: one that counts whole seconds sets an older ctime. Whether
+ *    it does ctime says itself, unless its nanoseconds happen to be 0.
+ *  - A user cannot set ctime, and who sets the clock back makes a ctime that differs from
+ *    the one before. Mounts are not in the way (export.h).
+ *
+ * A directory that changes is read in the sure way at once: its ctime is new.
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "handle.h"
 #include "ops.h"
 #include "orphan.h"
 #include "server.h"
+#include "stats.h"
 
 /* An entry on the wire takes about four times as much as in getdents64(). */
 #define DENTS_MAX	16384
 #define DENTS_MIN	1024
+/* ms since a directory changed: more than needed, by what one more clock could differ. */
+#define QUIET		20
 
 /**
  * struct walk - a READDIR in progress
@@ -30,13 +52,30 @@
  * @dir: the directory, open
  * @at_root: it is the export's root
  * @plus: the user may search it, and so see what the names stand for
+ * @by_name: entries are not opened
  */
 struct walk {
 	struct op *op;
 	int dir;
 	bool at_root;
 	bool plus;
+	bool by_name;
 };
+
+static int describe(const struct walk *w, const char *name, struct ebpfs_entry_info *info, u8 *fh)
+{
+	const struct export *e = w->op->e;
+	int fd, err;
+
+	if (w->by_name)
+		return op_describe(e, w->dir, name, info, fh);
+	fd = openat(w->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = op_describe(e, fd, "", info, fh);
+	close(fd);
+	return err;
+}
 
 static u32 put_one(const struct walk *w, const struct dirent64 *d, u8 *buf, u32 room)
 {
@@ -49,82 +88,110 @@ static u32 put_one(const struct walk *w, const struct dirent64 *d, u8 *buf, u32 
 	bool dot = !strcmp(d->d_name, "."), dotdot = !strcmp(d->d_name, "..");
 	const struct export *e = w->op->e;
 	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
-	int fd;
 
 	/* Spare the work for an entry that will not fit anyway. */
 	if (room < sizeof(struct ebpfs_entry) + info.name_len)
 		return 0;
 	info.attr.ino = cpu_to_le64(w->at_root && dotdot ? e->root_ino : d->d_ino);
-	if (!dot && !dotdot && w->plus) {
-		/* Vanished, or not ours to show: the name alone. */
-		fd = openat(w->dir, d->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		if (fd >= 0) {
-			if (!op_describe(e, fd, &info, fh))
-				files_expect(&w->op->srv->files, fh, info.fh_len, w->op->now);
-			close(fd);
+	/* Vanished, or not ours to show: the name alone. */
+	if (!dot && !dotdot && w->plus && !describe(w, d->d_name, &info, fh))
+		files_expect(&w->op->srv->files, fh, info.fh_len, w->op->now);
+	return ebpfs_put_entry(buf, room, &info);
+}
+
+/* Bytes of reply, or -errno. */
+static int list(const struct walk *w)
+{
+	char dents[DENTS_MAX] __attribute__((aligned(8)));
+	struct op *op = w->op;
+	u32 room = op_room(op->c), done = 0, len;
+	size_t piece = room / 4;
+	ssize_t n, pos;
+
+	if (piece > sizeof(dents))
+		piece = sizeof(dents);
+	if (piece < DENTS_MIN)
+		piece = DENTS_MIN;
+	for (;;) {
+		n = getdents64(w->dir, dents, piece);
+		if (n < 0 && errno == ENOENT)
+			n = 0;
+		if (n < 0)
+			return -errno;
+		if (!n) {
+			op->flags |= EBPFS_REPLY_EOF;
+			return (int)done;
+		}
+		for (pos = 0; pos < n; ) {
+			const struct dirent64 *d = (const struct dirent64 *)(dents + pos);
+
+			pos += d->d_reclen;
+			if (orphan_hidden(d->d_name, (u32)strlen(d->d_name)))
+				continue;
+			len = put_one(w, d, op->buf + done, room - done);
+			/* Not even one: the client has to make more room. */
+			if (!len)
+				return done ? (int)done : -EINVAL;
+			done += len;
 		}
 	}
-	return ebpfs_put_entry(buf, room, &info);
+}
+
+/* Is the directory, of which @st is told, older than @now by enough? */
+static bool quiet(const struct stat *st, const struct timespec *now)
+{
+	s64 ms = (now->tv_sec - st->st_ctim.tv_sec) * 1000 +
+		 (now->tv_nsec - st->st_ctim.tv_nsec) / 1000000;
+
+	return st->st_ctim.tv_nsec && ms > QUIET;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* @w's directory is open. Bytes of reply, or -errno. */
+static int list_opened(struct walk *w)
+{
+	off_t from = (off_t)w->op->c->arg;
+	struct stat before, after;
+	struct timespec now;
+	int ret;
+
+	/* Before the first getdents64(). */
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	if (fstat(w->dir, &before) || (from && lseek(w->dir, from, SEEK_SET) < 0))
+		return -errno;
+	w->at_root = before.st_ino == w->op->e->root_ino;
+	w->by_name = w->op->e->local && quiet(&before, &now);
+	ret = list(w);
+	if (!w->by_name ||
+	    (!fstat(w->dir, &after) && same_time(&before.st_ctim, &after.st_ctim)))
+		return ret;
+	stats_inc(readdirs_again);
+	w->by_name = false;
+	w->op->flags = 0;
+	return lseek(w->dir, from, SEEK_SET) < 0 ? -errno : list(w);
 }
 
 int op_readdir(struct op *op, struct file *dir)
 {
-	char dents[DENTS_MAX] __attribute__((aligned(8)));
-	u32 room = op_room(op->c), done = 0;
 	struct walk w = { .op = op };
-	size_t piece = room / 4;
-	struct stat st;
-	ssize_t n, pos;
-	int err;
+	int ret;
 
 	if (dir->mode != S_IFDIR)
 		return -ENOTDIR;
 	if (op->c->arg > INT64_MAX)
 		return -EINVAL;
-	err = op_allowed(op, dir, EBPFS_MAY_READ, false);
-	if (err)
-		return err;
+	ret = op_allowed(op, dir, EBPFS_MAY_READ, false);
+	if (ret)
+		return ret;
 	w.plus = !op_allowed(op, dir, EBPFS_MAY_EXEC, false);
-	if (piece > sizeof(dents))
-		piece = sizeof(dents);
-	if (piece < DENTS_MIN)
-		piece = DENTS_MIN;
 	w.dir = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (w.dir < 0)
 		return errno == EMFILE || errno == ENFILE ? -EAGAIN : -errno;
-	if (fstat(w.dir, &st) || (op->c->arg && lseek(w.dir, (off_t)op->c->arg, SEEK_SET) < 0))
-		goto fail;
-	w.at_root = st.st_ino == op->e->root_ino;
-	for (;;) {
-		n = getdents64(w.dir, dents, piece);
-		if (n < 0 && errno == ENOENT)
-			n = 0;
-		if (n < 0)
-			goto fail;
-		if (!n) {
-			op->flags |= EBPFS_REPLY_EOF;
-			break;
-		}
-		for (pos = 0; pos < n; ) {
-			const struct dirent64 *d = (const struct dirent64 *)(dents + pos);
-			u32 len;
-
-			pos += d->d_reclen;
-			if (orphan_hidden(d->d_name, (u32)strlen(d->d_name)))
-				continue;
-			len = put_one(&w, d, op->buf + done, room - done);
-			if (!len) {
-				close(w.dir);
-				/* Not even one: the client has to make more room. */
-				return done ? (int)done : -EINVAL;
-			}
-			done += len;
-		}
-	}
+	ret = list_opened(&w);
 	close(w.dir);
-	return (int)done;
-fail:
-	err = errno;
-	close(w.dir);
-	return -err;
+	return ret;
 }

@@ -56,6 +56,7 @@
 	X(data_refused)		/* that there was no memory for */	\
 	X(needs_sent)		/* clients told which ones lack */	\
 	X(creds_unknown)	/* calls of users that were not told of */ \
+	X(readdirs_again)	/* their directory changed while it was read */ \
 	X(deferred)		/* calls handed to a helper thread */	\
 	X(resends)		/* kept replies sent again */		\
 	X(repeats_running)	/* repetitions of a call in execution */ \
