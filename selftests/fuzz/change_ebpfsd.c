@@ -169,10 +169,15 @@ int __wrap_renameat2(int dir, const char *name, int to, const char *new_name, un
 int __wrap_linkat(int dir, const char *number, int to, const char *name, int flags);
 int __wrap_linkat(int dir, const char *number, int to, const char *name, int flags)
 {
-	(void)dir, (void)to, (void)flags;
+	(void)dir, (void)to;
 	MUST(strspn(number, "0123456789") == strlen(number));
 	check_name(name);
-	return 0;
+	if (*number)
+		return 0;
+	/* As on an older kernel. */
+	MUST(flags == AT_EMPTY_PATH);
+	errno = ENOENT;
+	return -1;
 }
 
 int __wrap_mkdirat(int dir, const char *name, mode_t mode);

@@ -444,6 +444,13 @@ void intent_mark_fh(const struct export *e, const u8 *fh, u8 *mark)
 	mark_of(e, le16_to_cpu(w->type), w->bytes, w->len, mark);
 }
 
+void intent_mark_key(const struct export *e, const struct ebpfs_hold_key *key, u8 *mark)
+{
+	const struct file_key *k = (const struct file_key *)key->bytes;
+
+	mark_of(e, le16_to_cpu(k->type), k->bytes, k->len, mark);
+}
+
 void intent_temp_name(struct intent_temp *temp)
 {
 	static u64 count;

@@ -24,6 +24,7 @@
 #include "core/intent.h"
 
 struct config;
+struct ebpfs_hold_key;
 struct export;
 struct exports;
 struct intent_log;
@@ -120,8 +121,9 @@ void intent_point(const struct op *op, enum intent_point point);
  */
 bool intent_mark(const struct export *e, int dir, const char *name, u8 *mark);
 
-/* The same of a file whose handle was checked. */
+/* The same of a file whose handle was checked, and of one that a struct file_key tells of. */
 void intent_mark_fh(const struct export *e, const u8 *fh, u8 *mark);
+void intent_mark_key(const struct export *e, const struct ebpfs_hold_key *key, u8 *mark);
 
 /**
  * struct intent_temp - a note: a name that is not to stay

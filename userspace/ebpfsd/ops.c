@@ -268,20 +268,19 @@ static int get_attr(struct op *op, const struct file *file)
 /* The contents of the file that a LOOKUP has found, if it wants them, they are as short as
  * that, and the user may read them: the number of bytes at @to. They are not older than
  * the attributes, since they are read later. None if that would wait. */
-static u32 put_first(struct op *op, int any, const struct ebpfs_entry_info *info, u8 *to)
+static u32 put_first(struct op *op, const struct ebpfs_entry_info *info, u8 *to)
 {
 	u64 size = le64_to_cpu(info->attr.size);
 	struct iovec iov = { to, (size_t)size };
-	char path[16];
 	ssize_t n;
 	int fd;
 
 	if (!size || size > op->c->count >> EBPFS_FIRST_SHIFT || info->type != S_IFREG >> 12 ||
 	    !(le32_to_cpu(info->attr.may) & EBPFS_MAY_READ))
 		return 0;
-	snprintf(path, sizeof(path), "%d", any);
-	/* O_NONBLOCK: of a lease that a local process holds we do not wait for the end. */
-	fd = openat(op->srv->proc_fds, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	/* By handle: half the cost of the way through /proc. O_NONBLOCK: of a lease that a local
+	 * process holds we do not wait for the end. */
+	fd = handle_open(op->e, info->fh, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
 	if (fd < 0)
 		return 0;
 	n = preadv2(fd, &iov, 1, 0, op->may_wait || op->e->in_memory ? 0 : RWF_NOWAIT);
@@ -327,7 +326,7 @@ int op_put_entry(struct op *op, int fd, u8 access)
 	/* Its descriptor keeps the inode in memory for what the client does next. */
 	files_expect(files, fh, info.fh_len, op->now);
 	if (op->c->op == EBPFS_OP_LOOKUP)
-		len += put_first(op, fd, &info, op->buf + len);
+		len += put_first(op, &info, op->buf + len);
 	files_add(files, op->e, fh, info.fh_len, fd, (u32)info.type << 12,
 		  le64_to_cpu(info.attr.ino), access, op->now);
 	return (int)len;

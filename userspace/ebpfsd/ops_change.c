@@ -172,11 +172,24 @@ static int made_before(struct op *op, int dir, const char *name, const struct eb
 	return -ENOENT;
 }
 
+/* As the user: give an unnamed file its name. 0 or -1 and errno. */
+static int name_it(struct op *op, int fd, int dir, const char *name)
+{
+	char number[16];
+
+	/* Since Linux 6.10 who made it may do that. */
+	if (!linkat(fd, "", dir, name, AT_EMPTY_PATH))
+		return 0;
+	if (errno != ENOENT)
+		return -1;
+	snprintf(number, sizeof(number), "%d", fd);
+	return linkat(op->srv->proc_fds, number, dir, name, AT_SYMLINK_FOLLOW);
+}
+
 /* As the user: a new regular file, made without a name and then given it. */
 static int make_unnamed(struct op *op, int dir, const char *name, u32 mode)
 {
 	int fd, len = -EOPNOTSUPP, err;
-	char number[16];
 
 	fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 	if (fd >= 0)
@@ -192,8 +205,7 @@ static int make_unnamed(struct op *op, int dir, const char *name, u32 mode)
 	intent_write(op, 0, NULL, NULL, NULL, 0);
 	intent_effect(op, op->made, (u16)len);
 	intent_point(op, INTENT_POINT_INTENT);
-	snprintf(number, sizeof(number), "%d", fd);
-	if (!linkat(op->srv->proc_fds, number, dir, name, AT_SYMLINK_FOLLOW)) {
+	if (!name_it(op, fd, dir, name)) {
 		op->made_len = (u16)len;
 		return fd;
 	}
@@ -213,6 +225,11 @@ static int make_file(struct op *op, int dir, const char *name, const struct ebpf
 	struct stat st;
 	int fd;
 
+	/* A name that must be new mostly is: no look before. */
+	if (op->intent && excl) {
+		*access = FILE_WRITE;
+		return make_unnamed(op, dir, name, mode);
+	}
 	for (i = 0; i < TIGHT_TRIES; i++) {
 		*access = FILE_WRITE;
 		if (!op->intent) {
@@ -221,7 +238,7 @@ static int make_file(struct op *op, int dir, const char *name, const struct ebpf
 				return fd;
 		}
 		fd = open_name(dir, name, O_PATH, 0);
-		if (fd >= 0 && !excl && !fstat(fd, &st) && S_ISREG(st.st_mode)) {
+		if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode)) {
 			*access = FILE_ANY;
 			return fd;
 		}
@@ -237,7 +254,7 @@ static int make_file(struct op *op, int dir, const char *name, const struct ebpf
 		/* Not there; or gone between the two, then again. */
 		if (op->intent) {
 			fd = make_unnamed(op, dir, name, mode);
-			if (fd >= 0 || errno != EEXIST || excl)
+			if (fd >= 0 || errno != EEXIST)
 				return fd;
 		}
 	}
@@ -408,6 +425,18 @@ static struct meaning meaning_of(const struct op *op, int dir, const char *name)
 	return m;
 }
 
+/* Of REMOVE, of which the victim was opened for that. If the name means another file by
+ * now, a local process has changed it, and what the client meant is gone. */
+static struct meaning meaning_of_victim(const struct op *op, int dir, const char *name)
+{
+	struct meaning m = { .known = true };
+
+	if (!op->intent || !op->change->has_victim)
+		return meaning_of(op, dir, name);
+	intent_mark_key(op->e, &op->change->victim_key, m.mark);
+	return m;
+}
+
 static bool means(const struct meaning *m, const u8 mark[EBPFS_INTENT_MARK])
 {
 	return m->known && !memcmp(m->mark, mark, EBPFS_INTENT_MARK);
@@ -431,7 +460,7 @@ int op_remove(struct op *op, struct file *dir)
 	if (dir->mode != S_IFDIR)
 		return -ENOTDIR;
 	op_name(name, op->c->name, op->c->name_len);
-	m = meaning_of(op, dir->fd, name);
+	m = meaning_of_victim(op, dir->fd, name);
 	if (former && means_other(&m, former->a))
 		return 0;
 	err = cred_become(op->user);

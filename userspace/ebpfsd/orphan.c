@@ -450,6 +450,9 @@ void orphan_after(struct op *op)
 	struct hold_change *ch = op->change;
 	struct stat st;
 
+	/* Who opens it from now on sees by itself whether it has a name. */
+	if (!ch->linked && !hold_opens(op->srv, &ch->victim_key))
+		return;
 	if (fstat(ch->victim, &st))
 		return;
 	if (!st.st_nlink) {
