@@ -52,6 +52,8 @@
  * @release: gives back what is no longer used
  * @reclaim: holds again what a server lost
  * @lock_wait: who waits for a lock of another client
+ * @first: a buffer for a LOOKUP with contents, of namei.c, that nobody uses; NULL: there is
+ *	none; taken and given by xchg() and cmpxchg()
  */
 struct ebpfs_sb {
 	struct ebpfs_mount mnt;
@@ -70,6 +72,7 @@ struct ebpfs_sb {
 	struct delayed_work release;
 	struct work_struct reclaim;
 	wait_queue_head_t lock_wait;
+	void *first;
 };
 
 #define EBPFS_MAY_USERS	3	/* of whom an inode remembers what they may */

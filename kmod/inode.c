@@ -363,7 +363,7 @@ struct inode *ebpfs_iget(struct super_block *sb, const u8 *fh, u16 fh_len,
 
 	if (!ebpfs_attr_valid(attr) || !fh_len || fh_len > EBPFS_FH_MAX)
 		return ERR_PTR(-EIO);
-	inode = iget5_locked(sb, hash, ebpfs_iget_test, ebpfs_iget_set, &key);
+	inode = iget5_locked_rcu(sb, hash, ebpfs_iget_test, ebpfs_iget_set, &key);
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
 	if (!(inode->i_state & I_NEW)) {

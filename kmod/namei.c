@@ -37,6 +37,22 @@ struct ebpfs_found {
 	struct ebpfs_entry_buf small;
 };
 
+/* One buffer for contents is kept: to make another means to have it zeroed, where the kernel
+ * is told to do that with all memory (init_on_alloc). NULL without memory.
+ */
+static void *ebpfs_first_get(struct ebpfs_sb *sbi)
+{
+	void *buf = READ_ONCE(sbi->first) ? xchg(&sbi->first, NULL) : NULL;
+
+	return buf ?: kmalloc(EBPFS_FIRST_MAX, GFP_KERNEL | __GFP_NOWARN);
+}
+
+static void ebpfs_first_put(struct ebpfs_sb *sbi, void *buf)
+{
+	if (READ_ONCE(sbi->first) || cmpxchg(&sbi->first, NULL, buf))
+		kfree(buf);
+}
+
 /* Ask @dir for @name. @flags: LOOKUP_*. @first: bytes of contents that are wanted as well,
  * at most EBPFS_FIRST_ROOM. Return: 0, or an error; ebpfs_found_done() in any case.
  */
@@ -50,7 +66,7 @@ static int ebpfs_find(struct inode *dir, const struct qstr *name, unsigned int f
 		return -ENAMETOOLONG;
 	f->first = first;
 	if (first) {
-		f->buf = kmalloc(sizeof(f->small) + first, GFP_KERNEL | __GFP_NOWARN);
+		f->buf = ebpfs_first_get(EBPFS_SB(dir->i_sb));
 		if (!f->buf) {
 			f->buf = &f->small;
 			f->first = 0;
@@ -78,10 +94,11 @@ static int ebpfs_find(struct inode *dir, const struct qstr *name, unsigned int f
 	return 0;
 }
 
-static void ebpfs_found_done(struct ebpfs_found *f)
+/* @inode: any of the mount. */
+static void ebpfs_found_done(const struct inode *inode, struct ebpfs_found *f)
 {
 	if (f->buf != &f->small)
-		kfree(f->buf);
+		ebpfs_first_put(EBPFS_SB(inode->i_sb), f->buf);
 }
 
 /* Are contents that came with these attributes still those of the file? */
@@ -161,7 +178,7 @@ static struct dentry *ebpfs_look(struct inode *dir, struct dentry *dentry, unsig
 			ebpfs_prime_data(inode, &f);
 		}
 	}
-	ebpfs_found_done(&f);
+	ebpfs_found_done(dir, &f);
 	if (err && err != -ENOENT)
 		return ERR_PTR(err);
 	return ebpfs_name_found(dentry, inode, f.asked);
@@ -347,7 +364,7 @@ static int ebpfs_d_revalidate(struct dentry *dentry, unsigned int flags)
 			dentry->d_time = f.asked;
 		}
 	}
-	ebpfs_found_done(&f);
+	ebpfs_found_done(inode, &f);
 	return !err ? 1 : err == -ENOENT || err == -ESTALE ? 0 : err;
 }
 

@@ -300,6 +300,7 @@ static void ebpfs_sb_free(struct ebpfs_sb *sbi)
 {
 	ebpfs_mount_destroy(&sbi->mnt);
 	kfree(sbi->mnt.source);
+	kfree(sbi->first);
 	kfree(sbi);
 }
 

@@ -25,17 +25,16 @@ u64 ebpfs_place_hash(const void *fh, u32 len)
 	const u8 *p = fh;
 	u64 h = mix(len + 0x9e3779b97f4a7c15ull);
 	__le64 word;
-	u32 n;
 
-	while (len) {
-		n = len < sizeof(word) ? len : sizeof(word);
-		word = 0;
-		memcpy(&word, p, n);
+	for (; len >= sizeof(word); len -= sizeof(word), p += sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
 		h = mix(h ^ le64_to_cpu(word));
-		p += n;
-		len -= n;
 	}
-	return h;
+	if (!len)
+		return h;
+	word = 0;
+	memcpy(&word, p, len);
+	return mix(h ^ le64_to_cpu(word));
 }
 
 int ebpfs_place(u64 hash, const u64 *keys, u32 n, u64 usable)
