@@ -363,6 +363,7 @@ static long ebpfs_serve_ioctl(struct file *file, unsigned int cmd, unsigned long
 	union {
 		struct ebpfs_serve_session session;
 		struct ebpfs_serve_grant grant;
+		struct ebpfs_serve_names names;
 		u64 id;
 	} in;
 	int err;
@@ -373,6 +374,8 @@ static long ebpfs_serve_ioctl(struct file *file, unsigned int cmd, unsigned long
 		return -EFAULT;
 	if (cmd == EBPFS_SERVE_GRANT)
 		return ebpfs_serve_grant(d, &in.grant);
+	if (cmd == EBPFS_SERVE_DESCRIBE)
+		return ebpfs_serve_describe(&in.names);
 	mutex_lock(&ebpfs_serve_lock);
 	switch (cmd) {
 	case EBPFS_SERVE_SESSION:

@@ -4,6 +4,7 @@
  *
  *	grant.c		sessions and grants, told by ebpfsd through a device
  *	serve.c		a CALL at TC ingress becomes replies out of the page cache
+ *	describe.c	for ebpfsd's READDIR, through the same device
  *
  * Life. One open device is a daemon; with it end its sessions, and with a session its
  * grants. serve.c finds both under RCU; they are freed a grace period after they left
@@ -89,6 +90,9 @@ struct ebpfs_grant *ebpfs_grant_find(const struct ebpfs_serving *s, u32 cred,
 bool ebpfs_grant_holds(const struct ebpfs_grant *g);
 int ebpfs_grant_init(void);
 void ebpfs_grant_exit(void);
+
+/* describe.c APIs: process */
+long ebpfs_serve_describe(const struct ebpfs_serve_names *arg);
 
 /* serve.c APIs: softirq, RCU read lock held */
 int ebpfs_serve(struct sk_buff *skb, struct ebpfs_serve_opts *opts);

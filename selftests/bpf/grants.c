@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * grants: what /dev/ebpfs-serve takes from a daemon, and what it refuses
+ * grants: what /dev/ebpfs-serve takes from a daemon, what it refuses, and what it tells
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -11,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <ebpfs/serve.h>
@@ -200,16 +202,150 @@ static void only_root_opens_it(void)
 	EXPECT_EQ(st.st_uid, 0);
 }
 
+#define NAMES	100
+
+/* What DESCRIBE says of @name, which is not that of a directory's own. */
+static void same_as_asked(int fd, const char *name, const struct ebpfs_serve_file *f)
+{
+	struct {
+		struct file_handle h;
+		unsigned char room[EBPFS_SERVE_HANDLE];
+	} k = { .h.handle_bytes = EBPFS_SERVE_HANDLE };
+	struct statx sx;
+	int mount;
+
+	EXPECT_EQ(f->error, 0);
+	ASSERT_EQ(statx(fd, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &sx), 0);
+	ASSERT_EQ(name_to_handle_at(fd, name, &k.h, &mount, 0), 0);
+	EXPECT_EQ(f->type, k.h.handle_type);
+	EXPECT_EQ(f->len, k.h.handle_bytes);
+	EXPECT_MEM(f->handle, k.h.f_handle, k.h.handle_bytes);
+	EXPECT_EQ(f->stat.stx_mode, sx.stx_mode);
+	EXPECT_EQ(f->stat.stx_nlink, sx.stx_nlink);
+	EXPECT_EQ(f->stat.stx_uid, sx.stx_uid);
+	EXPECT_EQ(f->stat.stx_gid, sx.stx_gid);
+	EXPECT_EQ(f->stat.stx_ino, sx.stx_ino);
+	EXPECT_EQ(f->stat.stx_size, sx.stx_size);
+	EXPECT_EQ(f->stat.stx_blocks, sx.stx_blocks);
+	EXPECT_EQ(f->stat.stx_blksize, sx.stx_blksize);
+	EXPECT_EQ(f->stat.stx_attributes, sx.stx_attributes);
+	EXPECT_EQ(f->stat.stx_mask, sx.stx_mask & (STATX_BASIC_STATS | STATX_BTIME));
+	EXPECT_EQ(f->stat.stx_rdev_major, sx.stx_rdev_major);
+	EXPECT_EQ(f->stat.stx_rdev_minor, sx.stx_rdev_minor);
+	EXPECT_EQ(f->stat.stx_dev_major, sx.stx_dev_major);
+	EXPECT_EQ(f->stat.stx_dev_minor, sx.stx_dev_minor);
+	EXPECT_MEM(&f->stat.stx_mtime, &sx.stx_mtime, sizeof(sx.stx_mtime));
+	EXPECT_MEM(&f->stat.stx_ctime, &sx.stx_ctime, sizeof(sx.stx_ctime));
+	EXPECT_MEM(&f->stat.stx_atime, &sx.stx_atime, sizeof(sx.stx_atime));
+	EXPECT_MEM(&f->stat.stx_btime, &sx.stx_btime, sizeof(sx.stx_btime));
+}
+
+static void names_are_described(void)
+{
+	static struct ebpfs_serve_file described[NAMES + 2];
+	char dents[16384] __attribute__((aligned(8)));
+	struct ebpfs_serve_names arg = { .dents = (uintptr_t)dents, .files = (uintptr_t)described };
+	int fd, i, n, pos;
+	char name[32];
+
+	fd = open(dir, O_RDONLY | O_DIRECTORY);
+	mkdirat(fd, "names", 0700);
+	close(fd);
+	snprintf(dents, sizeof(dents), "%s/names", dir);
+	fd = open(dents, O_RDONLY | O_DIRECTORY);
+	for (i = 0; i < NAMES; i++) {
+		snprintf(name, sizeof(name), "%.*s%d", i % 20, "a-name-of-any-length", i);
+		if (i % 4 == 0)
+			EXPECT_EQ(mknodat(fd, name, S_IFREG | 0640, 0), 0);
+		else if (i % 4 == 1)
+			EXPECT_EQ(mkdirat(fd, name, 0750), 0);
+		else if (i % 4 == 2)
+			EXPECT_EQ(symlinkat("/", fd, name), 0);
+		else
+			EXPECT_EQ(mknodat(fd, name, S_IFCHR | 0600, makedev(7, i)), 0);
+	}
+	arg.dir = fd;
+	arg.len = (uint32_t)getdents64(fd, dents, sizeof(dents));
+	arg.count = NAMES + 2;
+	EXPECT_EQ(unlinkat(fd, "0", 0), 0);
+	ASSERT_EQ(ioctl(device, EBPFS_SERVE_DESCRIBE, &arg), NAMES + 2);
+	for (pos = 0, n = 0; pos < (int)arg.len; n++) {
+		const struct dirent64 *d = (const struct dirent64 *)(dents + pos);
+
+		pos += d->d_reclen;
+		if (d->d_name[0] == '.')
+			EXPECT(described[n].error);
+		else if (!strcmp(d->d_name, "0"))
+			EXPECT_EQ(described[n].error, ENOENT);
+		else
+			same_as_asked(fd, d->d_name, &described[n]);
+	}
+	EXPECT_EQ(n, NAMES + 2);
+	arg.count = 7;
+	EXPECT_EQ(ioctl(device, EBPFS_SERVE_DESCRIBE, &arg), 7);
+	close(fd);
+}
+
+static void what_is_no_list_of_names_is_refused(void)
+{
+	char dents[sizeof(struct dirent64)] __attribute__((aligned(8))) = { 0 };
+	struct dirent64 *d = (struct dirent64 *)dents;
+	struct ebpfs_serve_names good = { .dents = (uintptr_t)dents, .len = 24, .count = 1 }, bad;
+	struct ebpfs_serve_file f;
+
+	good.files = (uintptr_t)&f;
+	good.dir = open(dir, O_RDONLY | O_DIRECTORY);
+	d->d_reclen = 24;
+	strcpy(d->d_name, "none");
+	EXPECT_EQ(ioctl(device, EBPFS_SERVE_DESCRIBE, &good), 1);
+	EXPECT_EQ(f.error, ENOENT);
+	strcpy(d->d_name, "a/b");
+	EXPECT_EQ(ioctl(device, EBPFS_SERVE_DESCRIBE, &good), 1);
+	EXPECT_EQ(f.error, EACCES);
+	bad = good;
+	bad.dir = -1;
+	EXPECT_EQ(tell(device, EBPFS_SERVE_DESCRIBE, &bad), EBADF);
+	bad.dir = udp;
+	EXPECT_EQ(tell(device, EBPFS_SERVE_DESCRIBE, &bad), ENOTDIR);
+	bad = good;
+	bad.reserved = 1;
+	EXPECT_EQ(tell(device, EBPFS_SERVE_DESCRIBE, &bad), EINVAL);
+	bad = good;
+	bad.dents = 8;
+	EXPECT_EQ(tell(device, EBPFS_SERVE_DESCRIBE, &bad), EFAULT);
+	bad = good;
+	bad.files = 8;
+	EXPECT_EQ(tell(device, EBPFS_SERVE_DESCRIBE, &bad), EFAULT);
+	/* Cut off, empty, too long, without an end. */
+	bad = good;
+	for (bad.len = 1; bad.len < 24; bad.len++)
+		EXPECT_EQ(tell(device, EBPFS_SERVE_DESCRIBE, &bad), EINVAL);
+	d->d_reclen = 19;
+	EXPECT_EQ(tell(device, EBPFS_SERVE_DESCRIBE, &good), EINVAL);
+	d->d_reclen = 0;
+	EXPECT_EQ(tell(device, EBPFS_SERVE_DESCRIBE, &good), EINVAL);
+	d->d_reclen = 65535;
+	bad.len = 1 << 20;
+	EXPECT_EQ(tell(device, EBPFS_SERVE_DESCRIBE, &bad), EINVAL);
+	d->d_reclen = 24;
+	memset(d->d_name, 'a', 5);
+	EXPECT_EQ(tell(device, EBPFS_SERVE_DESCRIBE, &good), EINVAL);
+	close(good.dir);
+}
+
 static const struct ktap_test tests[] = {
 	KTAP_TEST(sessions),
 	KTAP_TEST(most_sessions),
 	KTAP_TEST(files),
 	KTAP_TEST(users),
 	KTAP_TEST(only_root_opens_it),
+	KTAP_TEST(names_are_described),
+	KTAP_TEST(what_is_no_list_of_names_is_refused),
 };
 
 int main(int argc, char **argv)
 {
+	char remove[64];
 	int ret;
 
 	if (system("modprobe ebpfs") || !mkdtemp(dir))
@@ -221,6 +357,6 @@ int main(int argc, char **argv)
 		return KTAP_EXIT_FAIL;
 	}
 	ret = KTAP_MAIN(tests, argc, argv);
-	rmdir(dir);
-	return ret;
+	snprintf(remove, sizeof(remove), "rm -r %s", dir);
+	return system(remove) ? KTAP_EXIT_FAIL : ret;
 }

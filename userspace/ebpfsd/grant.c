@@ -95,6 +95,26 @@ static int tell(unsigned long what, const void *arg)
 	return err;
 }
 
+bool grant_device(void)
+{
+	return READ_ONCE(device) >= 0;
+}
+
+u32 grant_describe(int dir, const void *dents, u32 len, struct ebpfs_serve_file *files, u32 room)
+{
+	const struct ebpfs_serve_names arg = {
+		.dents = (uintptr_t)dents, .files = (uintptr_t)files, .dir = dir, .len = len,
+		.count = room,
+	};
+	int n = 0;
+
+	pthread_rwlock_rdlock(&lock);
+	if (device >= 0)
+		n = ioctl(device, EBPFS_SERVE_DESCRIBE, &arg);
+	pthread_rwlock_unlock(&lock);
+	return n > 0 ? (u32)n : 0;
+}
+
 static void end_session(const struct session *s)
 {
 	const __u64 id = s->id;

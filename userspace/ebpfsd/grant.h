@@ -25,6 +25,7 @@
 #include "core/platform.h"
 
 struct ebpfs_call_info;
+struct ebpfs_serve_file;
 struct file;
 struct job;
 struct owner;
@@ -59,5 +60,20 @@ void grant_owner_end(struct owner *owner);
 
 /* Nobody may read @file any more without being asked for it. */
 void grant_file_end(struct file *file);
+
+/* Is the device open, so that grant_describe() may be worth a try? */
+bool grant_device(void);
+
+/**
+ * grant_describe() - have the kernel describe names, EBPFS_SERVE_DESCRIBE
+ * @dir: descriptor of the directory
+ * @dents: from getdents64()
+ * @len: bytes of them
+ * @files: out
+ * @room: of them
+ *
+ * May wait for a disk. Return: how many of the first names were, 0: it cannot.
+ */
+u32 grant_describe(int dir, const void *dents, u32 len, struct ebpfs_serve_file *files, u32 room);
 
 #endif /* EBPFSD_GRANT_H */

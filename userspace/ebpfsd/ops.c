@@ -14,6 +14,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <ebpfs/serve.h>
+
 #include "handle.h"
 #include "idmap.h"
 #include "hold.h"
@@ -124,6 +126,15 @@ static void put_attr(const struct export *e, struct ebpfs_attr *a, const struct 
 	put_attr_as(e, a, sx, tick_value(dev_of(e), sx->stx_ino, ctime_of(sx), change_of(sx)));
 }
 
+/* What statx() said of a file that must lie in @e is made fit for clients. */
+static int examined(const struct export *e, struct statx *sx)
+{
+	if (sx->stx_dev_major != e->dev_major || sx->stx_dev_minor != e->dev_minor)
+		return -EXDEV;
+	orphan_hide_links(e, sx);
+	return 0;
+}
+
 /* statx() of what @name means in @dir, "" for @dir itself, that must lie in @e. */
 static int examine_at(const struct export *e, int dir, const char *name, struct statx *sx)
 {
@@ -131,10 +142,7 @@ static int examine_at(const struct export *e, int dir, const char *name, struct 
 
 	if (statx(dir, name, flags, STATX_BASIC_STATS | STATX_BTIME, sx))
 		return -errno;
-	if (sx->stx_dev_major != e->dev_major || sx->stx_dev_minor != e->dev_minor)
-		return -EXDEV;
-	orphan_hide_links(e, sx);
-	return 0;
+	return examined(e, sx);
 }
 
 /* Of an open file. */
@@ -196,6 +204,16 @@ int op_after(struct op_before *b, bool changed, struct ebpfs_attr *attr)
 	return 0;
 }
 
+static void put_entry_info(const struct export *e, const struct statx *sx, const u8 *fh, int fh_len,
+			   struct ebpfs_entry_info *info)
+{
+	info->fh = fh;
+	info->fh_len = (u16)fh_len;
+	info->type = (u8)(sx->stx_mode >> 12);
+	info->flags = EBPFS_ENTRY_ATTR;
+	put_attr(e, &info->attr, sx);
+}
+
 int op_describe(const struct export *e, int dir, const char *name,
 		struct ebpfs_entry_info *info, u8 *fh)
 {
@@ -207,11 +225,21 @@ int op_describe(const struct export *e, int dir, const char *name,
 	err = handle_make_at(e, dir, name, sx.stx_mode, fh);
 	if (err < 0)
 		return err;
-	info->fh = fh;
-	info->fh_len = (u16)err;
-	info->type = (u8)(sx.stx_mode >> 12);
-	info->flags = EBPFS_ENTRY_ATTR;
-	put_attr(e, &info->attr, &sx);
+	put_entry_info(e, &sx, fh, err, info);
+	return 0;
+}
+
+int op_described(const struct export *e, struct ebpfs_serve_file *f, struct ebpfs_entry_info *info,
+		 u8 *fh)
+{
+	int err = f->error ? -f->error : examined(e, &f->stat), len;
+
+	if (err)
+		return err;
+	if (f->type > 0xffff || f->len > HANDLE_KERNEL_MAX)
+		return -EOVERFLOW;
+	len = handle_build(e, (u16)f->type, (u8)(f->stat.stx_mode >> 12), f->handle, (u8)f->len, fh);
+	put_entry_info(e, &f->stat, fh, len, info);
 	return 0;
 }
 

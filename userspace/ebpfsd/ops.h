@@ -25,6 +25,7 @@
 #include "tick.h"
 
 struct data_run;
+struct ebpfs_serve_file;
 struct export;
 struct file;
 struct hold_change;
@@ -220,6 +221,10 @@ bool op_at_end(struct file *file, u64 end);
  */
 int op_describe(const struct export *e, int dir, const char *name,
 		struct ebpfs_entry_info *info, u8 *fh);
+
+/* The same of what the kernel has said (grant_describe()); @f is changed. */
+int op_described(const struct export *e, struct ebpfs_serve_file *f, struct ebpfs_entry_info *info,
+		 u8 *fh);
 
 /* Attributes of an open file that must lie in @e. 0 or -errno. */
 int op_attr(const struct export *e, int fd, struct ebpfs_attr *attr);

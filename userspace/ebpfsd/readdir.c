@@ -9,8 +9,9 @@
  * that was removed while it is open is empty. Runs in helper threads.
  *
  * An entry's attributes and its handle must belong to the same file, whatever is renamed
- * meanwhile. The sure way is to open it by name first (O_PATH) and to describe what was
- * opened: four system calls. Two are enough, both by name, if no name of the directory
+ * meanwhile. Where the kernel's module is at hand (grant.h) it describes many names in one
+ * system call, each pair of answers of one file. Else the sure way is to open it by name
+ * first (O_PATH) and to describe what was opened: four system calls. Two are enough, both by name, if no name of the directory
  * changed its meaning between the first entry and the last; if one did, all is read again
  * in the sure way. That none did is known from the directory's ctime:
  *
@@ -34,6 +35,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <ebpfs/serve.h>
+
+#include "grant.h"
 #include "handle.h"
 #include "ops.h"
 #include "orphan.h"
@@ -43,6 +47,7 @@
 /* An entry on the wire takes about four times as much as in getdents64(). */
 #define DENTS_MAX	16384
 #define DENTS_MIN	1024
+#define BATCH		32	/* names that are described at once */
 /* ms since a directory changed: more than needed, by what one more clock could differ. */
 #define QUIET		20
 
@@ -52,24 +57,34 @@
  * @dir: the directory, open
  * @at_root: it is the export's root
  * @plus: the user may search it, and so see what the names stand for
+ * @by_device: the module is asked
  * @by_name: entries are not opened
+ * @count: of @files
+ * @next: of @files, of the next name
+ * @files: what the module said of names, room for BATCH
  */
 struct walk {
 	struct op *op;
 	int dir;
 	bool at_root;
 	bool plus;
+	bool by_device;
 	bool by_name;
+	u32 count;
+	u32 next;
+	struct ebpfs_serve_file *files;
 };
 
-static int describe(const struct walk *w, const char *name, struct ebpfs_entry_info *info, u8 *fh)
+static int describe(struct walk *w, const struct dirent64 *d, struct ebpfs_entry_info *info, u8 *fh)
 {
 	const struct export *e = w->op->e;
 	int fd, err;
 
+	if (w->by_device)
+		return op_described(e, &w->files[w->next - 1], info, fh);
 	if (w->by_name)
-		return op_describe(e, w->dir, name, info, fh);
-	fd = openat(w->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		return op_describe(e, w->dir, d->d_name, info, fh);
+	fd = openat(w->dir, d->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	err = op_describe(e, fd, "", info, fh);
@@ -77,7 +92,7 @@ static int describe(const struct walk *w, const char *name, struct ebpfs_entry_i
 	return err;
 }
 
-static u32 put_one(const struct walk *w, const struct dirent64 *d, u8 *buf, u32 room)
+static u32 put_one(struct walk *w, const struct dirent64 *d, u8 *buf, u32 room)
 {
 	struct ebpfs_entry_info info = {
 		.cookie = (u64)d->d_off,
@@ -94,13 +109,29 @@ static u32 put_one(const struct walk *w, const struct dirent64 *d, u8 *buf, u32 
 		return 0;
 	info.attr.ino = cpu_to_le64(w->at_root && dotdot ? e->root_ino : d->d_ino);
 	/* Vanished, or not ours to show: the name alone. */
-	if (!dot && !dotdot && w->plus && !describe(w, d->d_name, &info, fh))
+	if (!dot && !dotdot && w->plus && !describe(w, d, &info, fh))
 		files_expect(&w->op->srv->files, fh, info.fh_len, w->op->now);
 	return ebpfs_put_entry(buf, room, &info);
 }
 
+/* Have the module say what the names at @dents mean, of which the first is the next. */
+static void look_ahead(struct walk *w, const char *dents, u32 len)
+{
+	if (!w->by_device)
+		return;
+	if (w->next == w->count) {
+		w->count = grant_describe(w->dir, dents, len, w->files, BATCH);
+		w->next = 0;
+	}
+	/* Its program is gone: the sure way then. */
+	if (w->count)
+		w->next++;
+	else
+		w->by_device = false;
+}
+
 /* Bytes of reply, or -errno. */
-static int list(const struct walk *w)
+static int list(struct walk *w)
 {
 	char dents[DENTS_MAX] __attribute__((aligned(8)));
 	struct op *op = w->op;
@@ -118,6 +149,7 @@ static int list(const struct walk *w)
 			n = 0;
 		if (n < 0)
 			return -errno;
+		w->count = w->next = 0;
 		if (!n) {
 			op->flags |= EBPFS_REPLY_EOF;
 			return (int)done;
@@ -125,6 +157,7 @@ static int list(const struct walk *w)
 		for (pos = 0; pos < n; ) {
 			const struct dirent64 *d = (const struct dirent64 *)(dents + pos);
 
+			look_ahead(w, dents + pos, (u32)(n - pos));
 			pos += d->d_reclen;
 			if (orphan_hidden(d->d_name, (u32)strlen(d->d_name)))
 				continue;
@@ -164,7 +197,8 @@ static int list_opened(struct walk *w)
 	if (fstat(w->dir, &before) || (from && lseek(w->dir, from, SEEK_SET) < 0))
 		return -errno;
 	w->at_root = before.st_ino == w->op->e->root_ino;
-	w->by_name = w->op->e->local && quiet(&before, &now);
+	w->by_device = w->plus && grant_device();
+	w->by_name = !w->by_device && w->op->e->local && quiet(&before, &now);
 	ret = list(w);
 	if (!w->by_name ||
 	    (!fstat(w->dir, &after) && same_time(&before.st_ctim, &after.st_ctim)))
@@ -177,7 +211,8 @@ static int list_opened(struct walk *w)
 
 int op_readdir(struct op *op, struct file *dir)
 {
-	struct walk w = { .op = op };
+	struct ebpfs_serve_file files[BATCH];
+	struct walk w = { .op = op, .files = files };
 	int ret;
 
 	if (dir->mode != S_IFDIR)

@@ -30,6 +30,11 @@
  *	changing it; ENOSPC: there are EBPFS_SERVE_GRANTS.
  * EBPFS_SERVE_REVOKE: nobody may any more read the file with this handle, or any file
  *	if fh_len is 0. server_id, cred and file do not count.
+ * EBPFS_SERVE_DESCRIBE: what statx(2) and name_to_handle_at(2) say of names of a directory,
+ *	as getdents64(2) has listed them, in one call, each pair of answers of one file even
+ *	if the name changes meanwhile. Has nothing to do with sessions, and mounts on the names
+ *	are not looked at. Returns how many, which are all that fit unless it was interrupted.
+ *	Errors: EINVAL; EFAULT; EBADF; ENOTDIR; those of one name are told with it.
  *
  * END and REVOKE do not wait for a reply that is just being made.
  */
@@ -38,6 +43,7 @@
 
 #ifndef __VMLINUX_H__
 #include <linux/ioctl.h>
+#include <linux/stat.h>
 #include <linux/types.h>
 #endif
 
@@ -89,10 +95,49 @@ struct ebpfs_serve_grant {
 };
 
 #ifndef __VMLINUX_H__
+#define EBPFS_SERVE_HANDLE	104	/* bytes of a handle, most */
+
+/**
+ * struct ebpfs_serve_names - names of a directory
+ * @dents: address of struct linux_dirent64, one behind the other
+ * @files: address of struct ebpfs_serve_file, out, one for each
+ * @dir: descriptor of the directory
+ * @len: bytes at @dents
+ * @count: room at @files
+ * @reserved: 0
+ */
+struct ebpfs_serve_names {
+	__u64 dents;
+	__u64 files;
+	__s32 dir;
+	__u32 len;
+	__u32 count;
+	__u32 reserved;
+};
+
+/**
+ * struct ebpfs_serve_file - what a name means
+ * @error: 0, or an error number: then nothing else counts ("." and ".." have one)
+ * @type: of the handle
+ * @len: bytes of @handle
+ * @handle: as in struct file_handle
+ * @reserved: 0
+ * @stat: STATX_BASIC_STATS, STATX_BTIME if it is known
+ */
+struct ebpfs_serve_file {
+	__s32 error;
+	__s32 type;
+	__u32 len;
+	__u8  handle[EBPFS_SERVE_HANDLE];
+	__u32 reserved;
+	struct statx stat;
+};
+
 #define EBPFS_SERVE_SESSION	_IOW(0xeb, 1, struct ebpfs_serve_session)
 #define EBPFS_SERVE_END		_IOW(0xeb, 2, __u64)
 #define EBPFS_SERVE_GRANT	_IOW(0xeb, 3, struct ebpfs_serve_grant)
 #define EBPFS_SERVE_REVOKE	_IOW(0xeb, 4, struct ebpfs_serve_grant)
+#define EBPFS_SERVE_DESCRIBE	_IOW(0xeb, 5, struct ebpfs_serve_names)
 #endif
 
 /**
