@@ -2,7 +2,7 @@
 /*
  * count - a plugin of QEMU that counts the guest's instructions, each where it lies
  *
- *	-plugin count.so,out=FILE[,skip=N][,take=N]
+ *	-plugin count.so[,out=FILE][,skip=N][,take=N][,tally=FILE]
  *
  * Nothing in the guest is slower, or other, for it: in counted mode the figures are
  * the same to the instruction. Counted is what one processor executes between the
@@ -15,6 +15,9 @@
  *		first @skip (default 0)
  *
  * scripts/bench-profile gives the addresses their names.
+ *
+ * To the file of @tally a line "MARK INSTRUCTIONS" is added at every mark: what was
+ * executed since the guest was switched on, as hexadecimal and decimal number.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +36,8 @@ struct block {
 QEMU_EXPORT int qemu_plugin_version = 1;
 
 static const char *out;
+static FILE *tally;
+static uint64_t executed;
 static uint64_t skip, take;
 static struct block *blocks;		/* of all code that was translated; never freed */
 static int counting;
@@ -40,10 +45,26 @@ static uint64_t counted;
 static const struct block **steps;	/* @nsteps of room for @take */
 static uint64_t nsteps;
 
+static void tell(uint32_t mark)
+{
+	if (!tally)
+		return;
+	fprintf(tally, "%x %llu\n", mark, (unsigned long long)executed);
+	fflush(tally);
+}
+
+static void stand(unsigned int vcpu, void *data)
+{
+	(void)vcpu;
+	(void)data;
+	tell(MARK_STAND);
+}
+
 static void begin(unsigned int vcpu, void *data)
 {
 	(void)vcpu;
 	(void)data;
+	tell(MARK_BEGIN);
 	for (struct block *b = blocks; b; b = b->next)
 		b->runs = 0;
 	counting = 1;
@@ -57,9 +78,12 @@ static void end(unsigned int vcpu, void *data)
 
 	(void)vcpu;
 	(void)data;
+	tell(MARK_END);
 	if (!counting)
 		return;
 	counting = 0;
+	if (!out)
+		return;
 	f = fopen(out, "w");
 	if (!f) {
 		perror(out);
@@ -80,6 +104,7 @@ static void run(unsigned int vcpu, void *data)
 	struct block *b = data;
 
 	(void)vcpu;
+	executed += b->instructions;
 	if (!counting)
 		return;
 	b->runs++;
@@ -117,9 +142,10 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		uint32_t mark = mark_of(insn);
 
-		if (mark == MARK_BEGIN || mark == MARK_END)
+		if (mark == MARK_BEGIN || mark == MARK_END || mark == MARK_STAND)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn,
-				mark == MARK_BEGIN ? begin : end, QEMU_PLUGIN_CB_NO_REGS, NULL);
+				mark == MARK_BEGIN ? begin : mark == MARK_END ? end : stand,
+				QEMU_PLUGIN_CB_NO_REGS, NULL);
 	}
 }
 
@@ -144,15 +170,17 @@ QEMU_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_
 			skip = number(argv[i] + 5);
 		else if (!strncmp(argv[i], "take=", 5))
 			take = number(argv[i] + 5);
+		else if (!strncmp(argv[i], "tally=", 6))
+			tally = fopen(argv[i] + 6, "a");
 		else
 			goto bad;
 	}
 	steps = take ? calloc(take, sizeof(*steps)) : NULL;
-	if (!out || (take && !steps))
+	if ((!out && !tally) || (take && !steps))
 		goto bad;
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
 	return 0;
 bad:
-	fprintf(stderr, "count: say out=FILE, and perhaps skip=N and take=N\n");
+	fprintf(stderr, "count: say out=FILE, and perhaps skip=N and take=N, or tally=FILE\n");
 	return -1;
 }

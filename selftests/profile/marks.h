@@ -8,6 +8,7 @@
 
 #define MARK_BEGIN	0x65627031
 #define MARK_END	0x65627032
+#define MARK_STAND	0x65627033	/* only tells how far it is */
 #define MARK_SIZE	8
 
 #define mark_text_(n)	#n
