@@ -45,6 +45,11 @@ network_up() {
 	END
 }
 
+# For all of a run: network_up makes each link with it.
+network_mtu() {
+	:
+}
+
 # The link goes with the client's namespace.
 network_down() {
 	lab down

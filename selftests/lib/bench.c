@@ -2,11 +2,12 @@
 /*
  * bench: what something costs the whole machine.
  *
- * usage: bench [-dpw] [-q DEPTH] [-s SEED] WORKLOAD COUNT FILE|DIRECTORY
- *	  bench run COUNT COMMAND [ARGUMENT...]
+ * usage: bench [-dpw] [-q DEPTH] [-r ADDRESS] [-s SEED] WORKLOAD COUNT FILE|DIRECTORY
+ *	  bench [-r ADDRESS] run COUNT COMMAND [ARGUMENT...]
  *	  bench copy COUNT
- *	  bench rtt COUNT ADDRESS
+ *	  bench [-r ADDRESS] rtt COUNT ADDRESS
  *	  bench echo ADDRESS
+ *	  bench tell ADDRESS
  *
  * of a file, which is there, and is dropped from this machine's page cache first
  * (proved by mincore; a server's page cache stays as it is):
@@ -27,7 +28,8 @@
  *	rtt	  COUNT datagrams of 64 bytes to "bench echo" at ADDRESS and back
  *
  *	-d	O_DIRECT, for what reads and writes a file
- *	-p	mark begin and end of the loop for scripts/vm --count
+ *	-p	mark begin and end of the loop for scripts/vm --count or --tally
+ *	-r	count on the remote machine, too, where "bench tell ADDRESS" runs
  *	-q	so many reads of "rand" under way at a time, by io_uring (default 1,
  *		by pread)
  *	-w	the file may be in the page cache: a local one in memory has no other place
@@ -45,6 +47,9 @@
  *	frames			received and sent in this network namespace by all interfaces
  *				but lo; one of 64 KiB that is cut up later counts as one
  *	tcp_retransmits		of this network namespace
+ *	remote_NAME		ns, idle_ns, context_switches and tcp_retransmits of the
+ *				remote machine, by its own clock, without what asking it
+ *				costs. It marks the three times at which it was asked
  *
  * Figures are taken around the loop, inside this process, whose memory is
  * touched before: starting a process and opening the file stay outside, except
@@ -72,6 +77,7 @@
 #define DEPTH_MAX	256u
 #define ECHO_PORT	7007
 #define ECHO_SIZE	64
+#define TELL_PORT	7008
 
 static const char *path;
 static char **command;
@@ -84,7 +90,15 @@ static bool marked;			/* for selftests/profile/count.c */
 static bool warm;			/* the file may be in the page cache */
 static int fd = -1;
 
-static uint64_t start, idle, switches, frames, resent;	/* when the loop began */
+/* What a machine has counted. */
+struct tally {
+	uint64_t ns, idle_ns, switches, retransmits;
+};
+
+static const char *remote;		/* address of who tells what it counts, or NULL */
+static int remote_fd;
+static struct tally start, remote_start;	/* when the loop began */
+static uint64_t frames;				/* then */
 static bool each;			/* latencies are known */
 
 static void die(const char *what)
@@ -187,13 +201,74 @@ static uint64_t count_retransmits(void)
 	return n;
 }
 
+static struct tally take_tally(void)
+{
+	struct tally t;
+
+	t.retransmits = count_retransmits();
+	t.switches = sum_of("/proc/stat", "ctxt ");
+	t.idle_ns = idle_ns();
+	t.ns = now();
+	return t;
+}
+
+static struct tally between(const struct tally *then, const struct tally *t)
+{
+	return (struct tally){ t->ns - then->ns, t->idle_ns - then->idle_ns,
+			       t->switches - then->switches, t->retransmits - then->retransmits };
+}
+
+static int udp_socket(const char *name, uint16_t port, struct sockaddr_in *address)
+{
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	*address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
+	if (s < 0 || inet_pton(AF_INET, name, &address->sin_addr) != 1)
+		die(name);
+	return s;
+}
+
+/* A socket whose other end is at @port of the machine called @name. */
+static int udp_connected(const char *name, uint16_t port)
+{
+	struct timeval patience = { .tv_sec = 5 };
+	struct sockaddr_in to;
+	int s = udp_socket(name, port, &to);
+
+	if (connect(s, (struct sockaddr *)&to, sizeof(to)) ||
+	    setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
+		die(name);
+	return s;
+}
+
+/* Asks the remote machine, and lets it come to rest from having answered. */
+static struct tally ask(void)
+{
+	struct tally t;
+
+	expect(send(remote_fd, "?", 1, 0), 1, "ask the remote machine");
+	expect(recv(remote_fd, &t, sizeof(t), 0), sizeof(t), "hear from the remote machine");
+	usleep(20000);
+	return t;
+}
+
+/*
+ * The remote machine is asked twice before the loop and once behind it: what is between
+ * the first two is the price of being asked, which is in the rest, too. It is no part of
+ * what is counted here.
+ */
+static struct tally asking;
+
 static void begin(void)
 {
+	if (remote) {
+		remote_fd = udp_connected(remote, TELL_PORT);
+		asking = ask();
+		remote_start = ask();
+		asking = between(&asking, &remote_start);
+	}
 	frames = count_frames();
-	resent = count_retransmits();
-	switches = sum_of("/proc/stat", "ctxt ");
-	idle = idle_ns();
-	start = now();
+	start = take_tally();
 	if (marked)
 		mark(MARK_BEGIN);
 }
@@ -207,20 +282,23 @@ static int by_value(const void *a, const void *b)
 
 static void end(uint64_t bytes)
 {
-	uint64_t ns;
+	struct tally t, r;
 
 	if (marked)
 		mark(MARK_END);
-	ns = now() - start;
-	idle = idle_ns() - idle;
-	switches = sum_of("/proc/stat", "ctxt ") - switches;
+	/* The clock first, as it was read last. */
+	t.ns = now();
+	t.idle_ns = idle_ns();
+	t.switches = sum_of("/proc/stat", "ctxt ");
+	t.retransmits = count_retransmits();
+	t = between(&start, &t);
 	frames = count_frames() - frames;
-	resent = count_retransmits() - resent;
 	printf("{\"ops\": %llu, \"bytes\": %llu, \"ns\": %llu, \"idle_ns\": %llu, ",
-	       (unsigned long long)count, (unsigned long long)bytes, (unsigned long long)ns,
-	       (unsigned long long)idle);
+	       (unsigned long long)count, (unsigned long long)bytes, (unsigned long long)t.ns,
+	       (unsigned long long)t.idle_ns);
 	if (sysconf(_SC_NPROCESSORS_ONLN) == 1)
-		printf("\"busy_ns_per_op\": %llu, ", (unsigned long long)((ns - idle) / count));
+		printf("\"busy_ns_per_op\": %llu, ",
+		       (unsigned long long)((t.ns - t.idle_ns) / count));
 	else
 		printf("\"busy_ns_per_op\": null, ");
 	if (each) {
@@ -231,9 +309,18 @@ static void end(uint64_t bytes)
 	} else {
 		printf("\"p50_ns\": null, \"p99_ns\": null, ");
 	}
+	if (remote) {
+		r = ask();
+		r = between(&remote_start, &r);
+		r = between(&asking, &r);
+		printf("\"remote_ns\": %lld, \"remote_idle_ns\": %lld, "
+		       "\"remote_context_switches\": %lld, \"remote_tcp_retransmits\": %lld, ",
+		       (long long)r.ns, (long long)r.idle_ns, (long long)r.switches,
+		       (long long)r.retransmits);
+	}
 	printf("\"context_switches\": %llu, \"frames\": %llu, \"tcp_retransmits\": %llu}\n",
-	       (unsigned long long)switches, (unsigned long long)frames,
-	       (unsigned long long)resent);
+	       (unsigned long long)t.switches, (unsigned long long)frames,
+	       (unsigned long long)t.retransmits);
 }
 
 /* Files that are there. */
@@ -529,25 +616,9 @@ static void bench_copy(void)
 	end(count * SMALL);
 }
 
-static int udp_socket(struct sockaddr_in *address)
-{
-	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	*address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(ECHO_PORT) };
-	if (s < 0 || inet_pton(AF_INET, path, &address->sin_addr) != 1)
-		die(path);
-	return s;
-}
-
 static void bench_rtt(void)
 {
-	struct timeval patience = { .tv_sec = 5 };
-	struct sockaddr_in to;
-
-	fd = udp_socket(&to);
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
-		die(path);
+	fd = udp_connected(path, ECHO_PORT);
 	expect(send(fd, buf, ECHO_SIZE, 0), ECHO_SIZE, "send");
 	expect(recv(fd, buf, ECHO_SIZE, 0), ECHO_SIZE, "hear an echo");
 	begin();
@@ -561,10 +632,11 @@ static void bench_rtt(void)
 	end(count * ECHO_SIZE);
 }
 
-static void __attribute__((noreturn)) echo(void)
+/* The other machine's part: an echo of what comes, or what this machine has counted. */
+static void __attribute__((noreturn)) answer(bool echo)
 {
 	struct sockaddr_in from;
-	int s = udp_socket(&from);
+	int s = udp_socket(path, echo ? ECHO_PORT : TELL_PORT, &from);
 
 	if (bind(s, (struct sockaddr *)&from, sizeof(from)))
 		die(path);
@@ -572,6 +644,11 @@ static void __attribute__((noreturn)) echo(void)
 		socklen_t len = sizeof(from);
 		ssize_t n = recvfrom(s, buf, ECHO_SIZE, 0, (struct sockaddr *)&from, &len);
 
+		if (n > 0 && !echo) {
+			*(struct tally *)buf = take_tally();
+			mark(MARK_STAND);
+			n = sizeof(struct tally);
+		}
 		if (n > 0)
 			sendto(s, buf, n, 0, (struct sockaddr *)&from, len);
 	}
@@ -596,11 +673,13 @@ static const struct {
 
 static void __attribute__((noreturn)) usage(void)
 {
-	fprintf(stderr, "usage: bench [-dpw] [-q DEPTH] [-s SEED] WORKLOAD COUNT FILE|DIRECTORY\n"
-			"       bench run COUNT COMMAND [ARGUMENT...]\n"
+	fprintf(stderr, "usage: bench [-dpw] [-q DEPTH] [-r ADDRESS] [-s SEED] "
+				"WORKLOAD COUNT FILE|DIRECTORY\n"
+			"       bench [-r ADDRESS] run COUNT COMMAND [ARGUMENT...]\n"
 			"       bench copy COUNT\n"
-			"       bench rtt COUNT ADDRESS\n"
+			"       bench [-r ADDRESS] rtt COUNT ADDRESS\n"
 			"       bench echo ADDRESS\n"
+			"       bench tell ADDRESS\n"
 			"workloads: rand seq randsync write create stat read unlink\n");
 	exit(2);
 }
@@ -611,7 +690,7 @@ int main(int argc, char **argv)
 	size_t i;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+dpq:s:w")) != -1) {
+	while ((opt = getopt(argc, argv, "+dpq:r:s:w")) != -1) {
 		switch (opt) {
 		case 'd':
 			direct = O_DIRECT;
@@ -621,6 +700,9 @@ int main(int argc, char **argv)
 			break;
 		case 'q':
 			depth = (unsigned int)strtoul(optarg, NULL, 0);
+			break;
+		case 'r':
+			remote = optarg;
 			break;
 		case 's':
 			seed = strtoull(optarg, NULL, 0);
@@ -641,8 +723,8 @@ int main(int argc, char **argv)
 		die("find memory");
 	memset(buf, 1, LARGE);
 	path = argv[argc > 2 ? 2 : 1];
-	if (argc == 2 && !strcmp(argv[0], "echo"))
-		echo();
+	if (argc == 2 && (!strcmp(argv[0], "echo") || !strcmp(argv[0], "tell")))
+		answer(argv[0][0] == 'e');
 	command = argv + 2;
 	count = strtoull(argv[1], NULL, 0);
 	for (i = 0; strcmp(workloads[i].name, argv[0]); )
