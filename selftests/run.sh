@@ -18,9 +18,10 @@
 # several at a time, and then the others in its guest, one by one.  A native test
 # needs no module of ours: unit tests, the simulator, threads under
 # ThreadSanitizer, fuzzing.  Emulated, they would take an hour.  In the build
-# root or the guest it runs its part.
+# root or the guest it runs its part. Tests of selftests/pair come last, in the client
+# of scripts/vm-pair: in the long set, or if they are named.
 #
-# A test of the guest is an executable file in selftests/bpf, fs or net: a shell
+# A test of the guest is an executable file in selftests/bpf, fs, net or pair: a shell
 # script (lib/lib.sh), or a program built from C (lib/ktap.h).  Words in the
 # comment at its top:
 #
@@ -112,10 +113,11 @@ describe() {
 	[ -n "$long" ] || [ -z "$only_long" ]
 }
 
-# Lists what is in the directories of the guest's tests, for this part.
+# list_tests PART GROUP...: what is in these directories, for this part
 list_tests() {
-	local group source program name mode
-	for group in bpf fs net; do
+	local part=$1 group source program name mode
+	shift
+	for group; do
 		for source in "$here/$group"/*.sh "$here/$group"/*.c; do
 			name=${source##*/} name=${name%.*}
 			program=$source
@@ -124,7 +126,7 @@ list_tests() {
 				continue
 			fi
 			# Exactly one of the parts runs what can be native.
-			case $1:$native:${EBPFS_NATIVE-} in
+			case $part:$native:${EBPFS_NATIVE-} in
 			native::* | guest:1:1) continue ;;
 			esac
 			if [ -n "${modes// /}" ]; then
@@ -162,20 +164,20 @@ list_native() {
 		[ ! -x "$program" ] || [[ $name = *.* ]] || add "fuzz/$name" $((60 + 2 * seconds)) \
 			"exec make -s -C ${here@Q}/fuzz run NAMES=$name TIME=$seconds"
 	done
-	[ -z "${EBPFS_NATIVE-}" ] || list_tests native
+	[ -z "${EBPFS_NATIVE-}" ] || list_tests native bpf fs net
 }
 
-# In the guest only: what the kernel logged since the mark.
+# In guests only: what the kernel logged since the mark.
 mark=''
 mark_log() {
-	[ "$part" = guest ] || return
+	[ "$part" != native ] || return
 	mark="selftests: $1 starts ($RANDOM)"
 	echo "$mark" > /dev/kmsg
 }
 
 log_is_clean() {
 	local log
-	[ "$part" = guest ] || return 0
+	[ "$part" != native ] || return 0
 	log=$(dmesg)
 	# If the mark is gone, what is there came later.
 	[[ $log != *"$mark"* ]] || log=${log#*"$mark"}
@@ -217,7 +219,7 @@ run_test() {
 	if [ "$status" = 124 ] || [ "$status" = 137 ]; then
 		troubles+=("out of time after $limit s")
 		# Killed, it could not clean up.
-		[ "$part" != guest ] || "$here/../scripts/lab" down 2>&1 | sed 's/^/    # /'
+		[ "$part" = native ] || "$here/../scripts/lab" down 2>&1 | sed 's/^/    # /'
 	elif [ "$status" != 0 ] && [ "${counted[2]}" = 0 ] &&
 	     ! { [ "$status" = 4 ] && [ "${counted[3]}" -gt 0 ]; }; then	# KSFT_SKIP
 		troubles+=("ended with status $status")
@@ -272,11 +274,11 @@ run_part() {
 	trap 'rm -rf "$work"' EXIT
 	[ -z "$long" ] || export EBPFS_LONG=1
 	# Of the native tests some calculate and some wait.
-	[ "$part" = guest ] || jobs=$(($(nproc) + 1))
+	[ "$part" != native ] || jobs=$(($(nproc) + 1))
 	# The first program at an ingress makes the kernel change its own code, the last one
 	# again; QEMU's emulation of that, under traffic, once executed what was no longer
 	# there. So there is always somebody at one.
-	[ "$part" != guest ] || tc qdisc replace dev lo clsact
+	[ "$part" = native ] || tc qdisc replace dev lo clsact
 	echo "KTAP version 1"
 	echo "1..${#names[@]}"
 	for i in "${!names[@]}"; do
@@ -308,18 +310,30 @@ natively() {
 		[ "$(printf '%s\n' 6.12 "$(uname -r)" | sort -V | head -n 1)" = 6.12 ]
 }
 
-# Runs both parts by scripts/vm and adds up.
+# Whether the tests of two guests are to be run, too.
+pair_wanted() {
+	local name
+	[ ${#wanted[@]} -gt 0 ] || { [ -n "$long" ]; return; }
+	for name in "${wanted[@]}"; do
+		[[ $name != pair && $name != pair/* ]] || return 0
+	done
+	return 1
+}
+
+# Runs the parts by scripts/vm and adds up.
 run_parts() {
-	local n=0 line count options=() command part_status
+	local n=0 line count options=() command part_status parts=(native guest)
 	[ -z "$long" ] || options+=(--long)
 	[ -z "$quiet" ] || options+=(--quiet)
 	[ -z "$list" ] || options+=(--list)
 	! natively || export EBPFS_NATIVE=1
-	[ -n "$list" ] || printf 'KTAP version 1\n1..2\n'
-	for part in native guest; do
+	! pair_wanted || parts+=(pair)
+	[ -n "$list" ] || printf 'KTAP version 1\n1..%d\n' ${#parts[@]}
+	for part in "${parts[@]}"; do
 		command=("$here/../scripts/vm")
 		case $part in
 		guest)	command+=(--timeout $((${long:-0} * 7200 + 7200))) ;;
+		pair)	command=("$here/../scripts/vm-pair" --timeout 1800) ;;
 		native)	command+=("--chroot${EBPFS_NATIVE:+=server}") ;;
 		esac
 		command+=(-- selftests/run.sh "--part=$part" "${options[@]}" "${wanted[@]}")
@@ -358,7 +372,11 @@ run_parts() {
 
 case $part in
 guest)
-	list_tests guest
+	list_tests guest bpf fs net
+	run_part
+	;;
+pair)
+	list_tests pair pair
 	run_part
 	;;
 native)
