@@ -4,12 +4,12 @@
  * data against kmod/core/conn.c, compared with a model of what its header promises.
  *
  * The input is a program: one byte says what happens, the next ones how. What
- * is claimed, one fragment or several neighbours together, stays claimed until the program says that it was filled, well or
- * badly, so everything that threads could do between the two happens here in
- * one. Each destination remembers, for every 8 bytes, of which reply (instance
- * and grid) the last good fragment was that was written there. A complete reply
- * must be of one. At the end every call that is still open is answered by a
- * newer instance, and must complete.
+ * is claimed, one fragment or several neighbours together, stays claimed until the
+ * program says that it was filled, well or badly, so everything that threads could
+ * do between the two happens here in one. Each destination remembers, for every 8
+ * bytes, of which reply (instance and grid) the last good fragment was that was
+ * written there. A complete reply must be of one. At the end every call that is
+ * still open is answered by a newer instance, and must complete.
  */
 #include <stdlib.h>
 
