@@ -23,19 +23,6 @@
 #include "engine.h"
 #include "write.h"
 
-/* As memcpy(), in words: for what is too long for one that goes by bytes. */
-static void ebpfs_copy_words(void *to, const void *from, u32 len)
-{
-#ifdef CONFIG_X86_64
-	size_t words = len / 8;
-
-	asm volatile("rep movsq" : "+D" (to), "+S" (from), "+c" (words) : : "memory");
-	len %= 8;
-#endif
-	if (len)
-		memcpy(to, from, len);
-}
-
 /* Bytes of a call's data that lie in memory in one piece: @len from @at on. */
 struct ebpfs_piece {
 	const u8 *from;
@@ -67,7 +54,7 @@ static void ebpfs_data_copy_on(const struct ebpfs_req *req, u32 at, u8 *to, u32 
 		if (at - piece->at >= piece->len)
 			ebpfs_data_find(req, at, piece);
 		n = min(len, piece->at + piece->len - at);
-		ebpfs_copy_words(to, piece->from + (at - piece->at), n);
+		ebpfs_memcpy(to, piece->from + (at - piece->at), n);
 	}
 }
 

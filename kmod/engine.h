@@ -531,6 +531,7 @@ ebpfs_receive_replies(struct ebpfs_packet *pkt, const struct ebpfs_flow *flow,
 		      struct ebpfs_steer_opts *out);	/* softirq, RCU */
 
 /* packet.c APIs: softirq */
+void ebpfs_memcpy(void *to, const void *from, u32 len);	/* any context */
 bool ebpfs_packet_copy(struct ebpfs_packet *pkt, u32 off, void *to, u32 len);
 const void *ebpfs_packet_peek(struct ebpfs_packet *pkt, u32 off, void *buf, u32 len);
 

@@ -11,11 +11,8 @@
 
 #include "engine.h"
 
-/*
- * memcpy(), by what the machine does fastest with bytes that are not in a register anyway.
- * Without FSRM memcpy() of these kernels is a loop.
- */
-static void ebpfs_copy(void *to, const void *from, u32 len)
+/* As memcpy(), which is a loop in these kernels on processors without FSRM. Any context. */
+void ebpfs_memcpy(void *to, const void *from, u32 len)
 {
 #ifdef CONFIG_X86_64
 	unsigned long words = len / 8;
@@ -137,7 +134,7 @@ bool ebpfs_packet_copy(struct ebpfs_packet *pkt, u32 off, void *to, u32 len)
 		if (!from)
 			return false;
 		n = min(n, len);
-		ebpfs_copy(to, from, n);
+		ebpfs_memcpy(to, from, n);
 	}
 	return true;
 }
