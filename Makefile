@@ -26,7 +26,7 @@ PAGES   := $(wildcard Documentation/man/*.[58])
 # Inside the build root or the guest a target runs as it is, elsewhere there.
 in_root := $(if $(EBPFS_IN_ROOT),,scripts/vm --chroot --make '' --)
 
-.PHONY: help all module bpf userspace selftests demo bench check check-long sim fuzz lint clean install uninstall
+.PHONY: help all module bpf userspace selftests demo bench bench-pair check check-long sim fuzz lint clean install uninstall
 
 help:
 	@echo 'On any Debian machine, with nothing installed before:'
@@ -34,6 +34,7 @@ help:
 	@echo '  make check         build everything and run the quick tests in a VM'
 	@echo '  make check-long    the same with more rounds, larger trees and further tests'
 	@echo '  make bench         what it costs, beside NFS, SMB, 9p and NBD; half an hour'
+	@echo '  make bench-pair    the same of ebpfs and NFS between two VMs'
 	@echo '  make sim           run the simulator (SEEDS=N, default $(SEEDS))'
 	@echo '  make fuzz          fuzz the parsers (SECONDS=N each, default 60)'
 	@echo '  make lint          check the style of scripts, prose and kernel code'
@@ -83,6 +84,9 @@ demo:
 
 bench:
 	scripts/bench
+
+bench-pair:
+	scripts/bench --pair
 
 sim:
 	$(in_root) $(MAKE) -C selftests sim SEEDS=$(SEEDS)
