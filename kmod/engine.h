@@ -336,6 +336,7 @@ enum ebpfs_req_state {
  * @acted: number of @user, set by ebpfs_call_req()
  * @boot: of a change or COMMIT that was done: the node's number << 32 | boot of its
  *	machine; else 0
+ * @attr: attributes of a WRITEATTR, else NULL; likewise
  * @data: the call's data, NULL if they are @write's; likewise
  * @data_len: their bytes
  * @write: source of a WRITE, see write.h
@@ -371,6 +372,7 @@ struct ebpfs_req {
 	struct ebpfs_user *user;
 	u32 acted;
 	u64 boot;
+	const struct ebpfs_setattr *attr;
 	const void *data;
 	u32 data_len;
 	struct ebpfs_write *write;

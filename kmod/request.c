@@ -182,6 +182,7 @@ static void ebpfs_batch_add(struct ebpfs_batch *b, struct ebpfs_node *node,
 	c->fh_len = req->fh_len;
 	c->name = req->name;
 	c->name_len = req->name_len;
+	c->attr = (const u8 *)req->attr;
 
 	if (alone && c->apart && ebpfs_batch_whole(b, node, session, req, c))
 		return;

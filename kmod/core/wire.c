@@ -275,12 +275,19 @@ static const struct ebpfs_op_traits traits[OPS] = {
 				    sizeof(struct ebpfs_lock) },
 	[EBPFS_OP_TMPFILE]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_ONCE,
 				    sizeof(struct ebpfs_create), sizeof(struct ebpfs_create) },
+	[EBPFS_OP_WRITEATTR]	= { EBPFS_TRAIT_FH | EBPFS_TRAIT_ONCE | EBPFS_TRAIT_ATTR, 1, ANY },
 };
 
 const struct ebpfs_op_traits *ebpfs_op_traits(u16 op)
 {
 	/* PING has no body, and so no traits. */
 	return op > EBPFS_OP_PING && op < OPS ? &traits[op] : NULL;
+}
+
+/* Bytes of attributes that a call of the op has before its data. */
+static u32 attr_size(const struct ebpfs_op_traits *t)
+{
+	return t->flags & EBPFS_TRAIT_ATTR ? sizeof(struct ebpfs_setattr) : 0;
 }
 
 /* A directory's entry that may be looked up, made or removed. */
@@ -332,6 +339,7 @@ static bool valid_args(const struct ebpfs_call_info *c)
 		bytes = c->count;
 		break;
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_WRITEATTR:
 		if (c->count > EBPFS_WRITE_STABLE)
 			return false;
 		bytes = c->data_len;
@@ -350,7 +358,7 @@ static bool valid_args(const struct ebpfs_call_info *c)
 static bool parse_body(struct ebpfs_call_iter *it, const u8 *p, u32 len, struct ebpfs_call_info *c)
 {
 	const struct ebpfs_op_traits *t = ebpfs_op_traits(c->op);
-	u32 fh_len, name_len, inlined;
+	u32 fh_len, name_len, attr_len, inlined;
 	struct ebpfs_body b;
 
 	if (!t || len < sizeof(b))
@@ -362,7 +370,8 @@ static bool parse_body(struct ebpfs_call_iter *it, const u8 *p, u32 len, struct 
 	if (c->data_len > EBPFS_MSG_MAX || b.reserved || (c->apart && !c->data_len))
 		return false;
 	inlined = c->apart ? 0 : c->data_len;
-	if (len != sizeof(b) + pad8(fh_len) + pad8(name_len) + pad8(inlined))
+	attr_len = attr_size(t);
+	if (len != sizeof(b) + pad8(fh_len) + pad8(name_len) + attr_len + pad8(inlined))
 		return false;
 	p += sizeof(b);
 	if (!all_zero(p + fh_len, pad8(fh_len) - fh_len))
@@ -384,6 +393,8 @@ static bool parse_body(struct ebpfs_call_iter *it, const u8 *p, u32 len, struct 
 	c->name = p;
 	c->name_len = name_len;
 	p += pad8(name_len);
+	c->attr = attr_len ? p : NULL;
+	p += attr_len;
 	if (!all_zero(p + inlined, pad8(inlined) - inlined))
 		return false;
 	c->data = inlined ? p : NULL;
@@ -710,7 +721,7 @@ static u32 body_size(const struct ebpfs_call_info *c, bool reuse_fh)
 	if (c->op == EBPFS_OP_PING)
 		return 0;
 	return sizeof(struct ebpfs_body) + (reuse_fh ? 0 : pad8(c->fh_len)) + pad8(c->name_len) +
-	       (c->apart ? 0 : pad8(c->data_len));
+	       (c->attr ? sizeof(struct ebpfs_setattr) : 0) + (c->apart ? 0 : pad8(c->data_len));
 }
 
 u32 ebpfs_call_size(const struct ebpfs_call_info *c, bool reuse_fh)
@@ -751,6 +762,8 @@ u32 ebpfs_put_call(void *p, const struct ebpfs_call_info *c, bool reuse_fh)
 	if (!reuse_fh)
 		pos = put_padded(pos, c->fh, c->fh_len);
 	pos = put_padded(pos, c->name, c->name_len);
+	if (c->attr)
+		pos = put_padded(pos, c->attr, sizeof(struct ebpfs_setattr));
 	/* Without @data the caller puts them there itself, last in the datagram. */
 	if (!c->apart && c->data)
 		put_padded(pos, c->data, c->data_len);

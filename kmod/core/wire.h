@@ -82,6 +82,7 @@ struct ebpfs_frag {
  * @name_len: bytes at @name
  * @fh: points into the datagram
  * @name: points into the datagram, not NUL terminated
+ * @attr: of WRITEATTR: struct ebpfs_setattr in the datagram, not aligned; else NULL
  * @data: points into the datagram; NULL if @apart or there are none
  */
 struct ebpfs_call_info {
@@ -101,6 +102,7 @@ struct ebpfs_call_info {
 	u16 name_len;
 	const u8 *fh;
 	const u8 *name;
+	const u8 *attr;
 	const u8 *data;
 };
 
@@ -169,6 +171,7 @@ struct ebpfs_release_info {
 #define EBPFS_TRAIT_COUNT	(1u << 2)	/* count is of bytes, 1 to EBPFS_MSG_MAX */
 #define EBPFS_TRAIT_ONCE	(1u << 3)	/* must not be executed twice: has an op_id */
 #define EBPFS_TRAIT_XATTR	(1u << 4)	/* has the name of an extended attribute */
+#define EBPFS_TRAIT_ATTR	(1u << 5)	/* struct ebpfs_setattr comes before the data */
 
 /**
  * struct ebpfs_op_traits - what every call of an op has
@@ -265,13 +268,13 @@ int ebpfs_parse_reply(const void *p, u32 len, struct ebpfs_frag *f);
  * PING; a handle of 1..EBPFS_FH_MAX bytes after resolving reuse where the op has
  * one, none elsewhere; a name of 1..NAME_MAX bytes without '/' and NUL and not "."
  * or ".." where the op has one, that of an attribute of 1..NAME_MAX bytes without NUL
- * where it has that, none elsewhere; data_len in the op's limits, and the
- * data there unless they come apart; op_id != 0 just where the op must not be
+ * where it has that, none elsewhere; struct ebpfs_setattr where the op has one;
+ * data_len in the op's limits, and the data there unless they come apart; op_id != 0 just where the op must not be
  * executed twice; READ and READDIR: count 1..EBPFS_MSG_MAX; GETATTR, LOOKUP and
- * CREATE: a hold with its number or neither; LOCK: a number; READ, WRITE and COMMIT: arg
- * plus the bytes does not exceed 2^63-1; sequence != 0; reserved fields, unknown flags
- * and padding 0; cell in range; lengths add up exactly. What is in the data is for the
- * parsers below.
+ * CREATE: a hold with its number or neither; LOCK: a number; READ, WRITE, WRITEATTR
+ * and COMMIT: arg plus the bytes does not exceed 2^63-1; sequence != 0; reserved fields, unknown flags
+ * and padding 0; cell in range; lengths add up exactly. What is in the attributes
+ * and the data is for the parsers below.
  */
 int ebpfs_parse_calls(const void *p, u32 len, struct ebpfs_call_iter *it);
 
@@ -346,7 +349,7 @@ int ebpfs_parse_target(const void *p, u32 len, struct ebpfs_target_info *t);
 int ebpfs_parse_create(const void *p, u32 len, struct ebpfs_create *c, const u8 **target);
 
 /**
- * ebpfs_parse_setattr() - data of SETATTR
+ * ebpfs_parse_setattr() - data of SETATTR, attributes of WRITEATTR
  * @p: sizeof(struct ebpfs_setattr) bytes
  * @a: out
  *

@@ -529,13 +529,18 @@ static u8 datagram[3 * 65536];
 static u32 datagram_len;
 static u16 datagram_calls;
 
+static bool writes(u8 op)
+{
+	return op == EBPFS_OP_WRITE || op == EBPFS_OP_WRITEATTR;
+}
+
 /* @len bytes of data from @at on: of a WRITE at @offset, or as the input has them. */
 static void make_data(u8 op, u64 offset, u32 at, const u8 *bytes, u32 nbytes, u8 *to, u32 len)
 {
 	u32 i;
 
 	for (i = 0; i < len; i++, at++) {
-		if (op == EBPFS_OP_WRITE)
+		if (writes(op))
 			to[i] = fuzz_pattern(offset + at);
 		else
 			to[i] = at < nbytes ? bytes[at] : 0;
@@ -557,7 +562,7 @@ static u32 make_target(const struct fuzz_record *r, const u8 *bytes, u32 nbytes,
 static void data(const struct fuzz_record *r, const u8 *bytes)
 {
 	static u8 p[65536 + EBPFS_CELLS_MAX * sizeof(struct ebpfs_data)];
-	u32 total = r->op == EBPFS_OP_WRITE ? r->data % (EBPFS_MSG_MAX + 1) : r->len;
+	u32 total = writes(r->op) ? r->data % (EBPFS_MSG_MAX + 1) : r->len;
 	u16 cell = (u16)(r->cell * 8);
 	struct ebpfs_frag f = {
 		.session = session.server_session, .id = EBPFS_ID(r->slot % SLOTS, r->seq),
@@ -588,7 +593,7 @@ static void data(const struct fuzz_record *r, const u8 *bytes)
 
 static void call(const struct fuzz_record *r, const u8 *bytes)
 {
-	static u8 inlined[EBPFS_MSG_MAX];
+	static u8 inlined[EBPFS_MSG_MAX], attr[sizeof(struct ebpfs_setattr)];
 	const struct ebpfs_op_traits *t = ebpfs_op_traits(r->op);
 	struct ebpfs_call_info c = {
 		.id = EBPFS_ID(r->slot % SLOTS, r->seq), .want = r->want, .op = r->op,
@@ -610,11 +615,15 @@ static void call(const struct fuzz_record *r, const u8 *bytes)
 		name_len = 0;
 	if (t && t->flags & EBPFS_TRAIT_ONCE)
 		c.op_id = 1ull + c.id;
+	if (t && t->flags & EBPFS_TRAIT_ATTR) {
+		memset(attr, 0, sizeof(attr));
+		memcpy(attr, bytes, r->len < sizeof(attr) ? r->len : sizeof(attr));
+		c.attr = attr;
+	}
 	if (t && t->data_max) {
 		c.apart = r->flags & FUZZ_APART;
-		c.data_len = r->op == EBPFS_OP_WRITE ? r->data % (EBPFS_MSG_MAX + 1) :
-						       r->len - name_len;
-		if (r->flags & FUZZ_TARGET && r->op != EBPFS_OP_WRITE && !c.apart) {
+		c.data_len = writes(r->op) ? r->data % (EBPFS_MSG_MAX + 1) : r->len - name_len;
+		if (r->flags & FUZZ_TARGET && !writes(r->op) && !c.apart) {
 			c.data_len = make_target(r, bytes + name_len, r->len - name_len, inlined);
 			c.data = inlined;
 		} else if (!c.apart) {

@@ -213,7 +213,13 @@ static void check_call(const struct ebpfs_call_info *c, const u8 *p, u32 len)
 		MUST(c->arg <= INT64_MAX);
 	if (c->op == EBPFS_OP_READ || c->op == EBPFS_OP_COMMIT)
 		MUST(c->arg <= INT64_MAX && c->arg + c->count <= INT64_MAX);
-	if (c->op == EBPFS_OP_WRITE) {
+	if (t->flags & EBPFS_TRAIT_ATTR) {
+		MUST(c->attr >= p && c->attr + sizeof(struct ebpfs_setattr) <= p + len);
+		check_op_data(EBPFS_OP_SETATTR, c->attr, sizeof(struct ebpfs_setattr));
+	} else {
+		MUST(!c->attr);
+	}
+	if (c->op == EBPFS_OP_WRITE || c->op == EBPFS_OP_WRITEATTR) {
 		MUST(c->arg <= INT64_MAX && c->arg + c->data_len <= INT64_MAX);
 		MUST(c->count <= EBPFS_WRITE_STABLE);
 	}

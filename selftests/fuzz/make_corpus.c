@@ -82,6 +82,7 @@ static u32 make_data(u16 op, u8 *p)
 		p[offsetof(struct ebpfs_setattr, valid)] = EBPFS_SET_MODE | EBPFS_SET_MTIME_NOW;
 		return sizeof(struct ebpfs_setattr);
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_WRITEATTR:
 	case EBPFS_OP_APPEND:
 	case EBPFS_OP_SETXATTR:
 		memset(p, 'w', 77);
@@ -109,6 +110,7 @@ static u32 make_data(u16 op, u8 *p)
 
 static struct ebpfs_call_info make_call(u16 op, u8 *data)
 {
+	static struct ebpfs_setattr attr;	/* for as long as the call */
 	const struct ebpfs_op_traits *t = ebpfs_op_traits(op);
 	struct ebpfs_call_info c = {
 		.id = EBPFS_ID(op, 3), .want = ~0ull, .op = op, .cell = 8920,
@@ -130,7 +132,10 @@ static struct ebpfs_call_info make_call(u16 op, u8 *data)
 		c.count = 61440;
 	if (t->flags & EBPFS_TRAIT_ONCE)
 		c.op_id = 0x100000000ull + op;
-	if (op == EBPFS_OP_READ || op == EBPFS_OP_WRITE)
+	attr.valid = cpu_to_le32(EBPFS_SET_MODE | EBPFS_SET_MTIME);
+	if (t->flags & EBPFS_TRAIT_ATTR)
+		c.attr = (const u8 *)&attr;
+	if (op == EBPFS_OP_READ || op == EBPFS_OP_WRITE || op == EBPFS_OP_WRITEATTR)
 		c.arg = 1 << 20;
 	if (t->flags & (EBPFS_TRAIT_NAME | EBPFS_TRAIT_XATTR)) {
 		c.name = name;

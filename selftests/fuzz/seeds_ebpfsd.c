@@ -80,6 +80,9 @@ static u16 name_and_data(u8 op, u8 *to, u8 *name_len)
 		memcpy(p, "new", 3);
 		p += 3;
 		break;
+	case EBPFS_OP_WRITEATTR:
+		set.valid &= ~cpu_to_le32(EBPFS_SET_SIZE);
+		/* fall through */
 	case EBPFS_OP_SETATTR:
 		memcpy(p, &set, sizeof(set));
 		p += sizeof(set);
@@ -281,6 +284,7 @@ static void runs(void)
 /* Data that come apart, in several orders. */
 static void writes(void)
 {
+	struct fuzz_record r;
 	u8 i, bytes[64];
 
 	add(write_call(1, 1, 0, 4096, 20000), "");
@@ -290,6 +294,22 @@ static void writes(void)
 	add(write_call(1, 1, 1, 4096, 20000), "");
 	add(data(1, 1, 1, 4096, 20000, 8192, 1), "");
 	save("write-after");
+
+	/* The same with attributes. */
+	r = write_call(1, 1, 0, 4096, 20000);
+	r.op = EBPFS_OP_WRITEATTR;
+	r.len = name_and_data(EBPFS_OP_WRITEATTR, bytes, &r.name_len);
+	add(r, bytes);
+	for (i = 0; i < 3; i++) {
+		struct fuzz_record d = data(1, 1, 0, 4096, 20000, 8192, i);
+
+		d.op = EBPFS_OP_WRITEATTR;
+		add(d, "");
+	}
+	plain(FUZZ_JOBS, 0, 0);
+	r.attempt = 1;
+	add(r, bytes);
+	save("write-attributes");
 
 	plain(FUZZ_COLD, 2, 0);
 	for (i = 3; i; i--)

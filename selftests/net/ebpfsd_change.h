@@ -244,6 +244,29 @@ static int do_write(struct client *c, const struct fh *fh, u64 offset, const voi
 	return 0;
 }
 
+/* WRITEATTR: bytes, then attributes. */
+__attribute__((unused))
+static int do_writeattr(struct client *c, const struct fh *fh, u64 offset, const void *data,
+			u32 len, bool apart, const struct ebpfs_setattr *a,
+			struct ebpfs_written *out)
+{
+	struct ebpfs_call_info call = {
+		.op = EBPFS_OP_WRITEATTR, .arg = offset, .count = EBPFS_WRITE_STABLE,
+		.fh = fh->bytes, .fh_len = fh->len, .data = data, .data_len = len,
+		.attr = (const u8 *)a, .cred = c->cred, .apart = apart, .op_id = next_op_id(),
+	};
+	struct ebpfs_written w;
+	int n = client_call(c, &call, &w, sizeof(w));
+
+	if (n < 0)
+		return n;
+	if (!EXPECT_EQ(n, sizeof(w)))
+		return -EPROTO;
+	if (out)
+		*out = w;
+	return 0;
+}
+
 __attribute__((unused))
 static int do_commit(struct client *c, const struct fh *fh, struct ebpfs_written *w)
 {

@@ -53,6 +53,22 @@ static void prepare_setattr(struct change *ch, const struct fh *file, u32 valid,
 	set_data(ch, sizeof(a));
 }
 
+static void prepare_writeattr(struct change *ch, const struct fh *file, u32 mode, s64 mtime,
+			      const char *bytes)
+{
+	static struct ebpfs_setattr a;
+
+	a = (struct ebpfs_setattr){
+		.valid = cpu_to_le32(EBPFS_SET_MODE | EBPFS_SET_MTIME),
+		.mode = cpu_to_le32(mode), .mtime = cpu_to_le64((u64)mtime),
+	};
+	prepare(&c, ch, EBPFS_OP_WRITEATTR, file, NULL);
+	ch->call.attr = (const u8 *)&a;
+	ch->call.count = EBPFS_WRITE_STABLE;
+	memcpy(ch->data, bytes, strlen(bytes));
+	set_data(ch, (u32)strlen(bytes));
+}
+
 static void prepare_make(struct change *ch, const struct fh *dir, const char *name, u32 mode)
 {
 	const char *target = "there/it/is";
@@ -96,7 +112,8 @@ static unsigned int count_dir(const char *path)
 /* One case of each kind: what is there before, the call, and what must be there then. */
 enum kind {
 	MAKE_FILE, MAKE_DIR, MAKE_FIFO, MAKE_LINK, MAKE_DEVICE, REMOVE_FILE, REMOVE_DIR,
-	RENAME, RENAME_OVER, RENAME_NEW, RENAME_BOTH, RENAME_DIR, LINK, CHMOD, TRUNCATE, KINDS
+	RENAME, RENAME_OVER, RENAME_NEW, RENAME_BOTH, RENAME_DIR, LINK, CHMOD, TRUNCATE,
+	WRITE_ATTR, KINDS
 };
 
 static const u32 modes[] = {
@@ -159,6 +176,9 @@ static void one_case(enum kind kind, int point)
 	case TRUNCATE:
 		prepare_setattr(&ch, &file, EBPFS_SET_SIZE, 0, 10);
 		break;
+	case WRITE_ATTR:
+		prepare_writeattr(&ch, &file, 0755, 77, "ten bytes.");
+		break;
 	default:
 		prepare_make(&ch, &dir, "a", modes[kind]);
 		break;
@@ -204,6 +224,14 @@ static void one_case(enum kind kind, int point)
 		EXPECT_EQ(st.st_size, 10);
 		EXPECT_EQ(le64_to_cpu(((struct ebpfs_written *)buf)->attr.size), 10);
 		break;
+	case WRITE_ATTR:
+		EXPECT_EQ(lstat(a, &st), 0);
+		EXPECT_EQ(st.st_mode & 07777, 0755);
+		EXPECT_EQ(st.st_mtime, 77);
+		EXPECT_EQ(st.st_size, 100);
+		EXPECT_EQ(le32_to_cpu(((struct ebpfs_written *)buf)->count), 10);
+		EXPECT_EQ(le64_to_cpu(((struct ebpfs_written *)buf)->attr.mtime), 77);
+		break;
 	default:
 		EXPECT_EQ(names, 1);
 		EXPECT_EQ(lstat(a, &st), 0);
@@ -213,6 +241,42 @@ static void one_case(enum kind kind, int point)
 		break;
 	}
 	end_life();
+}
+
+/* Done, and then others were here: what they wrote and set stays. */
+static void attributes_with_bytes_are_set_once(void)
+{
+	static const int when[] = { MADE, EXECUTED, RESULT };
+	struct change ch;
+	struct stat st;
+	struct fh file;
+	char text[8];
+	size_t i;
+	int fd;
+
+	for (i = 0; i < ARRAY_SIZE(when); i++) {
+		write_file(at("data/shared"), 0600, "%s", "");
+		live(when[i], 1);
+		ASSERT_EQ(do_lookup(&c, &root, "shared", &file, NULL), 0);
+		prepare_writeattr(&ch, &file, 0644, 77, "mine");
+		ASSERT_EQ(try_call(&ch, buf, sizeof(buf)), -EPIPE);
+		/* Nothing was noted before, so it is done again. */
+		if (when[i] != MADE) {
+			EXPECT_EQ(chmod(at("data/shared"), 0600), 0);
+			fd = open(at("data/shared"), O_WRONLY | O_CLOEXEC);
+			EXPECT_EQ(write(fd, "theirs", 6), 6);
+			close(fd);
+		}
+		live(-1, 0);
+		EXPECT_EQ(try_call(&ch, buf, sizeof(buf)), sizeof(struct ebpfs_written));
+		EXPECT_EQ(stat(at("data/shared"), &st), 0);
+		EXPECT_EQ(st.st_mode & 07777, when[i] == MADE ? 0644 : 0600);
+		fd = open(at("data/shared"), O_RDONLY | O_CLOEXEC);
+		EXPECT_EQ(read(fd, text, sizeof(text)), when[i] == MADE ? 4 : 6);
+		EXPECT_MEM(text, "theirs", when[i] == MADE ? 0 : 6);
+		close(fd);
+		end_life();
+	}
 }
 
 static void each_kind_at(int point)
@@ -706,6 +770,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(killed_before_it_has_its_name),
 	KTAP_TEST(killed_before_the_result_is_noted),
 	KTAP_TEST(killed_before_the_reply),
+	KTAP_TEST(attributes_with_bytes_are_set_once),
 	KTAP_TEST(nothing_is_left_over),
 	KTAP_TEST(several_lives),
 	KTAP_TEST(another_session),

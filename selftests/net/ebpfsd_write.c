@@ -130,6 +130,94 @@ static void written_bytes_are_there(void)
 	has("bytes", 0, data, 7);
 }
 
+/* With attributes: they are set when the bytes are there. */
+static void written_bytes_with_attributes(void)
+{
+	struct ebpfs_setattr a = {
+		.valid = cpu_to_le32(EBPFS_SET_MODE | EBPFS_SET_MTIME | EBPFS_SET_ATIME |
+				     EBPFS_SET_UID | EBPFS_SET_GID),
+		.mode = cpu_to_le32(0755), .mtime = cpu_to_le64(1234567890),
+		.mtime_ns = cpu_to_le32(987654321), .atime = cpu_to_le64(1000000000),
+	};
+	struct fh fh = new_file("attributes");
+	struct ebpfs_written w, v;
+	struct ebpfs_attr attr;
+	struct stat st;
+
+	EXPECT_EQ(do_write(&c, &fh, 0, data, 10, EBPFS_WRITE_STABLE, false, &v), 0);
+	EXPECT_EQ(do_writeattr(&c, &fh, 10, data + 10, 1003, false, &a, &w), 0);
+	EXPECT_EQ(w.before, v.attr.change);
+	EXPECT_EQ(w.verifier, v.verifier);
+	EXPECT_EQ(le32_to_cpu(w.count), 1003);
+	EXPECT_EQ(le32_to_cpu(w.attr.mode), S_IFREG | 0755);
+	EXPECT_EQ(le64_to_cpu(w.attr.mtime), 1234567890);
+	EXPECT_EQ(le32_to_cpu(w.attr.mtime_ns), 987654321);
+	EXPECT_EQ(do_getattr(&c, &fh, &attr), 0);
+	EXPECT_MEM(&w.attr, &attr, sizeof(attr));
+	EXPECT_EQ(stat(at("%s/attributes", where), &st), 0);
+	EXPECT_EQ(st.st_mode, S_IFREG | 0755);
+	EXPECT_EQ(st.st_mtim.tv_sec, 1234567890);
+	EXPECT_EQ(st.st_mtim.tv_nsec, 987654321);
+	EXPECT_EQ(st.st_atim.tv_sec, 1000000000);
+	EXPECT_EQ(st.st_size, 1013);
+
+	/* The data apart; some attributes only. */
+	a.valid = cpu_to_le32(EBPFS_SET_MTIME);
+	a.mtime = cpu_to_le64(5);
+	nap(20);
+	EXPECT_EQ(do_writeattr(&c, &fh, 0, data, BIG, true, &a, &v), 0);
+	EXPECT_EQ(v.before, w.attr.change);
+	EXPECT(v.attr.change != v.before);
+	EXPECT_EQ(le64_to_cpu(v.attr.mtime), 5);
+	EXPECT_EQ(le32_to_cpu(v.attr.mode), S_IFREG | 0755);
+	EXPECT_EQ(le64_to_cpu(v.attr.atime), 1000000000);
+	has("attributes", 0, data, BIG);
+
+	/* None: that is a WRITE. */
+	a.valid = 0;
+	EXPECT_EQ(do_writeattr(&c, &fh, 0, "none", 4, false, &a, &v), 0);
+	EXPECT(le64_to_cpu(v.attr.mtime) != 5);
+	memcpy(buf, data, BIG);
+	memcpy(buf, "none", 4);
+	has("attributes", 0, buf, BIG);
+}
+
+/* What cannot be asked for is refused before anything is done. */
+static void attributes_that_cannot_be_set(void)
+{
+	struct ebpfs_setattr a = { .valid = cpu_to_le32(EBPFS_SET_SIZE) };
+	struct fh fh = new_file("refused"), root = root_of(&c), fifo;
+	struct stat st;
+	u32 cred;
+
+	EXPECT_EQ(do_writeattr(&c, &fh, 0, "size", 4, false, &a, NULL), -EINVAL);
+	a.valid = cpu_to_le32(EBPFS_SET_ALL + 1);
+	EXPECT_EQ(do_writeattr(&c, &fh, 0, "bits", 4, false, &a, NULL), -EINVAL);
+	a.valid = cpu_to_le32(EBPFS_SET_MTIME | EBPFS_SET_MTIME_NOW);
+	EXPECT_EQ(do_writeattr(&c, &fh, 0, "both", 4, false, &a, NULL), -EINVAL);
+	a.valid = cpu_to_le32(EBPFS_SET_UID);
+	a.uid = cpu_to_le32(~0u);
+	EXPECT_EQ(do_writeattr(&c, &fh, 0, "none", 4, false, &a, NULL), -EINVAL);
+	has("refused", 0, "", 0);
+	a.valid = cpu_to_le32(EBPFS_SET_MODE);
+	EXPECT_EQ(do_writeattr(&c, &root, 0, "dir", 3, false, &a, NULL), -EISDIR);
+	EXPECT_EQ(do_create(&c, &root, "fifo-too", S_IFIFO | 0600, 0, EXCL, &fifo, NULL), 0);
+	EXPECT_EQ(do_writeattr(&c, &fifo, 0, "x", 1, false, &a, NULL), -EINVAL);
+	EXPECT_EQ(do_remove(&c, &root, "fifo-too", EBPFS_REMOVE_FILE), 0);
+
+	/* Who may write need not be who may set attributes: then the bytes are there. */
+	EXPECT_EQ(do_chmod(&c, &fh, 0666), 0);
+	EXPECT_EQ(do_cred(&c, 7, 1234, 1234, NULL, 0), 0);
+	cred = c.cred;
+	c.cred = 7;
+	a.mode = cpu_to_le32(0777);
+	EXPECT_EQ(do_writeattr(&c, &fh, 0, "bytes", 5, false, &a, NULL), -EPERM);
+	c.cred = cred;
+	has("refused", 0, "bytes", 5);
+	EXPECT_EQ(stat(at("%s/refused", where), &st), 0);
+	EXPECT_EQ(st.st_mode, S_IFREG | 0666);
+}
+
 static void data_come_apart_in_any_length(void)
 {
 	static const u32 lengths[] = { 1, 4095, 4096, 4097, 8192, BIG, EBPFS_MSG_MAX };
@@ -639,6 +727,8 @@ static void another_instance_has_another_verifier(void)
 #define TESTS(name) KTAP_TEST(name##_on_disk), KTAP_TEST(name##_on_memory)
 
 BOTH(written_bytes_are_there)
+BOTH(written_bytes_with_attributes)
+BOTH(attributes_that_cannot_be_set)
 BOTH(data_come_apart_in_any_length)
 BOTH(data_come_in_any_order)
 BOTH(data_come_before_their_call)
@@ -659,6 +749,8 @@ BOTH(another_instance_has_another_verifier)
 
 static const struct ktap_test tests[] = {
 	TESTS(written_bytes_are_there),
+	TESTS(written_bytes_with_attributes),
+	TESTS(attributes_that_cannot_be_set),
 	TESTS(data_come_apart_in_any_length),
 	TESTS(data_come_in_any_order),
 	TESTS(data_come_before_their_call),

@@ -95,6 +95,7 @@ static void batch_add(struct world *w, struct batch *b, const struct request *r,
 	c->name_len = 0;
 	if (t && t->flags & (EBPFS_TRAIT_NAME | EBPFS_TRAIT_XATTR))
 		c->name_len = file_name(r->op == EBPFS_OP_LOOKUP ? r->arg : r->serial % 37, name);
+	c->attr = request_attr(r);
 	reuse = handle && b->count && b->fh == f->fh;
 	size = ebpfs_call_size(c, reuse);
 	if (b->count && b->len + size > sizeof(b->data)) {

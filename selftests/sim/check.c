@@ -300,6 +300,10 @@ struct request *check_meant(struct world *w, const struct ssession *ss,
 	      r->cred == c->cred && r->data_len == c->data_len,
 	      "a call is executed that a client meant", "id %lx op %u of client %u", c->id, c->op,
 	      ss->client->index);
+	CHECK(w, !c->attr == !request_attr(r) &&
+	      (!c->attr || !memcmp(c->attr, request_attr(r), sizeof(struct ebpfs_setattr))),
+	      "a call is executed with the attributes that its client meant", "request %u op %u",
+	      r->serial, c->op);
 	if (!c->data_len)
 		return r;
 	meant = request_data(w, r);

@@ -314,6 +314,7 @@ static u32 data_size(struct world *w, u16 op)
 	case EBPFS_OP_SETXATTR:
 		return rnd(w, chance(w, 8000) ? 300 : EBPFS_MSG_MAX + 1);
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_WRITEATTR:
 	case EBPFS_OP_APPEND:
 		if (w->cfg.edge)
 			return 1140 + rnd(w, 61);
@@ -412,6 +413,7 @@ static void submit_change(struct world *w, struct client *c)
 		EBPFS_OP_SETATTR, EBPFS_OP_COMMIT, EBPFS_OP_ACCESS, EBPFS_OP_CRED,
 		EBPFS_OP_SETXATTR, EBPFS_OP_REMOVEXATTR, EBPFS_OP_FALLOCATE, EBPFS_OP_SEEK,
 		EBPFS_OP_COPY, EBPFS_OP_APPEND, EBPFS_OP_APPEND, EBPFS_OP_APPEND,
+		EBPFS_OP_WRITEATTR,
 	};
 	u32 file = rnd(w, w->nfiles - 1);
 	u16 op = EBPFS_OP_WRITE;

@@ -146,6 +146,17 @@ static void fill_write(const struct world *w, const struct request *r, u8 *to)
 	memcpy(to + i, &v, r->data_len - i);
 }
 
+/* The attributes of a WRITEATTR, until the next call of this function; else NULL. */
+const u8 *request_attr(const struct request *r)
+{
+	static u8 attr[sizeof(struct ebpfs_setattr)];
+
+	if (r->op != EBPFS_OP_WRITEATTR)
+		return NULL;
+	fill_setattr(r, attr);
+	return attr;
+}
+
 /* The data of a request, until the next call of this function. */
 const u8 *request_data(struct world *w, const struct request *r)
 {
@@ -153,6 +164,7 @@ const u8 *request_data(struct world *w, const struct request *r)
 
 	switch (r->op) {
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_WRITEATTR:
 	case EBPFS_OP_APPEND:
 	case EBPFS_OP_SETXATTR:
 		fill_write(w, r, data);

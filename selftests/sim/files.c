@@ -208,6 +208,7 @@ static u32 fill_other(const struct world *w, const struct exec *x, u8 *to, bool 
 		return sizeof(struct ebpfs_attr);
 	case EBPFS_OP_SETATTR:
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_WRITEATTR:
 	case EBPFS_OP_COMMIT:
 	case EBPFS_OP_SETXATTR:
 	case EBPFS_OP_REMOVEXATTR:
@@ -251,6 +252,7 @@ u32 request_limit(u16 op, u32 count)
 		return sizeof(struct ebpfs_attr);
 	case EBPFS_OP_SETATTR:
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_WRITEATTR:
 	case EBPFS_OP_COMMIT:
 	case EBPFS_OP_SETXATTR:
 	case EBPFS_OP_REMOVEXATTR:

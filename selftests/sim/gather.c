@@ -36,6 +36,7 @@ struct gather {
 	bool has_call;
 	struct ebpfs_call_info call;
 	u8 name[EBPFS_NAME_MAX];
+	u8 attr[sizeof(struct ebpfs_setattr)];
 };
 
 void gather_init(struct world *w, struct ssession *ss)
@@ -100,6 +101,10 @@ void gather_call(struct world *w, struct ssession *ss, const struct ebpfs_call_i
 	g->file = file;
 	memcpy(g->name, c->name, c->name_len);
 	g->call.name = g->name;
+	if (c->attr) {
+		memcpy(g->attr, c->attr, sizeof(g->attr));
+		g->call.attr = g->attr;
+	}
 	g->call.fh = NULL;
 	INNER(w, lacking(g), "a call all of whose data are there is not kept", "id %lx", c->id);
 	INNER(w, ss->served.slots[EBPFS_ID_SLOT(c->id)].data_cell == g->cell,

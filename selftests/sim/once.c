@@ -134,7 +134,7 @@ static u64 space_after(const struct request *r, u64 size)
 /* What may be done again, as long as it is not known to be done. */
 static bool repeatable(u16 op)
 {
-	return op == EBPFS_OP_COPY || op == EBPFS_OP_SETATTR;
+	return op == EBPFS_OP_COPY || op == EBPFS_OP_SETATTR || op == EBPFS_OP_WRITEATTR;
 }
 
 /* What is looked for in files that others change, too, and so at the start. */

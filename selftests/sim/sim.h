@@ -746,6 +746,7 @@ struct request *queue_pop(struct request_queue *q);
 /* data.c */
 void request_name(struct world *w, struct request *r);
 const u8 *request_data(struct world *w, const struct request *r);
+const u8 *request_attr(const struct request *r);
 struct request *request_meant(const struct world *w, const struct ebpfs_call_info *c);
 void data_send(struct world *w, struct csession *cs, u16 slot, u16 cell, u8 attempt, u64 cells);
 void need_receive(struct world *w, struct client *c, const struct dgram *d, u64 session);

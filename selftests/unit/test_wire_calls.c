@@ -10,6 +10,7 @@
 
 static const u8 handle[EBPFS_FH_MAX] = "\x01handle";
 static const u8 name[EBPFS_NAME_MAX + 1] = "name.c";
+static const u8 attr[sizeof(struct ebpfs_setattr)] = "attributes, to be looked at by another parser";
 
 /* Data that every op's parser would take, long enough for each. */
 static const u8 *op_data(u16 op, u32 *len)
@@ -38,6 +39,7 @@ static const u8 *op_data(u16 op, u32 *len)
 		*len = sizeof(struct ebpfs_cred);
 		break;
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_WRITEATTR:
 	case EBPFS_OP_APPEND:
 	case EBPFS_OP_SETXATTR:
 		memset(data, 'w', sizeof(data));
@@ -59,6 +61,11 @@ static const u8 *op_data(u16 op, u32 *len)
 		*len = 0;
 	}
 	return *len ? data : NULL;
+}
+
+static bool writes(u16 op)
+{
+	return op == EBPFS_OP_WRITE || op == EBPFS_OP_WRITEATTR;
 }
 
 /* Does the op take a hold? */
@@ -88,7 +95,9 @@ static struct ebpfs_call_info make_call(u16 op)
 		c.name_len = 6;
 	}
 	c.arg = op == EBPFS_OP_CRED ? 0xfedcba98 : 1ull << 40;
-	c.count = op == EBPFS_OP_WRITE ? EBPFS_WRITE_STABLE :
+	if (t->flags & EBPFS_TRAIT_ATTR)
+		c.attr = attr;
+	c.count = writes(op) ? EBPFS_WRITE_STABLE :
 		  may_hold(op) ? EBPFS_HOLD_ALL : 61440;
 	if (t->flags & EBPFS_TRAIT_ONCE)
 		c.op_id = 0x123456789abcdef0ull + op;
@@ -146,6 +155,10 @@ static void same_call(const struct ebpfs_call_info *out, const struct ebpfs_call
 		EXPECT(!out->fh);
 	if (in->name_len)
 		ASSERT_MEM(out->name, name, in->name_len);
+	if (in->attr)
+		ASSERT_MEM(out->attr, attr, sizeof(attr));
+	else
+		EXPECT(!out->attr);
 	if (in->data_len && !in->apart)
 		ASSERT_MEM(out->data, in->data, in->data_len);
 	else
@@ -219,6 +232,31 @@ static void data_left_to_the_caller(void)
 	ASSERT_EQ(ebpfs_parse_calls(p, len, &it), 0);
 	ASSERT(ebpfs_next_call(&it, &out));
 	EXPECT_EQ(out.data_len, 21);
+}
+
+/* Attributes are there just where the op has them, before the data, which may be apart. */
+static void attributes(void)
+{
+	struct ebpfs_call_info c = make_call(EBPFS_OP_WRITEATTR);
+	u8 p[512];
+
+	EXPECT_EQ(one_call(p, &c), 24 + 32 + 32 + 16 + 48 + 24);
+	ASSERT_MEM(p + 24 + 32 + 32 + 16, attr, sizeof(attr));
+	ASSERT_MEM(p + 24 + 32 + 32 + 16 + 48, c.data, 21);
+	EXPECT_EQ(walk(p, one_call(p, &c)), 1);
+	c.apart = true;
+	EXPECT_EQ(one_call(p, &c), 24 + 32 + 32 + 16 + 48);
+	EXPECT_EQ(walk(p, one_call(p, &c)), 1);
+	c.attr = NULL;
+	EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+	c.apart = false;
+	EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+	/* As many bytes as it takes, but they are the data's. */
+	c.data_len = 48;
+	EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
+	c = make_call(EBPFS_OP_WRITE);
+	c.attr = attr;
+	EXPECT_EQ(walk(p, one_call(p, &c)), -EBADMSG);
 }
 
 /* Most that one datagram holds, and most that comes apart. */
@@ -374,6 +412,7 @@ static void parse_calls_bad(void)
 			BAD_CALLS(op, p.bytes[body + 7] = 1);
 			body += 8;
 		}
+		body += c.attr ? sizeof(struct ebpfs_setattr) : 0;
 		if (c.data_len % 8) {
 			BAD_CALLS(op, p.bytes[body + c.data_len] = 1);
 			BAD_CALLS(op, p.bytes[len - 1] = 1);
@@ -510,7 +549,7 @@ static void parse_calls_checks_args(void)
 		}
 		EXPECT_EQ(with_args(op, 1, 0), counts ? -EBADMSG : 1);
 		EXPECT_EQ(with_args(op, 1, 1), 1);
-		if (op == EBPFS_OP_WRITE)
+		if (writes(op))
 			continue;
 		EXPECT_EQ(with_args(op, 1, EBPFS_MSG_MAX), 1);
 		EXPECT_EQ(with_args(op, 1, EBPFS_MSG_MAX + 1), counts ? -EBADMSG : 1);
@@ -545,6 +584,10 @@ static void parse_calls_checks_args(void)
 	EXPECT_EQ(with_args(EBPFS_OP_WRITE, ~0ull, 0), -EBADMSG);
 	EXPECT_EQ(with_args(EBPFS_OP_WRITE, 0, EBPFS_WRITE_STABLE), 1);
 	EXPECT_EQ(with_args(EBPFS_OP_WRITE, 0, EBPFS_WRITE_STABLE + 1), -EBADMSG);
+	EXPECT_EQ(with_args(EBPFS_OP_WRITEATTR, INT64_MAX - 21, 0), 1);
+	EXPECT_EQ(with_args(EBPFS_OP_WRITEATTR, INT64_MAX - 20, 0), -EBADMSG);
+	EXPECT_EQ(with_args(EBPFS_OP_WRITEATTR, 0, EBPFS_WRITE_STABLE), 1);
+	EXPECT_EQ(with_args(EBPFS_OP_WRITEATTR, 0, EBPFS_WRITE_STABLE + 1), -EBADMSG);
 	EXPECT_EQ(with_args(EBPFS_OP_LOCK, 0, 0), -EBADMSG);
 	/* Credentials have a number, of 32 bits, and 0 is taken. */
 	EXPECT_EQ(with_args(EBPFS_OP_CRED, 0, 0), -EBADMSG);
@@ -565,6 +608,7 @@ static void traits(void)
 	EXPECT(ebpfs_op_traits(EBPFS_OP_CRED)->data_max >=
 	       sizeof(struct ebpfs_cred) + 4 * EBPFS_GROUPS_MAX);
 	EXPECT(!(ebpfs_op_traits(EBPFS_OP_WRITE)->flags & EBPFS_TRAIT_ONCE));
+	EXPECT(ebpfs_op_traits(EBPFS_OP_WRITEATTR)->flags & EBPFS_TRAIT_ONCE);
 	EXPECT(ebpfs_op_traits(EBPFS_OP_LINK)->flags & EBPFS_TRAIT_ONCE);
 	EXPECT(ebpfs_op_traits(EBPFS_OP_APPEND)->flags & EBPFS_TRAIT_ONCE);
 }
@@ -762,6 +806,7 @@ static void many_calls(void)
 static const struct ktap_test tests[] = {
 	KTAP_TEST(calls_round_trip),
 	KTAP_TEST(data_left_to_the_caller),
+	KTAP_TEST(attributes),
 	KTAP_TEST(large_data),
 	KTAP_TEST(call_size),
 	KTAP_TEST(put_call_pads_with_zero),

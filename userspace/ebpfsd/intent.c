@@ -294,6 +294,8 @@ void intent_log_close(struct intent_log *log)
 static void make_key(const struct op *op, const char *client, u8 key[EBPFS_INTENT_MARK])
 {
 	const struct ebpfs_call_info *c = op->c;
+	/* What WRITEATTR writes is written again in any case, and a lot to look at. */
+	u32 known = c->attr ? 0 : c->data_len < KEY_DATA_MAX ? c->data_len : KEY_DATA_MAX;
 	const struct {
 		u64 arg;
 		u32 count;
@@ -307,7 +309,8 @@ static void make_key(const struct op *op, const char *client, u8 key[EBPFS_INTEN
 		{ &head, sizeof(head) },
 		{ c->fh, c->fh_len },
 		{ c->name, c->name_len },
-		{ c->data, c->data_len < KEY_DATA_MAX ? c->data_len : KEY_DATA_MAX },
+		{ c->attr, c->attr ? sizeof(struct ebpfs_setattr) : 0 },
+		{ c->data, known },
 	};
 
 	ebpfs_tag(key, op->e->intent_key, parts, ARRAY_SIZE(parts));

@@ -51,6 +51,7 @@ u32 op_room(const struct ebpfs_call_info *c)
 		return sizeof(struct ebpfs_attr);
 	case EBPFS_OP_SETATTR:
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_WRITEATTR:
 	case EBPFS_OP_COMMIT:
 	case EBPFS_OP_SETXATTR:
 	case EBPFS_OP_REMOVEXATTR:
@@ -469,6 +470,7 @@ static bool changes(u16 op)
 	case EBPFS_OP_LINK:
 	case EBPFS_OP_SETATTR:
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_WRITEATTR:
 	case EBPFS_OP_SETXATTR:
 	case EBPFS_OP_REMOVEXATTR:
 	case EBPFS_OP_FALLOCATE:
@@ -507,6 +509,7 @@ bool op_quick(const struct export *e, u16 op)
 	case EBPFS_OP_SETATTR:
 	case EBPFS_OP_ACCESS:
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_WRITEATTR:
 	case EBPFS_OP_COMMIT:
 	case EBPFS_OP_GETXATTR:		/* in blocks of their own */
 	case EBPFS_OP_LISTXATTR:
@@ -546,6 +549,7 @@ static int dispatch(struct op *op, struct file *file)
 	case EBPFS_OP_SETATTR:
 		return op_setattr(op, file);
 	case EBPFS_OP_WRITE:
+	case EBPFS_OP_WRITEATTR:
 		return op_write(op, file);
 	case EBPFS_OP_COMMIT:
 		return op_commit(op, file);

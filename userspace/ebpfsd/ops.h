@@ -7,7 +7,7 @@
  *	readdir.c	READDIR
  *	ops_access.c	ACCESS, and who may look
  *	ops_change.c	CREATE, TMPFILE, REMOVE, RENAME, LINK, SETATTR
- *	ops_write.c	WRITE, COMMIT
+ *	ops_write.c	WRITE, WRITEATTR, COMMIT
  *	ops_space.c	FALLOCATE, SEEK, COPY, APPEND
  *	ops_lock.c	LOCK
  *	ops_xattr.c	GETXATTR, LISTXATTR, SETXATTR, REMOVEXATTR
@@ -123,6 +123,20 @@ int op_seek(struct op *op, struct file *file);	/* open for reading */
 int op_copy(struct op *op, struct file *file);
 int op_append(struct op *op, struct file *file);
 int op_lock(struct op *op);			/* opens what it needs itself */
+
+/**
+ * op_parse_setattr() - attributes that are to be set, as this machine has to set them
+ * @op: call
+ * @from: struct ebpfs_setattr as received
+ * @a: out, owner and group mapped
+ *
+ * Return: 0 or -errno.
+ */
+int op_parse_setattr(struct op *op, const void *from, struct ebpfs_setattr *a);
+
+/* As the user: those of @valid, but the size. 0 or -1 and errno; *@changed is set with the
+ * first thing that was. */
+int op_set_attributes(int fd, u32 valid, const struct ebpfs_setattr *a, bool *changed);
 
 /* The call's file, @any, open for writing, if the user may write. 0 or -errno. */
 int op_open_to_write(struct op *op, struct file *any, struct file **file);

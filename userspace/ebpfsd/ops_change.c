@@ -597,9 +597,20 @@ static struct timespec time_of(u32 valid, u32 set, u32 now, __le64 s, __le32 ns)
 	return (struct timespec){ .tv_nsec = UTIME_OMIT };
 }
 
-/* As the user: all but the size. 0 or -1 and errno; *@changed is set with the first
- * thing that was. */
-static int set_attributes(int fd, u32 valid, const struct ebpfs_setattr *a, bool *changed)
+int op_parse_setattr(struct op *op, const void *from, struct ebpfs_setattr *a)
+{
+	u32 valid;
+
+	if (ebpfs_parse_setattr(from, a))
+		return -EINVAL;
+	valid = le32_to_cpu(a->valid);
+	/* chown()'s number for "as it is". */
+	if ((valid & EBPFS_SET_UID && a->uid == ~0u) || (valid & EBPFS_SET_GID && a->gid == ~0u))
+		return -EINVAL;
+	return idmap_setattr(op->e->idmap, a);
+}
+
+int op_set_attributes(int fd, u32 valid, const struct ebpfs_setattr *a, bool *changed)
 {
 	if (valid & (EBPFS_SET_UID | EBPFS_SET_GID)) {
 		if (fchownat(fd, "", valid & EBPFS_SET_UID ? le32_to_cpu(a->uid) : (uid_t)-1,
@@ -674,18 +685,13 @@ int op_setattr(struct op *op, struct file *any)
 	u32 valid;
 	int err;
 
-	if (ebpfs_parse_setattr(c->data, &a))
-		return -EINVAL;
+	err = op_parse_setattr(op, c->data, &a);
+	if (err)
+		return err;
 	valid = le32_to_cpu(a.valid);
 	/* What is cut off may be a lot to free. */
 	if (!op->may_wait && valid & EBPFS_SET_SIZE)
 		return -EAGAIN;
-	/* chown()'s number for "as it is". */
-	if ((valid & EBPFS_SET_UID && a.uid == ~0u) || (valid & EBPFS_SET_GID && a.gid == ~0u))
-		return -EINVAL;
-	err = idmap_setattr(op->e->idmap, &a);
-	if (err)
-		return err;
 	if (valid & EBPFS_SET_SIZE) {
 		err = open_to_size(op, any, &file);
 		if (err)
@@ -714,7 +720,7 @@ int op_setattr(struct op *op, struct file *any)
 			if (!err)
 				intent_effect(op, op->c->fh, op->c->fh_len);
 		}
-		if (!err && set_attributes(any->fd, valid, &a, &changed))
+		if (!err && op_set_attributes(any->fd, valid, &a, &changed))
 			err = op_failed(errno);
 		cred_return(op->user);
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * WRITE and COMMIT. See ops.h.
+ * WRITE, WRITEATTR and COMMIT. See ops.h.
  *
  * Bytes are written as the user, through a descriptor that the daemon opened: so
  * the kernel clears setuid bits, charges quota and keeps reserved blocks reserved.
@@ -8,6 +8,8 @@
  * The verifier is taken before anything is done: an error of write-back that
  * becomes known meanwhile makes the client write again what may not have needed
  * it, never the other way round.
+ *
+ * WRITEATTR is a WRITE, then attributes, with nobody's change in between.
  */
 #include <fcntl.h>
 #include <sys/uio.h>
@@ -17,6 +19,7 @@
 #include "export.h"
 #include "forget.h"
 #include "gather.h"
+#include "intent.h"
 #include "log.h"
 #include "ops.h"
 #include "server.h"
@@ -122,17 +125,65 @@ int op_open_to_write(struct op *op, struct file *any, struct file **file)
 	return files_open(files, op->e, c->fh, c->fh_len, FILE_WRITE, op->now, file);
 }
 
+/* What a WRITEATTR sets; 0 bits for a WRITE. 0 or -errno. */
+static int parse_attributes(struct op *op, struct ebpfs_setattr *a, u32 *valid)
+{
+	int err;
+
+	*valid = 0;
+	if (!op->c->attr)
+		return 0;
+	err = op_parse_setattr(op, op->c->attr, a);
+	if (err)
+		return err;
+	*valid = le32_to_cpu(a->valid);
+	return *valid & EBPFS_SET_SIZE ? -EINVAL : 0;
+}
+
+/*
+ * WRITEATTR, as the user, with the file's lock. An earlier life that has noted that it was done
+ * did it before anybody changed the file again; else all of it is done, once more. *@changed:
+ * something was. Return: 0 or -errno.
+ */
+static int write_once(struct op *op, struct file *file, u32 valid, const struct ebpfs_setattr *a,
+		      bool *changed)
+{
+	const struct ebpfs_intent *former = intent_former(op->intent);
+	const struct ebpfs_call_info *c = op->c;
+	int err;
+
+	if (former && ebpfs_intent_has_effect(former))
+		return 0;
+	intent_write(op, 0, NULL, NULL, NULL, 0);
+	intent_point(op, INTENT_POINT_INTENT);
+	err = write_all(op, file->fd);
+	if (err)
+		return err;
+	*changed = true;
+	if (op_set_attributes(file->fd, valid, a, changed))
+		return op_certain(op_failed(errno));
+	intent_point(op, INTENT_POINT_MADE);
+	intent_effect(op, c->fh, c->fh_len);
+	return 0;
+}
+
 int op_write(struct op *op, struct file *any)
 {
 	u64 verifier = __atomic_load_n(&op->srv->verifier, __ATOMIC_SEQ_CST);
 	const struct ebpfs_call_info *c = op->c;
+	struct ebpfs_setattr a;
 	struct op_before before;
 	pthread_mutex_t *lock;
+	bool changed = false;
 	struct file *file;
+	u32 valid;
 	int ret;
 
 	if (!op->may_wait && !op->e->in_memory)
 		return -EAGAIN;
+	ret = parse_attributes(op, &a, &valid);
+	if (ret)
+		return ret;
 	ret = op_open_to_write(op, any, &file);
 	if (ret)
 		return ret;
@@ -151,13 +202,19 @@ int op_write(struct op *op, struct file *any)
 	if (!ret) {
 		if (!op->e->in_memory)
 			WRITE_ONCE(file->dirty, true);
-		ret = write_all(op, file->fd);
+		ret = c->attr ? write_once(op, file, valid, &a, &changed) :
+				write_all(op, file->fd);
 		cred_return(op->user);
 		if (!ret)
-			ret = op_put_written(op, verifier, c->data_len, &before, true, file);
+			ret = op_put_written(op, verifier, c->data_len, &before,
+					     changed || !c->attr, file);
 	}
-	op_after(&before, op_may_have_changed(ret), NULL);
+	op_after(&before, changed || op_may_have_changed(ret), NULL);
 	pthread_mutex_unlock(lock);
+	if (valid & (EBPFS_SET_MODE | EBPFS_SET_UID | EBPFS_SET_GID)) {
+		file_revoke(any);
+		file_revoke(file);
+	}
 	if (ret > 0 && c->count == EBPFS_WRITE_STABLE && fdatasync(file->fd)) {
 		ret = -errno;
 		op_write_back_failed(op->srv, op->e, -ret);

@@ -87,6 +87,9 @@ static void count_call(const struct ebpfs_call_info *c, const struct op_result *
 	case EBPFS_OP_WRITE:
 		stats_inc(calls_write);
 		break;
+	case EBPFS_OP_WRITEATTR:
+		stats_inc(calls_writeattr);
+		break;
 	case EBPFS_OP_COMMIT:
 		stats_inc(calls_commit);
 		break;
@@ -235,6 +238,10 @@ static struct job *job_new(struct sessions *ss, struct session *s, struct incomi
 	if (c->name_len)
 		memcpy(job->name, c->name, c->name_len);
 	job->call.name = job->name;
+	if (c->attr) {
+		memcpy(job->attr, c->attr, sizeof(job->attr));
+		job->call.attr = job->attr;
+	}
 	__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
 	return job;
 }

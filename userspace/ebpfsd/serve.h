@@ -22,7 +22,7 @@ struct worker;
  *	one, orphans are to be removed
  * @grant: @file is to be granted to who made the call, which was answered
  * @route: where the reply goes
- * @call: with copies of handle and name, and @data
+ * @call: with copies of handle, name and attributes, and @data
  * @user: who acts, with a reference; NULL: the daemon's own root
  * @data: of the call, from data_alloc(), or NULL
  * @buf: for the reply; the slot's when it is done
@@ -31,6 +31,7 @@ struct worker;
  * @change: what it holds and changes
  * @fh: the handle
  * @name: the name
+ * @attr: attributes of a WRITEATTR
  */
 struct job {
 	struct job *next;
@@ -46,6 +47,7 @@ struct job {
 	struct hold_change change;
 	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
 	u8 name[EBPFS_NAME_MAX + 1];
+	u8 attr[sizeof(struct ebpfs_setattr)];
 };
 
 /* One call of @s, which is locked and alive. */

@@ -33,6 +33,7 @@
 	X(calls_link)							\
 	X(calls_setattr)						\
 	X(calls_write)							\
+	X(calls_writeattr)						\
 	X(calls_commit)							\
 	X(calls_getxattr)						\
 	X(calls_listxattr)						\

@@ -321,9 +321,10 @@ enum ebpfs_op {
 	EBPFS_OP_RELEASE	= 25,	/* struct ebpfs_release ... -> nothing */
 	EBPFS_OP_LOCK		= 26,	/* fh, arg = number, struct ebpfs_lock -> nothing, or TEST: struct ebpfs_lock */
 	EBPFS_OP_TMPFILE	= 27,	/* dir fh, hold, struct ebpfs_create -> struct ebpfs_entry */
+	EBPFS_OP_WRITEATTR	= 28,	/* as WRITE, and struct ebpfs_setattr -> struct ebpfs_written */
 };
 
-#define EBPFS_OP_LAST	EBPFS_OP_TMPFILE
+#define EBPFS_OP_LAST	EBPFS_OP_WRITEATTR
 
 /* ebpfs_call.flags */
 #define EBPFS_CALL_APART	(1u << 0)	/* the data come in DATA datagrams */
@@ -370,7 +371,8 @@ struct ebpfs_call {
  * @name_len: bytes of name that follow the handle, zero padded likewise
  * @reserved: 0
  *
- * Unless they come apart, the data follow the name, zero padded likewise.
+ * WRITEATTR's attributes follow the name, struct ebpfs_setattr. Unless they come apart, the
+ * data are last, zero padded likewise.
  */
 struct ebpfs_body {
 	__le64 arg;
