@@ -182,14 +182,30 @@ static bool ebpfs_data_payload(struct sk_buff *skb, const struct ebpfs_req *req,
 }
 
 /**
- * ebpfs_data_lend() - all data of a WRITE at the end of a datagram
- * @skb: not more than fits one datagram
+ * ebpfs_data_lendable() - has a packet room for the pages of a WRITE?
  * @req: call, with pages
+ */
+bool ebpfs_data_lendable(const struct ebpfs_req *req)
+{
+	return ebpfs_data_pieces(req, 0, req->data_len) + !!(req->data_len & 7) <= MAX_SKB_FRAGS;
+}
+
+/**
+ * ebpfs_data_lend() - all data of a WRITE at the end of a datagram, padded
+ * @skb: not more than fits one datagram
+ * @req: call, with pages; ebpfs_data_lendable()
  * @crc: goes on over them
  */
 void ebpfs_data_lend(struct sk_buff *skb, const struct ebpfs_req *req, u32 *crc)
 {
+	struct folio *zeroes = page_folio(ZERO_PAGE(0));
+	u32 pad = -req->data_len & 7;
+
 	ebpfs_data_payload(skb, req, 0, req->data_len, crc);
+	if (!pad)
+		return;
+	*crc = ebpfs_crc32c(*crc, folio_address(zeroes), pad);
+	ebpfs_skb_lend(skb, zeroes, 0, pad);
 }
 
 /* One DATA datagram at the end of @skb, whose linear part takes the first head. */

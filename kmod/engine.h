@@ -463,6 +463,7 @@ void ebpfs_mount_abort(struct ebpfs_mount *mnt);	/* process */
 /* data.c APIs */
 #define EBPFS_INLINE_MAX	640	/* bytes of data that go into the CALL itself */
 void ebpfs_data_copy(const struct ebpfs_req *req, u32 at, void *to, u32 len);
+bool ebpfs_data_lendable(const struct ebpfs_req *req);
 void ebpfs_data_lend(struct sk_buff *skb, const struct ebpfs_req *req, u32 *crc);
 void ebpfs_chunks_free(struct ebpfs_chunks *chunks);
 void ebpfs_data_build(struct sk_buff_head *out, const struct ebpfs_session *session,

@@ -138,16 +138,17 @@ static bool ebpfs_batch_whole(struct ebpfs_batch *b, struct ebpfs_node *node,
 			      struct ebpfs_session *session, const struct ebpfs_req *req,
 			      struct ebpfs_call_info *c)
 {
-	u32 linear, path = READ_ONCE(node->cell) + sizeof(struct ebpfs_reply), crc;
+	u32 all, linear, path = READ_ONCE(node->cell) + sizeof(struct ebpfs_reply), crc;
 	struct ebpfs_calls *head;
 	struct sk_buff *skb;
 
-	if (b->skb || !req->write || req->data_len & 7)
+	if (b->skb || !req->write)
 		return false;
 	c->apart = false;
-	linear = sizeof(*head) + ebpfs_call_size(c, false) - req->data_len;
-	if (linear + req->data_len > path)
+	all = sizeof(*head) + ebpfs_call_size(c, false);
+	if (all > path || !ebpfs_data_lendable(req))
 		return false;
+	linear = all - round_up(req->data_len, 8);
 	skb = ebpfs_skb_alloc(linear);
 	if (!skb)
 		return true;
