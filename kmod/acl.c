@@ -110,6 +110,14 @@ int ebpfs_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
 		want |= EBPFS_MAY_EXEC;
 	if (!want)
 		return 0;
+	/* What was set here counts, for everybody: the server has to know it first. */
+	if (unlikely(READ_ONCE(EBPFS_I(inode)->later))) {
+		if (mask & MAY_NOT_BLOCK)
+			return -ECHILD;
+		err = ebpfs_settle(inode);
+		if (err)
+			return err;
+	}
 	if (ebpfs_user_known(ebpfs_mnt(inode), current_cred(), &user))
 		bits = ebpfs_may_known(inode, user);
 	if (!bits) {

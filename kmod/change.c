@@ -85,6 +85,10 @@ static struct inode *ebpfs_make(struct inode *dir, const struct dentry *dentry, 
 	}
 	ebpfs_asked(inode, &req, &e.attr, *asked);
 	ebpfs_changed(inode, &req);
+	if (S_ISREG(mode)) {
+		WRITE_ONCE(EBPFS_I(inode)->made_by, req.acted);
+		WRITE_ONCE(EBPFS_I(inode)->made, true);
+	}
 	return inode;
 }
 
@@ -250,6 +254,9 @@ static int ebpfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct d
 
 	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
+	err = ebpfs_settle_later(inode);
+	if (err)
+		return err;
 	ebpfs_once(&req, old_dir, EBPFS_OP_RENAME);
 	ebpfs_name(&req, old);
 	req.arg = flags;
@@ -291,6 +298,9 @@ static int ebpfs_link(struct dentry *old, struct inode *dir, struct dentry *dent
 	void *data;
 	int err;
 
+	err = ebpfs_settle_later(inode);
+	if (err)
+		return err;
 	ebpfs_once(&req, inode, EBPFS_OP_LINK);
 	data = ebpfs_target(&req, dir, dentry);
 	if (IS_ERR(data))
@@ -380,7 +390,7 @@ static int ebpfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct 
 			return err;
 	}
 	ebpfs_put_setattr(&a, attr);
-	if (!a.valid)
+	if (!a.valid || ebpfs_later_note(inode, attr, &a))
 		return 0;
 	if (attr->ia_valid & ATTR_ATIME) {
 		spin_lock_bh(&ei->attr_lock);
@@ -390,6 +400,8 @@ static int ebpfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct 
 	/* What was written before it was set comes before it at the server. */
 	if (S_ISREG(inode->i_mode)) {
 		err = filemap_write_and_wait(inode->i_mapping);
+		if (!err)
+			err = ebpfs_settle_later(inode);
 		if (err)
 			return err;
 	}

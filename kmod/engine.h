@@ -575,7 +575,7 @@ int ebpfs_mount_connect(struct ebpfs_mount *mnt);
 void ebpfs_mount_destroy(struct ebpfs_mount *mnt);
 
 /* hold.c and lock.c APIs */
-void ebpfs_recall(struct ebpfs_mount *mnt, const struct ebpfs_recall_info *r);	/* softirq, RCU */
+bool ebpfs_recall(struct ebpfs_mount *mnt, const struct ebpfs_recall_info *r);	/* softirq, RCU */
 void ebpfs_lock_hint(struct ebpfs_mount *mnt);		/* softirq */
 void ebpfs_holds_lost(struct ebpfs_node *node);		/* process */
 

@@ -42,6 +42,9 @@ static int ebpfs_open(struct inode *inode, struct file *file)
 
 static int ebpfs_release(struct inode *inode, struct file *file)
 {
+	/* Not everybody who lets go of a file closes it. */
+	if (file->f_mode & FMODE_WRITE)
+		ebpfs_settle_later(inode);
 	ebpfs_user_put(ebpfs_mnt(inode), file->private_data);
 	ebpfs_hold_close(inode);
 	return 0;
@@ -56,6 +59,7 @@ static int ebpfs_flush(struct file *file, fl_owner_t id)
 	if (!(file->f_mode & FMODE_WRITE))
 		return 0;
 	filemap_write_and_wait(mapping);
+	ebpfs_settle_later(file_inode(file));
 	ebpfs_append_sync(file_inode(file));
 	return filemap_check_wb_err(mapping, since);
 }
@@ -66,7 +70,7 @@ static int ebpfs_flush(struct file *file, fl_owner_t id)
 static int ebpfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
 	struct inode *inode = file_inode(file);
-	int err = file_write_and_wait_range(file, start, end);
+	int err = ebpfs_settle_later(inode) ?: file_write_and_wait_range(file, start, end);
 
 	ebpfs_append_sync(inode);
 	if (!err)
@@ -124,10 +128,11 @@ static ssize_t ebpfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (READ_ONCE(EBPFS_SB(inode->i_sb)->noac))
 		iocb->ki_flags |= IOCB_DSYNC;
 	inode_lock(inode);
+	n = ebpfs_settle_later(inode);
 	/* Limits are judged by where the file is believed to end; where it does, the
 	 * server says with each append.
 	 */
-	if (iocb->ki_flags & IOCB_APPEND)
+	if (!n && iocb->ki_flags & IOCB_APPEND)
 		n = ebpfs_revalidate(inode, false);
 	if (!n)
 		n = generic_write_checks(iocb, from);

@@ -6,6 +6,7 @@
  *	inode.c   inodes, attributes and how long they are believed
  *	namei.c   lookup and revalidation of names
  *	change.c  names made, removed and renamed; attributes set
+ *	later.c   attributes that the server is told a little later
  *	xattr.c   extended attributes
  *	space.c   fallocate, holes, copies at the server
  *	dir.c     reading directories
@@ -51,6 +52,7 @@
  * @lost_at: when a server last lost what it held, ns; READ_ONCE/WRITE_ONCE
  * @release: gives back what is no longer used
  * @reclaim: holds again what a server lost
+ * @settle: sends what waits in inodes whose leases are recalled
  * @lock_wait: who waits for a lock of another client
  * @first: a buffer for a LOOKUP with contents, of namei.c, that nobody uses; NULL: there is
  *	none; taken and given by xchg() and cmpxchg()
@@ -71,8 +73,35 @@ struct ebpfs_sb {
 	u64 lost_at;
 	struct delayed_work release;
 	struct work_struct reclaim;
+	struct work_struct settle;
 	wait_queue_head_t lock_wait;
 	void *first;
+};
+
+/**
+ * struct ebpfs_later - attributes that were set here, and not yet at the server; see later.c
+ * @req: SETATTR, when it is sent by itself
+ * @inode: whose; it stays until ebpfs_later_end()
+ * @mnt: mount
+ * @user: who set them, with a reference
+ * @asked: ns when @req was sent
+ * @base: mode of the file before @attr.mode
+ * @sending: they are on their way
+ * @recalls: of the lease, unanswered
+ * @attr: what is set
+ * @reply: of the server to @req
+ */
+struct ebpfs_later {
+	struct ebpfs_req req;
+	struct inode *inode;
+	struct ebpfs_mount *mnt;
+	struct ebpfs_user *user;
+	u64 asked;
+	umode_t base;
+	bool sending;
+	u8 recalls;
+	struct ebpfs_setattr attr;
+	struct ebpfs_written reply;
 };
 
 #define EBPFS_MAY_USERS	3	/* of whom an inode remembers what they may */
@@ -95,6 +124,8 @@ struct ebpfs_sb {
  * @changed_on: req->boot of the first change of attributes, or of names in a directory,
  *	that is not known to be on stable storage; 0: none; under @attr_lock
  * @changed_at: mnt->changes after the last one; likewise
+ * @later: attributes that wait to be sent, NULL: none; likewise
+ * @told: how often such were sent and answered; who waits for that waits for this
  * @writer: who wrote last, and so writes back, with a reference
  * @timed_out: when a read of the file last passed its deadline, jiffies, 0 never
  * @btime: time of creation, 0 if not known
@@ -103,6 +134,10 @@ struct ebpfs_sb {
  *	READ_ONCE/WRITE_ONCE
  * @lease_asked: of a directory: when a lease was last asked for, ns; READ_ONCE/WRITE_ONCE
  * @lock_mutex: calls about locks of the file are made one after the other, see lock.c
+ * @made: a new file, made here, open here ever since, and changed by nobody else as long as it
+ *	is leased; READ_ONCE/WRITE_ONCE
+ * @settle: a recall wants what waits to be sent; under sbi->holds_lock
+ * @made_by: number of the user who made it
  * @hold_link: in sbi->open or sbi->idle; this and the next eight under sbi->holds_lock
  * @hold: number under which the file is held, 0: it is not
  * @released: the highest number under which it was let go of
@@ -135,6 +170,8 @@ struct ebpfs_inode {
 	u32 appended_bytes;
 	u64 changed_on;
 	u64 changed_at;
+	struct ebpfs_later *later;
+	u32 told;
 	struct ebpfs_user *writer;
 	unsigned long timed_out;
 	struct timespec64 btime;
@@ -142,6 +179,9 @@ struct ebpfs_inode {
 	u64 names_at;
 	u64 lease_asked;
 	struct mutex lock_mutex;
+	bool made;
+	bool settle;
+	u32 made_by;
 	struct list_head hold_link;
 	u64 hold;
 	u64 released;
@@ -225,6 +265,7 @@ void ebpfs_expire(struct inode *inode);
 bool ebpfs_has_changes(const struct inode *inode);
 void ebpfs_size_grows(struct inode *inode, loff_t end);
 void ebpfs_written(struct inode *inode, const struct ebpfs_written *w, u64 asked); /* softirq */
+void ebpfs_written_locked(struct inode *inode, const struct ebpfs_written *w, u64 asked);
 void ebpfs_set_writer(struct inode *inode, const struct file *file);
 struct ebpfs_user *ebpfs_writer(struct inode *inode);
 int ebpfs_call_req(struct inode *inode, struct ebpfs_req *req);
@@ -244,6 +285,7 @@ void ebpfs_hold_ask(struct ebpfs_req *req, u32 what);
 void ebpfs_hold_granted(struct inode *inode, const struct ebpfs_req *req);
 bool ebpfs_held_open(const struct inode *inode);	/* any context */
 bool ebpfs_leased(const struct inode *inode);		/* any context */
+bool ebpfs_made_here(const struct inode *inode);	/* any context */
 void ebpfs_lease_names(struct inode *dir);
 void ebpfs_hold_open(struct inode *inode);
 void ebpfs_hold_close(struct inode *inode);
@@ -280,6 +322,24 @@ extern const struct inode_operations ebpfs_dir_iops;
 extern const struct inode_operations ebpfs_symlink_iops;
 extern const struct inode_operations ebpfs_other_iops;
 struct inode *ebpfs_make_file(struct inode *dir, struct dentry *dentry, umode_t mode, u64 *asked);
+
+/* later.c APIs */
+bool ebpfs_later_note(struct inode *inode, const struct iattr *attr, const struct ebpfs_setattr *a);
+void ebpfs_later_over(struct ebpfs_inode *ei, const struct ebpfs_attr *attr,
+		      struct ebpfs_attr *over);
+struct ebpfs_later *ebpfs_later_ride(struct inode *inode, const struct ebpfs_user *user);
+void ebpfs_later_end(struct ebpfs_later *l, const struct ebpfs_written *w, u64 asked,
+		     int err);				/* softirq */
+bool ebpfs_later_recalled(struct inode *inode);		/* softirq, RCU */
+void ebpfs_later_evict(struct inode *inode);
+int ebpfs_settle(struct inode *inode);
+int ebpfs_write_inode(struct inode *inode, struct writeback_control *wbc);
+
+/* The same if anything waits. */
+static inline int ebpfs_settle_later(struct inode *inode)
+{
+	return unlikely(READ_ONCE(EBPFS_I(inode)->later)) ? ebpfs_settle(inode) : 0;
+}
 
 /* dir.c APIs */
 extern const struct file_operations ebpfs_dir_fops;

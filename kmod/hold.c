@@ -287,6 +287,12 @@ bool ebpfs_leased(const struct inode *inode)
 	return leased;
 }
 
+/* Did we make the file, have it open since, and would we know of others' changes? */
+bool ebpfs_made_here(const struct inode *inode)
+{
+	return READ_ONCE(EBPFS_I(inode)->made) && ebpfs_leased(inode);
+}
+
 /**
  * ebpfs_lease_names() - a name in a directory is going to be asked for
  * @dir: directory
@@ -338,6 +344,7 @@ void ebpfs_hold_close(struct inode *inode)
 
 	spin_lock_bh(&sbi->holds_lock);
 	if (!--ei->opens) {
+		WRITE_ONCE(ei->made, false);
 		atomic_dec(&sbi->mnt.holding);
 		ei->idle_since = ebpfs_now();
 		if (!ei->hold) {
@@ -410,20 +417,32 @@ static int ebpfs_recall_test(struct inode *inode, void *p)
 	       !memcmp(ei->fh, r->fh, r->fh_len);
 }
 
+/* Whoever recalls the lease of an inode waits for what waits in it. Softirq. */
+static void ebpfs_settle_soon(struct inode *inode)
+{
+	struct ebpfs_sb *sbi = EBPFS_SB(inode->i_sb);
+
+	spin_lock(&sbi->holds_lock);
+	EBPFS_I(inode)->settle = true;
+	spin_unlock(&sbi->holds_lock);
+	queue_work(system_unbound_wq, &sbi->settle);
+}
+
 /**
  * ebpfs_recall() - a server takes a lease back
  * @mnt: mount
  * @r: the recall
  *
  * Context: softirq, RCU read lock held.
+ * Return: true if it can be answered now, false if the server has to ask again.
  */
-void ebpfs_recall(struct ebpfs_mount *mnt, const struct ebpfs_recall_info *r)
+bool ebpfs_recall(struct ebpfs_mount *mnt, const struct ebpfs_recall_info *r)
 {
 	struct ebpfs_sb *sbi = container_of(mnt, struct ebpfs_sb, mnt);
 	struct ebpfs_recall_info key = *r;
 	struct ebpfs_inode *ei;
 	struct inode *inode;
-	bool now = false;
+	bool now = false, wait = false;
 
 	inode = find_inode_rcu(sbi->sb, ebpfs_place_hash(r->fh, r->fh_len), ebpfs_recall_test, &key);
 	spin_lock(&sbi->holds_lock);
@@ -439,6 +458,8 @@ void ebpfs_recall(struct ebpfs_mount *mnt, const struct ebpfs_recall_info *r)
 	}
 	spin_unlock(&sbi->holds_lock);
 	if (inode) {
+		wait = ebpfs_later_recalled(inode);
+		WRITE_ONCE(EBPFS_I(inode)->made, false);
 		WRITE_ONCE(EBPFS_I(inode)->names_at, ebpfs_now());
 		WRITE_ONCE(EBPFS_I(inode)->stale_data, true);
 		ebpfs_may_forget(inode);
@@ -446,6 +467,9 @@ void ebpfs_recall(struct ebpfs_mount *mnt, const struct ebpfs_recall_info *r)
 	}
 	if (now)
 		ebpfs_release_soon(sbi, HZ / 10);
+	if (wait)
+		ebpfs_settle_soon(inode);
+	return !wait;
 }
 
 /**
@@ -466,6 +490,7 @@ void ebpfs_holds_lost(struct ebpfs_node *node)
 		if (ei->hold_node == node->number)
 			ebpfs_unhold(sbi, ei);
 	list_for_each_entry(ei, &sbi->open, hold_link) {
+		WRITE_ONCE(ei->made, false);
 		/* One that is not held may be locked. */
 		if (!ei->hold || ei->hold_node == node->number) {
 			ebpfs_unhold(sbi, ei);
@@ -534,6 +559,38 @@ static void ebpfs_reclaim_work(struct work_struct *work)
 		ebpfs_reclaim_end(sbi);
 }
 
+/* The next inode that is to be settled, and open; a reference, or NULL. In one that is not
+ * open nothing waits that is not on its way.
+ */
+static struct inode *ebpfs_settle_next(struct ebpfs_sb *sbi)
+{
+	struct inode *inode = NULL;
+	struct ebpfs_inode *ei;
+
+	spin_lock_bh(&sbi->holds_lock);
+	list_for_each_entry(ei, &sbi->open, hold_link) {
+		if (!ei->settle)
+			continue;
+		ei->settle = false;
+		inode = &ei->vfs;
+		ihold(inode);
+		break;
+	}
+	spin_unlock_bh(&sbi->holds_lock);
+	return inode;
+}
+
+static void ebpfs_settle_work(struct work_struct *work)
+{
+	struct ebpfs_sb *sbi = container_of(work, struct ebpfs_sb, settle);
+	struct inode *inode;
+
+	while (!READ_ONCE(sbi->mnt.aborted) && (inode = ebpfs_settle_next(sbi))) {
+		ebpfs_settle(inode);
+		iput(inode);
+	}
+}
+
 void ebpfs_sb_holds_init(struct ebpfs_sb *sbi)
 {
 	spin_lock_init(&sbi->holds_lock);
@@ -542,6 +599,7 @@ void ebpfs_sb_holds_init(struct ebpfs_sb *sbi)
 	INIT_LIST_HEAD(&sbi->gone);
 	INIT_DELAYED_WORK(&sbi->release, ebpfs_release_work);
 	INIT_WORK(&sbi->reclaim, ebpfs_reclaim_work);
+	INIT_WORK(&sbi->settle, ebpfs_settle_work);
 	init_waitqueue_head(&sbi->lock_wait);
 }
 
@@ -551,6 +609,7 @@ void ebpfs_holds_exit(struct ebpfs_sb *sbi)
 	struct ebpfs_gone *g, *tmp;
 
 	disable_work_sync(&sbi->reclaim);
+	disable_work_sync(&sbi->settle);
 	disable_delayed_work_sync(&sbi->release);
 	list_for_each_entry_safe(g, tmp, &sbi->gone, link)
 		kfree(g);

@@ -52,6 +52,11 @@ struct inode *ebpfs_inode_alloc(struct super_block *sb)
 	ei->appended_bytes = 0;
 	ei->changed_on = 0;
 	ei->changed_at = 0;
+	ei->later = NULL;
+	ei->told = 0;
+	ei->made = false;
+	ei->settle = false;
+	ei->made_by = 0;
 	ei->timed_out = 0;
 	ei->read_at = (struct timespec64){};
 	ei->names_at = 0;
@@ -71,6 +76,7 @@ struct inode *ebpfs_inode_alloc(struct super_block *sb)
 void ebpfs_evict_inode(struct inode *inode)
 {
 	truncate_inode_pages_final(&inode->i_data);
+	ebpfs_later_evict(inode);
 	clear_inode(inode);
 	ebpfs_hold_evict(inode);
 	ebpfs_append_forget(EBPFS_I(inode));
@@ -125,9 +131,15 @@ static void ebpfs_set_attr(struct inode *inode, const struct ebpfs_attr *attr)
 {
 	struct ebpfs_inode *ei = EBPFS_I(inode);
 	u32 nlink = le32_to_cpu(attr->nlink);
-	struct timespec64 atime = ebpfs_time(attr->atime, attr->atime_ns);
 	loff_t size = le64_to_cpu(attr->size);
+	struct ebpfs_attr over;
+	struct timespec64 atime;
 
+	if (unlikely(ei->later)) {
+		ebpfs_later_over(ei, attr, &over);
+		attr = &over;
+	}
+	atime = ebpfs_time(attr->atime, attr->atime_ns);
 	ei->remote_size = size;
 	/* What was appended here and is not there yet. */
 	if (S_ISREG(inode->i_mode) && size < i_size_read(inode) && ebpfs_has_changes(inode))
@@ -207,6 +219,23 @@ static void ebpfs_own_change(struct ebpfs_inode *ei, u64 before, u64 after)
 	}
 }
 
+/* ebpfs_written() with attr_lock held. */
+void ebpfs_written_locked(struct inode *inode, const struct ebpfs_written *w, u64 asked)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+
+	if (!ebpfs_attr_valid(&w->attr) || inode_wrong_type(inode, le32_to_cpu(w->attr.mode)))
+		return;
+	ebpfs_own_change(ei, le64_to_cpu(w->before), le64_to_cpu(w->attr.change));
+	/* What was asked for before this moment may be older than the change; and
+	 * if that is so of this answer, the server must be asked.
+	 */
+	ei->expired = asked < ei->attr_at;
+	if (!ei->expired)
+		ebpfs_set_attr(inode, &w->attr);
+	ei->attr_at = ebpfs_now();
+}
+
 /**
  * ebpfs_written() - a change of ours was answered
  * @inode: file
@@ -219,17 +248,8 @@ void ebpfs_written(struct inode *inode, const struct ebpfs_written *w, u64 asked
 {
 	struct ebpfs_inode *ei = EBPFS_I(inode);
 
-	if (!ebpfs_attr_valid(&w->attr) || inode_wrong_type(inode, le32_to_cpu(w->attr.mode)))
-		return;
 	spin_lock_bh(&ei->attr_lock);
-	ebpfs_own_change(ei, le64_to_cpu(w->before), le64_to_cpu(w->attr.change));
-	/* What was asked for before this moment may be older than the change; and
-	 * if that is so of this answer, the server must be asked.
-	 */
-	ei->expired = asked < ei->attr_at;
-	if (!ei->expired)
-		ebpfs_set_attr(inode, &w->attr);
-	ei->attr_at = ebpfs_now();
+	ebpfs_written_locked(inode, w, asked);
 	spin_unlock_bh(&ei->attr_lock);
 }
 
@@ -688,6 +708,8 @@ int ebpfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat
 	if (S_ISREG(inode->i_mode) && !(flags & AT_STATX_DONT_SYNC) &&
 	    request_mask & (STATX_MTIME | STATX_CTIME | STATX_BLOCKS) && ebpfs_has_changes(inode))
 		filemap_write_and_wait(inode->i_mapping);
+	if (!(flags & AT_STATX_DONT_SYNC) && request_mask & (STATX_MTIME | STATX_CTIME))
+		ebpfs_settle_later(inode);
 	if (!(flags & AT_STATX_DONT_SYNC))
 		err = ebpfs_revalidate(inode, flags & AT_STATX_FORCE_SYNC);
 	/* What the server has forgotten is still open here. */

@@ -358,9 +358,9 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 			break;
 		}
 		ebpfs_stat_inc(node->stats, recalls);
-		ebpfs_recall(node->mnt, &recall);
-		ebpfs_send_copy(node, &recalled,
-				ebpfs_put_recalled(&recalled, s->server_id, recall.id));
+		if (ebpfs_recall(node->mnt, &recall))
+			ebpfs_send_copy(node, &recalled,
+					ebpfs_put_recalled(&recalled, s->server_id, recall.id));
 		break;
 	case EBPFS_UNKNOWN:
 		if (!s || s->server_id != session) {

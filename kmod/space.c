@@ -54,6 +54,8 @@ long ebpfs_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 		goto unlock;
 	filemap_invalidate_lock(inode->i_mapping);
 	err = filemap_write_and_wait(inode->i_mapping);
+	if (!err)
+		err = ebpfs_settle_later(inode);
 	if (err)
 		goto unlock_mapping;
 	if (offset + len > i_size_read(inode))
@@ -148,6 +150,8 @@ static ssize_t ebpfs_copy(struct inode *from, loff_t pos_in, struct inode *to, l
 	n = filemap_write_and_wait(from->i_mapping);
 	if (!n)
 		n = filemap_write_and_wait(to->i_mapping);
+	if (!n)
+		n = ebpfs_settle_later(to);
 	if (!n) {
 		if (pos_out + (loff_t)len > i_size_read(to))
 			ebpfs_zero_tail(to);

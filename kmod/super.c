@@ -404,6 +404,7 @@ static const struct super_operations ebpfs_sops = {
 	.alloc_inode = ebpfs_inode_alloc,
 	.free_inode = ebpfs_inode_free,
 	.evict_inode = ebpfs_evict_inode,
+	.write_inode = ebpfs_write_inode,
 	.statfs = ebpfs_statfs,
 	.sync_fs = ebpfs_sync_fs,
 	.umount_begin = ebpfs_umount_begin,

@@ -242,6 +242,10 @@ static vm_fault_t ebpfs_page_mkwrite(struct vm_fault *vmf)
 	size_t size;
 
 	sb_start_pagefault(inode->i_sb);
+	if (ebpfs_settle_later(inode)) {
+		ret = VM_FAULT_SIGBUS;
+		goto out;
+	}
 	ebpfs_set_writer(inode, file);
 again:
 	folio_lock(folio);

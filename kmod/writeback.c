@@ -10,7 +10,8 @@
  * its waiting for write-back say the truth without further account, and what a
  * server forgets when it is restarted is still here, unchanged, to be sent
  * again: COMMIT and WRITE tell the server's verifier, and where the two differ,
- * the unit goes out again. A pass of one unit is one WRITE that is stable.
+ * the unit goes out again. A pass of one unit is one WRITE that is stable; if it is all that
+ * is changed of the file, attributes that wait to be sent (later.c) go with it.
  *
  *	writepages -> unit -> request.c ... data.c -> WRITE's reply ->
  *		(all of the pass) -> COMMIT -> its reply -> folio_end_writeback()
@@ -37,6 +38,7 @@
  * @inode: held by its folios under write-back, no longer
  * @user: who writes, with a reference
  * @asked: ns when it, or its COMMIT, was sent
+ * @later: attributes that go with its only unit, NULL: none
  * @units: so far
  * @ready: units not submitted yet; by the walk only
  * @nready: how many
@@ -52,6 +54,7 @@ struct ebpfs_pass {
 	struct inode *inode;
 	struct ebpfs_user *user;
 	u64 asked;
+	struct ebpfs_later *later;
 	u32 units;
 	struct list_head ready;
 	u32 nready;
@@ -129,8 +132,12 @@ static void ebpfs_write_done(struct ebpfs_req *req, int err)
 	if (!err && (req->res.total != sizeof(w->reply) ||
 		     le32_to_cpu(w->reply.count) != w->len))
 		err = -EIO;
-	if (!err) {
+	if (!err)
 		ebpfs_stat_add(req->node->stats, write_bytes, w->len);
+	if (pass->later) {
+		ebpfs_changed(pass->inode, req);
+		ebpfs_later_end(pass->later, &w->reply, pass->asked, err);
+	} else if (!err) {
 		ebpfs_written(pass->inode, &w->reply, pass->asked);
 	}
 	if (err || req->count == EBPFS_WRITE_STABLE) {
@@ -150,9 +157,15 @@ static void ebpfs_write_prepare(struct ebpfs_write *w, u32 stable)
 	struct ebpfs_req *req = &w->req;
 
 	memset(req, 0, sizeof(*req));
-	ebpfs_req_prepare(req, pass->mnt);
+	if (pass->later) {
+		ebpfs_req_prepare_once(req, pass->mnt);
+		req->op = EBPFS_OP_WRITEATTR;
+		req->attr = &pass->later->attr;
+	} else {
+		ebpfs_req_prepare(req, pass->mnt);
+		req->op = EBPFS_OP_WRITE;
+	}
 	ebpfs_req_file(req, pass->inode);
-	req->op = EBPFS_OP_WRITE;
 	req->arg = w->pos;
 	req->count = stable;
 	req->limit = sizeof(w->reply);
@@ -266,11 +279,15 @@ static void ebpfs_pass_close(struct ebpfs_pass *pass)
  * @pass: under construction, NULL if none
  * @w: unit under construction, in @pass->ready, NULL if none
  * @unit: most bytes of one
+ * @first: @pass is the first
+ * @whole: of the whole file, and nothing that is changed is left out
  */
 struct ebpfs_walk {
 	struct ebpfs_pass *pass;
 	struct ebpfs_write *w;
 	u32 unit;
+	bool first;
+	bool whole;
 };
 
 /* A unit that begins at @pos. */
@@ -282,6 +299,7 @@ static void ebpfs_walk_unit(struct ebpfs_walk *walk, struct inode *inode, loff_t
 		ebpfs_pass_close(pass);
 		pass = NULL;
 	}
+	walk->first = !walk->pass || (walk->first && pass);
 	if (!pass)
 		pass = ebpfs_pass_begin(inode);
 	else if (pass->nready == EBPFS_READY_UNITS) {
@@ -295,6 +313,7 @@ static void ebpfs_walk_unit(struct ebpfs_walk *walk, struct inode *inode, loff_t
 		 */
 		ebpfs_pass_close(pass);
 		pass = ebpfs_pass_begin(inode);
+		walk->first = false;
 		walk->w = mempool_alloc(ebpfs_write_pool, GFP_NOFS);
 	}
 	walk->pass = pass;
@@ -359,17 +378,43 @@ static void ebpfs_walk_folio(struct ebpfs_walk *walk, struct folio *folio)
 	ebpfs_walk_add(walk, folio, from, to);
 }
 
-static void ebpfs_walk_begin(struct ebpfs_walk *walk, struct inode *inode)
+static void ebpfs_walk_begin(struct ebpfs_walk *walk, struct inode *inode,
+			     const struct writeback_control *wbc)
 {
 	walk->pass = NULL;
 	walk->w = NULL;
 	walk->unit = ebpfs_unit_size(EBPFS_I(inode));
+	walk->first = false;
+	walk->whole = wbc->sync_mode == WB_SYNC_ALL && !wbc->range_start &&
+		      wbc->range_end == LLONG_MAX;
+}
+
+/* Is nothing of the file on its way but @w? Such a walk has waited for all that another was
+ * about to send.
+ */
+static bool ebpfs_write_alone(struct inode *inode, const struct ebpfs_write *w)
+{
+	struct folio_batch batch;
+	pgoff_t first = 0;
+	unsigned int n;
+
+	folio_batch_init(&batch);
+	n = filemap_get_folios_tag(inode->i_mapping, &first, -1, PAGECACHE_TAG_WRITEBACK, &batch);
+	folio_batch_release(&batch);
+	return n == w->nr_folios;
 }
 
 static void ebpfs_walk_end(struct ebpfs_walk *walk)
 {
-	if (walk->pass)
-		ebpfs_pass_close(walk->pass);
+	struct ebpfs_pass *pass = walk->pass;
+
+	if (!pass)
+		return;
+	if (walk->whole && walk->first && pass->units == 1 &&
+	    unlikely(READ_ONCE(EBPFS_I(pass->inode)->later)) &&
+	    ebpfs_write_alone(pass->inode, walk->w))
+		pass->later = ebpfs_later_ride(pass->inode, pass->user);
+	ebpfs_pass_close(pass);
 }
 
 int ebpfs_writepages(struct address_space *mapping, struct writeback_control *wbc)
@@ -378,7 +423,7 @@ int ebpfs_writepages(struct address_space *mapping, struct writeback_control *wb
 	struct ebpfs_walk walk;
 	int err;
 
-	ebpfs_walk_begin(&walk, mapping->host);
+	ebpfs_walk_begin(&walk, mapping->host, wbc);
 	while ((folio = writeback_iter(mapping, wbc, folio, &err)))
 		ebpfs_walk_folio(&walk, folio);
 	ebpfs_walk_end(&walk);

@@ -40,6 +40,12 @@ ssize_t ebpfs_xattr_ask(struct inode *inode, u16 op, const char *name, void *buf
 
 	if (!to)
 		return -ENOMEM;
+	err = ebpfs_settle_later(inode);
+	if (err) {
+		if (!size)
+			kvfree(to);
+		return err;
+	}
 	ebpfs_req_prepare(&req, ebpfs_mnt(inode));
 	err = ebpfs_call_req(inode, &req);
 	if (!size)
@@ -68,9 +74,16 @@ int ebpfs_xattr_change(struct inode *inode, const char *name, const void *value,
 		.name = name,
 		.name_len = strlen(name),
 	};
+	int err;
 
 	if (size > EBPFS_MSG_MAX)
 		return -E2BIG;
+	err = ebpfs_settle_later(inode);
+	if (err)
+		return err;
+	/* It may have capabilities now, see ebpfs_xattr_get(). */
+	if (!strncmp(name, XATTR_SECURITY_PREFIX, XATTR_SECURITY_PREFIX_LEN))
+		WRITE_ONCE(EBPFS_I(inode)->made, false);
 	ebpfs_req_prepare_once(&req, ebpfs_mnt(inode));
 	req.op = value ? EBPFS_OP_SETXATTR : EBPFS_OP_REMOVEXATTR;
 	if (value) {
@@ -84,7 +97,12 @@ int ebpfs_xattr_change(struct inode *inode, const char *name, const void *value,
 static int ebpfs_xattr_get(const struct xattr_handler *handler, struct dentry *dentry,
 			   struct inode *inode, const char *name, void *buf, size_t size)
 {
-	return ebpfs_xattr_ask(inode, EBPFS_OP_GETXATTR, xattr_full_name(handler, name), buf, size);
+	const char *full = xattr_full_name(handler, name);
+
+	/* The kernel asks for it when a file gets another owner; a new one has none. */
+	if (ebpfs_made_here(inode) && !strcmp(full, XATTR_NAME_CAPS))
+		return -ENODATA;
+	return ebpfs_xattr_ask(inode, EBPFS_OP_GETXATTR, full, buf, size);
 }
 
 static int ebpfs_xattr_set(const struct xattr_handler *handler, struct mnt_idmap *idmap,
