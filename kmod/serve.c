@@ -332,6 +332,15 @@ static int ebpfs_serve_calls_of(struct ebpfs_serving *s, const u8 *p, u32 len,
 	return EBPFS_SERVE_ANSWERED;
 }
 
+/* Is the first call of the datagram at @p a READ, if it is one at all? */
+static bool ebpfs_serve_reads(const u8 *p, u32 len)
+{
+	const struct ebpfs_call *first = (const struct ebpfs_call *)(p + sizeof(struct ebpfs_calls));
+
+	return len >= sizeof(struct ebpfs_calls) + sizeof(*first) &&
+	       first->op == cpu_to_le16(EBPFS_OP_READ);
+}
+
 /**
  * ebpfs_serve() - answer the calls in a packet
  * @skb: at TC ingress; not changed
@@ -365,6 +374,9 @@ int ebpfs_serve(struct sk_buff *skb, struct ebpfs_serve_opts *opts)
 	if (!s || sock_net(s->sock) != flow.net ||
 	    s->path.port != flow.local_port || !ebpfs_addr_equal(&s->path.to, &flow.from))
 		return EBPFS_SERVE_PASS_SESSION;
+	/* Most of what is for ebpfsd shows without being parsed. */
+	if (!ebpfs_serve_reads(p, len))
+		return EBPFS_SERVE_PASS_OP;
 	if (time_after_eq(jiffies, READ_ONCE(s->turn) + HZ)) {
 		WRITE_ONCE(s->turn, jiffies);
 		return EBPFS_SERVE_PASS_TURN;
