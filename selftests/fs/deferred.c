@@ -134,7 +134,7 @@ static void they_go_with_the_data(void)
 	}
 	calls = counter("calls") - calls;
 	printf("# %ld calls for 20 files\n", calls);
-	EXPECT(calls >= 40 && calls < 46);
+	EXPECT(calls >= 40 && calls < 50);	/* some are of no file */
 	for (i = 0; i < 20; i++) {
 		snprintf(name, sizeof(name), "%d", i);
 		EXPECT(is(S(name), 0644, &then[1]));
