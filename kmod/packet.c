@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Reading a received packet, which is an skb or a frame at XDP, in one piece, with
- * fragments, or with a list of further skbs: by copies, without changing it. Its pages may be somebody's page cache and
- * change meanwhile, so what is judged is read once.
+ * fragments, or with a list of further skbs: by copies, without changing it. Its pages may
+ * be somebody's page cache and change meanwhile, so what is judged is read once.
  *
  * Context: softirq; never sleeps. A packet is one CPU's.
  */

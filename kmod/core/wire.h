@@ -269,12 +269,12 @@ int ebpfs_parse_reply(const void *p, u32 len, struct ebpfs_frag *f);
  * one, none elsewhere; a name of 1..NAME_MAX bytes without '/' and NUL and not "."
  * or ".." where the op has one, that of an attribute of 1..NAME_MAX bytes without NUL
  * where it has that, none elsewhere; struct ebpfs_setattr where the op has one;
- * data_len in the op's limits, and the data there unless they come apart; op_id != 0 just where the op must not be
- * executed twice; READ and READDIR: count 1..EBPFS_MSG_MAX; GETATTR, LOOKUP and
- * CREATE: a hold with its number or neither; LOCK: a number; READ, WRITE, WRITEATTR
- * and COMMIT: arg plus the bytes does not exceed 2^63-1; sequence != 0; reserved fields, unknown flags
- * and padding 0; cell in range; lengths add up exactly. What is in the attributes
- * and the data is for the parsers below.
+ * data_len in the op's limits, and the data there unless they come apart; op_id != 0 just
+ * where the op must not be executed twice; READ and READDIR: count 1..EBPFS_MSG_MAX; GETATTR,
+ * LOOKUP and CREATE: a hold with its number or neither; LOCK: a number; READ, WRITE, WRITEATTR
+ * and COMMIT: arg plus the bytes does not exceed 2^63-1; sequence != 0; reserved fields,
+ * unknown flags and padding 0; cell in range; lengths add up exactly. What is in the
+ * attributes and the data is for the parsers below.
  */
 int ebpfs_parse_calls(const void *p, u32 len, struct ebpfs_call_iter *it);
 

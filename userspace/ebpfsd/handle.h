@@ -2,8 +2,9 @@
 /*
  * File handles on the wire: the kernel's handle of an inode, with the export
  * it belongs to and a tag, because open_by_handle_at(2) opens any inode of the
- * filesystem: who has not been given a handle guesses one with probability 2^-128. Clients see opaque bytes that are the same for the same file
- * every time, also after a restart and on every server with the same key.
+ * filesystem: who has not been given a handle guesses one with probability 2^-128.
+ * Clients see opaque bytes that are the same for the same file every time, also
+ * after a restart and on every server with the same key.
  *
  * Pure but for the system calls; any thread.
  */

@@ -11,9 +11,10 @@
  * An entry's attributes and its handle must belong to the same file, whatever is renamed
  * meanwhile. Where the kernel's module is at hand (grant.h) it describes many names in one
  * system call, each pair of answers of one file. Else the sure way is to open it by name
- * first (O_PATH) and to describe what was opened: four system calls. Two are enough, both by name, if no name of the directory
- * changed its meaning between the first entry and the last; if one did, all is read again
- * in the sure way. That none did is known from the directory's ctime:
+ * first (O_PATH) and to describe what was opened: four system calls. Two are enough, both
+ * by name, if no name of the directory changed its meaning between the first entry and the
+ * last; if one did, all is read again in the sure way. That none did is known from the
+ * directory's ctime:
  *
  *  - Whoever changes what a name means holds the directory's inode lock exclusively, and
  *    has the filesystem set the directory's ctime before the kernel's cache of names
