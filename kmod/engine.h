@@ -488,6 +488,7 @@ struct ebpfs_node *ebpfs_place_req(struct ebpfs_mount *mnt, u64 hash);	/* RCU re
 struct sk_buff *ebpfs_skb_alloc(u32 len);
 void *ebpfs_skb_extend(struct sk_buff *skb, u32 len);
 void ebpfs_skb_super(struct sk_buff *skb, u32 segs, u32 size);
+int ebpfs_path_init(struct ebpfs_path *path);	/* process */
 int ebpfs_path_send(struct ebpfs_path *path, struct sock *sk, struct sk_buff *skb);
 int ebpfs_send_skb(struct ebpfs_node *node, struct sk_buff *skb);
 int ebpfs_send_copy(struct ebpfs_node *node, const void *msg, u32 len);

@@ -16,6 +16,7 @@
 #include <linux/module.h>
 #include <linux/net.h>
 #include <linux/slab.h>
+#include <linux/unaligned.h>
 #include <net/inet_sock.h>
 #include <net/ipv6.h>
 
@@ -42,14 +43,26 @@ struct ebpfs_daemon {
 	u32 ngrants;
 };
 
-static u32 ebpfs_grant_hash(const struct ebpfs_serving *s, u32 cred, const u8 *fh, u16 fh_len)
+/* Handles of ebpfsd end with a tag, which is spread well; it is who makes these tables. */
+static u64 ebpfs_fh_hash(const u8 *fh, u16 fh_len)
 {
-	return ebpfs_crc32c(hash_ptr(s, 32) ^ cred, fh, fh_len);
+	return fh_len < sizeof(u64) ? 0 : get_unaligned((const u64 *)(fh + fh_len - sizeof(u64)));
 }
 
-static u32 ebpfs_fh_hash(const u8 *fh, u16 fh_len)
+static u64 ebpfs_grant_hash(const struct ebpfs_serving *s, u32 cred, const u8 *fh, u16 fh_len)
 {
-	return ebpfs_crc32c(0, fh, fh_len);
+	return ebpfs_fh_hash(fh, fh_len) ^ (unsigned long)s ^ cred;
+}
+
+static bool ebpfs_fh_equal(const u8 *a, const u8 *b, u16 len)
+{
+	for (; len >= sizeof(u64); a += sizeof(u64), b += sizeof(u64), len -= sizeof(u64))
+		if (get_unaligned((const u64 *)a) != get_unaligned((const u64 *)b))
+			return false;
+	for (; len; a++, b++, len--)
+		if (*a != *b)
+			return false;
+	return true;
 }
 
 struct ebpfs_serving *ebpfs_serving_find(u64 server_id)
@@ -66,13 +79,13 @@ struct ebpfs_serving *ebpfs_serving_find(u64 server_id)
 struct ebpfs_grant *ebpfs_grant_find(const struct ebpfs_serving *s, u32 cred,
 				     const u8 *fh, u16 fh_len)
 {
-	u32 key = ebpfs_grant_hash(s, cred, fh, fh_len);
+	u64 key = ebpfs_grant_hash(s, cred, fh, fh_len);
 	struct ebpfs_grant *g;
 
 	hash_for_each_possible_rcu(ebpfs_grants, g, hash, key,
 				   lockdep_is_held(&ebpfs_serve_lock))
 		if (g->session == s && g->cred == cred && g->fh_len == fh_len &&
-		    !memcmp(g->fh, fh, fh_len))
+		    ebpfs_fh_equal(g->fh, fh, fh_len))
 			return g;
 	return NULL;
 }
@@ -183,7 +196,7 @@ static int ebpfs_serve_session(struct ebpfs_daemon *d, const struct ebpfs_serve_
 	sock = sock_from_file(s->file);
 	if (!sock || !sk_is_udp(sock->sk))
 		goto err_file;
-	err = dst_cache_init(&s->path.dst, GFP_KERNEL);
+	err = ebpfs_path_init(&s->path);
 	if (err)
 		goto err_file;
 	INIT_LIST_HEAD(&s->grants);
@@ -350,7 +363,7 @@ static int ebpfs_serve_revoke(struct ebpfs_daemon *d, const struct ebpfs_serve_g
 	}
 	hash_for_each_possible_safe(ebpfs_grants_fh, g, next, hash_fh,
 				    ebpfs_fh_hash(arg->fh, arg->fh_len))
-		if (g->fh_len == arg->fh_len && !memcmp(g->fh, arg->fh, arg->fh_len) &&
+		if (g->fh_len == arg->fh_len && ebpfs_fh_equal(g->fh, arg->fh, arg->fh_len) &&
 		    g->session->daemon == d)
 			ebpfs_grant_end(g);
 	return 0;

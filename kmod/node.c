@@ -685,7 +685,7 @@ struct ebpfs_node *ebpfs_node_create(struct ebpfs_mount *mnt, const union ebpfs_
 	node->stats = alloc_percpu(struct ebpfs_stats);
 	if (!node->stats)
 		goto err_free;
-	err = dst_cache_init(&node->path.dst, GFP_KERNEL);
+	err = ebpfs_path_init(&node->path);
 	if (err)
 		goto err_stats;
 	node->mnt = mnt;

@@ -137,7 +137,7 @@ static void ebpfs_read_start(struct ebpfs_read *rd, u32 size)
 {
 	struct inode *inode = rd->inode;
 	loff_t isize = i_size_read(inode);
-	struct ebpfs_req *req, *tmp;
+	struct ebpfs_req *req;
 	u32 unit, at, ask, n;
 	LIST_HEAD(reqs);
 
@@ -147,7 +147,8 @@ static void ebpfs_read_start(struct ebpfs_read *rd, u32 size)
 		ask = isize > rd->pos ? min_t(u64, size, PAGE_ALIGN(isize - rd->pos)) : 0;
 	atomic_set(&rd->units, 1);	/* ours */
 
-	unit = ebpfs_unit_size(EBPFS_I(inode));
+	/* A page is never too much. */
+	unit = ask > PAGE_SIZE ? ebpfs_unit_size(EBPFS_I(inode)) : PAGE_SIZE;
 	n = DIV_ROUND_UP(ask, unit);
 	if (n > 1)	/* units of equal size, whole pages */
 		unit = min_t(u32, unit, PAGE_ALIGN(DIV_ROUND_UP(ask, n)));
@@ -155,7 +156,7 @@ static void ebpfs_read_start(struct ebpfs_read *rd, u32 size)
 		u32 len = min(unit, ask - at);
 
 		if (n == 1)
-			req = memset(&rd->single, 0, sizeof(*req));
+			req = &rd->single;
 		else
 			req = kmem_cache_zalloc(ebpfs_unit_cache, GFP_NOFS);
 		if (!req) {
@@ -167,10 +168,7 @@ static void ebpfs_read_start(struct ebpfs_read *rd, u32 size)
 		list_add_tail(&req->link, &reqs);
 	}
 	if (!list_empty(&reqs)) {
-		n = 0;
-		list_for_each_entry_safe(req, tmp, &reqs, link)
-			n++;
-		ebpfs_stat_add(ebpfs_global_stats, read_units, n);
+		ebpfs_stat_add(ebpfs_global_stats, read_units, DIV_ROUND_UP(at, unit));
 		ebpfs_req_submit_batch(&reqs);
 	}
 	if (ask < size) {
@@ -183,14 +181,13 @@ static void ebpfs_read_start(struct ebpfs_read *rd, u32 size)
 static struct ebpfs_read *ebpfs_read_alloc(struct inode *inode, const struct file *file,
 					   loff_t pos, u32 folios)
 {
-	struct ebpfs_read *rd = kmalloc(struct_size(rd, folios, folios), GFP_NOFS);
+	struct ebpfs_read *rd = kzalloc(struct_size(rd, folios, folios), GFP_NOFS);
 
 	if (rd) {
 		rd->mnt = ebpfs_mnt(inode);
 		rd->inode = inode;
 		rd->user = file ? ebpfs_user_ref(rd->mnt, file->private_data) : NULL;
 		rd->pos = pos;
-		rd->nr_folios = 0;
 	}
 	return rd;
 }

@@ -228,13 +228,8 @@ static void ebpfs_batch_send(struct ebpfs_batch *b, struct ebpfs_node *node)
 		ebpfs_send_skb(node, skb);
 }
 
-/**
- * ebpfs_dispatch() - send what is queued, as far as slots and window go
- * @node: node
- *
- * Context: any but hard interrupt, no engine lock held.
- */
-void ebpfs_dispatch(struct ebpfs_node *node)
+/* As ebpfs_dispatch(); RCU read lock held, which keeps the socket: ebpfs_node_stop(). */
+static void ebpfs_dispatch_rcu(struct ebpfs_node *node)
 {
 	struct ebpfs_session *session;
 	struct ebpfs_batch batch;
@@ -244,7 +239,6 @@ void ebpfs_dispatch(struct ebpfs_node *node)
 	int slot;
 
 	ebpfs_batch_init(&batch);
-	rcu_read_lock();	/* keeps the socket until all is sent: ebpfs_node_stop() */
 	spin_lock_bh(&node->lock);
 	session = rcu_dereference_protected(node->session, lockdep_is_held(&node->lock));
 	if (!session || node->health.state != EBPFS_NODE_UP)
@@ -271,6 +265,18 @@ unlock:
 		ebpfs_batch_send(&batch, node);
 		ebpfs_node_arm(node, now + rto);
 	}
+}
+
+/**
+ * ebpfs_dispatch() - send what is queued, as far as slots and window go
+ * @node: node
+ *
+ * Context: any but hard interrupt, no engine lock held.
+ */
+void ebpfs_dispatch(struct ebpfs_node *node)
+{
+	rcu_read_lock();
+	ebpfs_dispatch_rcu(node);
 	rcu_read_unlock();
 }
 
@@ -324,6 +330,7 @@ static void ebpfs_submit(struct list_head *reqs, unsigned short ios)
 	struct ebpfs_node *node;
 	struct ebpfs_req *tmp;
 	LIST_HEAD(failed);
+	bool plugged;
 	int n = 0;
 
 	list_for_each_entry(req, reqs, link)
@@ -357,9 +364,11 @@ static void ebpfs_submit(struct list_head *reqs, unsigned short ios)
 			list_move_tail(&req->link, &node->queue);
 			node->nqueue++;
 		}
+		/* While none of them can have ended, and with them the mount. */
+		plugged = ebpfs_plugged(node, ios);
 		spin_unlock_bh(&node->lock);
-		if (!ebpfs_plugged(node, ios))
-			ebpfs_dispatch(node);
+		if (!plugged)
+			ebpfs_dispatch_rcu(node);
 		/* A node that is not UP sends nothing, but deadlines must fire. */
 		if (mnt->soft)
 			ebpfs_node_arm(node, ebpfs_now() + mnt->timeo);

@@ -64,6 +64,22 @@ void ebpfs_skb_super(struct sk_buff *skb, u32 segs, u32 size)
 	skb_shinfo(skb)->gso_type = SKB_GSO_UDP_L4;
 }
 
+/**
+ * ebpfs_path_init() - a path whose route is not known yet
+ * @path: all but @dst is set, or will be
+ *
+ * dst_cache_destroy() of path->dst ends it. Process context. Return: 0 or -ENOMEM.
+ */
+int ebpfs_path_init(struct ebpfs_path *path)
+{
+	int err = dst_cache_init(&path->dst, GFP_KERNEL);
+
+	/* What is entered within this tick is no older than the cache. */
+	if (!err)
+		path->dst.reset_ts--;
+	return err;
+}
+
 static struct rtable *ebpfs_route4(struct ebpfs_path *path, struct sock *sk, __be32 *saddr)
 {
 	struct flowi4 fl = {

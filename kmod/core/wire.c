@@ -856,18 +856,18 @@ u32 ebpfs_put_target(void *p, const struct ebpfs_target_info *t)
 
 u32 ebpfs_put_reply(void *p, const struct ebpfs_frag *f)
 {
-	struct ebpfs_reply r;
+	struct ebpfs_reply r = {
+		.id = cpu_to_le64(f->id),
+		.instance = cpu_to_le32(f->instance),
+		.total = cpu_to_le32(f->total),
+		.offset = cpu_to_le32(f->offset),
+		.cell = cpu_to_le16(f->cell),
+		.status = cpu_to_le16(f->status),
+		.flags = cpu_to_le16(f->flags),
+		.attempt = f->attempt,
+	};
 
-	memset(&r, 0, sizeof(r));
 	ebpfs_put_hdr(&r.hdr, EBPFS_REPLY, f->session);
-	r.id = cpu_to_le64(f->id);
-	r.instance = cpu_to_le32(f->instance);
-	r.total = cpu_to_le32(f->total);
-	r.offset = cpu_to_le32(f->offset);
-	r.cell = cpu_to_le16(f->cell);
-	r.status = cpu_to_le16(f->status);
-	r.flags = cpu_to_le16(f->flags);
-	r.attempt = f->attempt;
 	memcpy(p, &r, sizeof(r));
 	return sizeof(r);
 }
