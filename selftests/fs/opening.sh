@@ -45,12 +45,14 @@ read_small() {
 
 cold
 read_stats
-calls=${S[calls]} units=${S[read_units]}
+calls=${S[calls]} units=${S[read_units]} begin=$SECONDS
 check "small files are read" read_small "$mnt"
 read_stats
 note "$((S[calls] - calls)) calls, $((S[read_units] - units)) READs"
 holds "nothing was asked for but their names" "${S[read_units]} == units"
-holds "once for each" "${S[calls]} - calls < 110"
+# And twice in a second for what has nothing to do with them: attributes that have become old,
+# and files that are given back.
+holds "once for each" "${S[calls]} - calls < 110 + 2 * (SECONDS - begin)"
 check "a larger file is read" cmp "$mnt/large" "$srv/large"
 
 # Names that a listing has brought, and contents that come when they are opened.
