@@ -21,6 +21,7 @@
 #include <linux/skbuff.h>
 
 #include "engine.h"
+#include "packet.h"
 #include "write.h"
 
 /* Bytes of a call's data that lie in memory in one piece: @len from @at on. */

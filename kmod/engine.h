@@ -384,31 +384,8 @@ struct ebpfs_req {
 	struct ebpfs_result res;
 };
 
-/**
- * struct ebpfs_packet - a received packet; one of the first two is set, the rest is packet.c's
- * @skb: offsets count from skb->data
- * @xdp: offsets count from xdp->data
- * @at: the piece that is being read; NULL: none yet
- * @at_off: offset at which it begins
- * @at_len: its bytes
- * @part: skb of the list behind the first one that @frags are of; NULL: the first one's own
- * @frags: among which the next piece is
- * @nr_frags: in @frags
- * @frag: the next piece
- * @odd: there is more than linear part, fragments and skbs of fragments
- */
-struct ebpfs_packet {
-	struct sk_buff *skb;
-	struct xdp_buff *xdp;
-	const void *at;
-	u32 at_off;
-	u32 at_len;
-	const struct sk_buff *part;
-	const skb_frag_t *frags;
-	u32 nr_frags;
-	u32 frag;
-	bool odd;
-};
+struct ebpfs_packet;
+struct ebpfs_read_folio;
 
 enum ebpfs_way {
 	EBPFS_WAY_PLAIN,
@@ -495,21 +472,27 @@ int ebpfs_send_copy(struct ebpfs_node *node, const void *msg, u32 len);
 u32 ebpfs_path_ceiling(struct ebpfs_node *node);	/* process: UDP payload bytes */
 
 /**
- * ebpfs_skb_add() - memory at the end of a packet, without a copy
+ * ebpfs_skb_frag() - a piece of a page at the end of a packet, without a copy
  * @skb: has room for one more fragment
- * @page: head page of what @p lies in; gets a reference
- * @p: first byte
+ * @page: head page of what it lies in; gets a reference
+ * @in: offset in it, bytes
  * @len: bytes
  */
-static inline void ebpfs_skb_add(struct sk_buff *skb, struct page *page, const void *p, u32 len)
+static inline void ebpfs_skb_frag(struct sk_buff *skb, struct page *page, u32 in, u32 len)
 {
 	struct skb_shared_info *shinfo = skb_shinfo(skb);
 
-	get_page(page);
-	__skb_fill_page_desc_noacc(shinfo, shinfo->nr_frags++, page, p - page_address(page), len);
+	page_ref_inc(page);
+	__skb_fill_page_desc_noacc(shinfo, shinfo->nr_frags++, page, in, len);
 	skb->len += len;
 	skb->data_len += len;
 	skb->truesize += len;
+}
+
+/* The same for memory at @p that lies in pages with the head page @page. */
+static inline void ebpfs_skb_add(struct sk_buff *skb, struct page *page, const void *p, u32 len)
+{
+	ebpfs_skb_frag(skb, page, p - page_address(page), len);
 }
 
 /**
@@ -523,7 +506,7 @@ static inline void ebpfs_skb_add(struct sk_buff *skb, struct page *page, const v
  */
 static inline void ebpfs_skb_lend(struct sk_buff *skb, struct folio *folio, size_t in, u32 len)
 {
-	ebpfs_skb_add(skb, folio_page(folio, 0), folio_address(folio) + in, len);
+	ebpfs_skb_frag(skb, folio_page(folio, 0), in, len);
 	skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
 }
 
@@ -534,14 +517,9 @@ ebpfs_receive_replies(struct ebpfs_packet *pkt, const struct ebpfs_flow *flow,
 		      u32 off, u32 len, u32 seg, enum ebpfs_way way,
 		      struct ebpfs_steer_opts *out);	/* softirq, RCU */
 
-/* packet.c APIs: softirq */
-void ebpfs_memcpy(void *to, const void *from, u32 len);	/* any context */
-bool ebpfs_packet_copy(struct ebpfs_packet *pkt, u32 off, void *to, u32 len);
-const void *ebpfs_packet_peek(struct ebpfs_packet *pkt, u32 off, void *buf, u32 len);
-
 /* fill.c APIs */
-bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, u32 crc,
-		const struct ebpfs_frag *f, struct ebpfs_req *req);	/* softirq, RCU */
+bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, u32 crc, const struct ebpfs_frag *f,
+		struct ebpfs_req *req, struct ebpfs_read_folio **folio);	/* softirq, RCU */
 
 /* kfunc.c APIs */
 int ebpfs_packet_look(struct ebpfs_packet *pkt, u32 len, u32 l3_off,

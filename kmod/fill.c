@@ -9,11 +9,14 @@
  * that. Context: softirq, RCU read lock held, never sleeps.
  */
 #include "engine.h"
+#include "packet.h"
 #include "read.h"
 
-static bool ebpfs_fill_piece(struct ebpfs_packet *pkt, u32 off, void *to, u32 len, u32 *crc)
+static __always_inline bool ebpfs_fill_piece(struct ebpfs_packet *pkt, u32 off, void *to, u32 len,
+					     u32 *crc)
 {
-	if (!ebpfs_packet_copy(pkt, off, to, len))
+	if (unlikely(pkt->odd) ? !ebpfs_packet_copy(pkt, off, to, len) :
+				 !ebpfs_packet_take(pkt, off, to, len))
 		return false;
 	*crc = ebpfs_crc32c(*crc, to, len);
 	return true;
@@ -21,47 +24,52 @@ static bool ebpfs_fill_piece(struct ebpfs_packet *pkt, u32 off, void *to, u32 le
 
 /**
  * ebpfs_fill() - write and verify a claimed fragment
- * @pkt: the packet
+ * @pkt: the packet, open
  * @off: of the payload in the packet
  * @crc: checksum of the fragment's head
  * @f: the head, parsed
  * @req: the call; claim() has made sure that f->total fits its destination
+ * @folio: of a run of fragments: the folio that was written last, NULL at first
  *
  * Return: is the checksum right.
  */
-bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, u32 crc,
-		const struct ebpfs_frag *f, struct ebpfs_req *req)
+bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, u32 crc, const struct ebpfs_frag *f,
+		struct ebpfs_req *req, struct ebpfs_read_folio **folio)
 {
-	u32 len = f->len;
+	u32 end = off + f->len;
 
 	if (req->read) {
 		struct ebpfs_read *rd = req->read;
-		u32 at = req->arg - rd->pos + f->offset;
-		struct ebpfs_read_folio *rf;
+		/* From a place in the packet to that in the range. */
+		u32 away = req->arg - rd->pos + f->offset - off;
+		struct ebpfs_read_folio *rf = *folio ?: ebpfs_read_find(rd, off + away);
 
-		for (rf = ebpfs_read_find(rd, at); len; rf++) {
-			u32 in = at - rf->start;
-			u32 n = min(len, rf->size - in);
+		while (off < end) {
+			u32 in = off + away - rf->start, n;
 
+			if (in >= rf->size) {
+				rf++;
+				continue;
+			}
+			n = min(end - off, rf->size - in);
 			if (!ebpfs_fill_piece(pkt, off, folio_address(rf->folio) + in, n, &crc))
 				return false;
-			at += n;
 			off += n;
-			len -= n;
 		}
+		*folio = rf;
 	} else if (req->pages) {
 		const struct bio_vec *vecs = req->pages->vecs;
 		struct bvec_iter at = req->pages->at, from;
 		struct bio_vec v;
 
 		bvec_iter_advance(vecs, &at, f->offset);
-		at.bi_size = len;
+		at.bi_size = f->len;
 		for_each_bvec(v, vecs, from, at) {
 			if (!ebpfs_fill_piece(pkt, off, bvec_virt(&v), v.bv_len, &crc))
 				return false;
 			off += v.bv_len;
 		}
-	} else if (len && !ebpfs_fill_piece(pkt, off, req->buf + f->offset, len, &crc)) {
+	} else if (!ebpfs_fill_piece(pkt, off, req->buf + f->offset, f->len, &crc)) {
 		return false;
 	}
 	return f->crc == ebpfs_crc_end(crc);

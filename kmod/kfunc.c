@@ -21,6 +21,7 @@
 #include <net/xdp.h>
 
 #include "engine.h"
+#include "packet.h"
 #include "serve.h"
 
 /**

@@ -9,23 +9,7 @@
 #include <linux/skbuff.h>
 #include <net/xdp.h>
 
-#include "engine.h"
-
-/* As memcpy(), which is a loop in these kernels on processors without FSRM. Any context. */
-void ebpfs_memcpy(void *to, const void *from, u32 len)
-{
-#ifdef CONFIG_X86_64
-	unsigned long words = len / 8;
-
-	if (len >= 128 && !static_cpu_has(X86_FEATURE_FSRM)) {
-		asm volatile("rep movsq"
-			     : "+D" (to), "+S" (from), "+c" (words) : : "memory");
-		len %= 8;
-	}
-#endif
-	if (len)
-		memcpy(to, from, len);
-}
+#include "packet.h"
 
 /* The cursor is at the linear part. */
 static void ebpfs_packet_rewind(struct ebpfs_packet *pkt)
@@ -44,12 +28,15 @@ static void ebpfs_packet_rewind(struct ebpfs_packet *pkt)
 	}
 	pkt->at_off = 0;
 	pkt->part = NULL;
-	pkt->frags = shinfo ? shinfo->frags : NULL;
-	pkt->nr_frags = shinfo ? shinfo->nr_frags : 0;
-	pkt->frag = 0;
+	pkt->frag = shinfo ? shinfo->frags : NULL;
+	pkt->end = shinfo ? shinfo->frags + shinfo->nr_frags : NULL;
 }
 
-static void ebpfs_packet_open(struct ebpfs_packet *pkt)
+/**
+ * ebpfs_packet_open() - the cursor is at the begin
+ * @pkt: whose first two fields are set; once, before all else
+ */
+void ebpfs_packet_open(struct ebpfs_packet *pkt)
 {
 	const struct sk_buff *part;
 
@@ -75,40 +62,30 @@ static bool ebpfs_packet_next(struct ebpfs_packet *pkt)
 	if (!next)
 		return false;
 	pkt->part = next;
-	pkt->frags = skb_shinfo(next)->frags;
-	pkt->nr_frags = skb_shinfo(next)->nr_frags;
-	pkt->frag = 0;
+	pkt->frag = skb_shinfo(next)->frags;
+	pkt->end = pkt->frag + skb_shinfo(next)->nr_frags;
 	return true;
 }
 
-/* The cursor is at the piece that byte @off is in. Returns false if there is none. */
-static bool ebpfs_packet_seek(struct ebpfs_packet *pkt, u32 off)
+/**
+ * ebpfs_packet_seek() - to the piece that byte @off is in, which is not the present one
+ * @pkt: the packet, not odd
+ * @off: of the byte
+ *
+ * Return: false if there is none.
+ */
+bool ebpfs_packet_seek(struct ebpfs_packet *pkt, u32 off)
 {
 	/* Most go through a packet from its begin to its end. */
 	if (off < pkt->at_off)
 		ebpfs_packet_rewind(pkt);
 	while (off - pkt->at_off >= pkt->at_len) {
-		const skb_frag_t *frag;
-
-		if (pkt->frag == pkt->nr_frags && !ebpfs_packet_next(pkt))
+		if (pkt->frag == pkt->end && !ebpfs_packet_next(pkt))
 			return false;
-		if (unlikely(!pkt->nr_frags))
-			continue;
-		frag = &pkt->frags[pkt->frag++];
-		pkt->at_off += pkt->at_len;
-		pkt->at = skb_frag_address(frag);
-		pkt->at_len = skb_frag_size(frag);
+		if (likely(pkt->frag != pkt->end))
+			ebpfs_packet_step(pkt);
 	}
 	return true;
-}
-
-/* Where byte @off lies, and in @len how many there are in one piece; NULL: not in the packet. */
-static inline const void *ebpfs_packet_piece(struct ebpfs_packet *pkt, u32 off, u32 *len)
-{
-	if (off - pkt->at_off >= pkt->at_len && !ebpfs_packet_seek(pkt, off))
-		return NULL;
-	*len = pkt->at_len - (off - pkt->at_off);
-	return pkt->at + (off - pkt->at_off);
 }
 
 /**
@@ -122,21 +99,11 @@ static inline const void *ebpfs_packet_piece(struct ebpfs_packet *pkt, u32 off, 
  */
 bool ebpfs_packet_copy(struct ebpfs_packet *pkt, u32 off, void *to, u32 len)
 {
-	const void *from;
-	u32 n;
-
 	if (!pkt->at)
 		ebpfs_packet_open(pkt);
 	if (unlikely(pkt->odd))
 		return !skb_copy_bits(pkt->skb, off, to, len);
-	for (; len; off += n, to += n, len -= n) {
-		from = ebpfs_packet_piece(pkt, off, &n);
-		if (!from)
-			return false;
-		n = min(n, len);
-		ebpfs_memcpy(to, from, n);
-	}
-	return true;
+	return ebpfs_packet_take(pkt, off, to, len);
 }
 
 /**

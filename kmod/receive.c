@@ -16,6 +16,7 @@
 #include <net/ipv6.h>
 
 #include "engine.h"
+#include "packet.h"
 
 /* @n fragments are not wanted. */
 static void ebpfs_count_drop(struct ebpfs_node *node, enum ebpfs_verdict verdict, u32 n)
@@ -80,15 +81,43 @@ static u32 ebpfs_run_most(const struct ebpfs_run *run, u32 len)
 	return run->seg ? min(most, DIV_ROUND_UP(len, run->seg)) : 1;
 }
 
-static bool ebpfs_head_equal(const struct ebpfs_reply *a, const struct ebpfs_reply *b)
+/* For one that does not lie in one piece. */
+static noinline bool ebpfs_head_follows_apart(struct ebpfs_packet *pkt, u32 off,
+					      struct ebpfs_reply *want)
 {
-	const u64 *x = (const u64 *)a, *y = (const u64 *)b;
-	u64 differ = 0;
-	u32 i;
+	struct ebpfs_reply head;
 
-	BUILD_BUG_ON(sizeof(*a) % sizeof(*x));
-	for (i = 0; i < sizeof(*a) / sizeof(*x); i++)
-		differ |= x[i] ^ y[i];
+	if (!ebpfs_packet_copy(pkt, off, &head, sizeof(head)))
+		return false;
+	want->hdr.crc = head.hdr.crc;
+	return !memcmp(want, &head, sizeof(head));
+}
+
+/*
+ * Is the head at @off, which is read once, that of the fragment at @offset of the reply that
+ * @want is a head of? @want becomes that of this one.
+ */
+static __always_inline bool ebpfs_head_follows(struct ebpfs_packet *pkt, u32 off, u32 offset,
+					       struct ebpfs_reply *want)
+{
+	/* In the first word, but for the checksum. */
+	const u64 behind_crc = (__force u64)cpu_to_le64(~0ull << 32);
+	const u64 *w = (const u64 *)want, *h = NULL;
+	u64 first, differ;
+	u32 n, i;
+
+	BUILD_BUG_ON(sizeof(*want) % sizeof(*w) || offsetof(struct ebpfs_reply, hdr.crc));
+	want->offset = cpu_to_le32(offset);
+	if (likely(!pkt->odd))
+		h = ebpfs_packet_piece(pkt, off, &n);
+	if (unlikely(!h || n < sizeof(*want)))
+		return ebpfs_head_follows_apart(pkt, off, want);
+	first = READ_ONCE(h[0]);
+	differ = (first ^ w[0]) & behind_crc;
+#pragma GCC unroll 6
+	for (i = 1; i < sizeof(*want) / sizeof(*w); i++)
+		differ |= READ_ONCE(h[i]) ^ w[i];
+	memcpy(&want->hdr.crc, &first, sizeof(want->hdr.crc));
 	return !differ;
 }
 
@@ -100,26 +129,23 @@ static bool ebpfs_head_equal(const struct ebpfs_reply *a, const struct ebpfs_rep
 static u64 ebpfs_run_fill(struct ebpfs_packet *pkt, struct ebpfs_run *run, u32 most, u32 len,
 			  u64 claimed, struct ebpfs_req *req, u32 *bytes)
 {
-	struct ebpfs_reply next, *want = &run->head;
+	struct ebpfs_reply *want = &run->head;
+	struct ebpfs_read_folio *folio = NULL;
 	struct ebpfs_frag f = run->f;
 	u32 at = 0, size;
 	u64 good = 0;
 
 	for (run->count = 0; run->count < most; run->count++, ebpfs_run_next(&f)) {
-		size = sizeof(next) + f.len;
+		size = sizeof(*want) + f.len;
 		if (run->count) {
 			if (size != min(run->seg, len - at) ||
-			    !ebpfs_packet_copy(pkt, run->off + at, &next, sizeof(next)))
+			    !ebpfs_head_follows(pkt, run->off + at, f.offset, want))
 				break;
-			want->offset = cpu_to_le32(f.offset);
-			want->hdr.crc = next.hdr.crc;
-			if (!ebpfs_head_equal(want, &next))
-				break;
-			f.crc = le32_to_cpu(next.hdr.crc);
+			f.crc = le32_to_cpu(want->hdr.crc);
 		}
 		if (claimed >> f.index & 1 &&
-		    ebpfs_fill(pkt, run->off + at + sizeof(next),
-			       ebpfs_crc_head(want, sizeof(*want)), &f, req)) {
+		    ebpfs_fill(pkt, run->off + at + sizeof(*want),
+			       ebpfs_crc_head(want, sizeof(*want)), &f, req, &folio)) {
 			good |= 1ull << f.index;
 			*bytes += f.len;
 		}

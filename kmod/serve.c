@@ -20,6 +20,7 @@
 #include <linux/pagevec.h>
 #include <linux/percpu.h>
 
+#include "packet.h"
 #include "serve.h"
 
 /* Most calls in a datagram that is answered here: more do not fit. */
@@ -35,7 +36,11 @@ static DEFINE_PER_CPU(u8 [EBPFS_UDP_PAYLOAD_BASE], ebpfs_serve_calls) __aligned(
  * @pos: where the walk is in the file, bytes
  * @last: index of the last page that is wanted
  * @folios: referenced, without a gap between them
- * @at: which of them @pos is in, or was
+ * @at: which of them is @folio, or was
+ * @folio: that @pos is in, if that is below @end
+ * @base: where the bytes of @folio begin that begins at @start
+ * @start: of @folio in the file, bytes
+ * @end: of @folio in the file, bytes; 0 at first
  */
 struct ebpfs_lending {
 	struct address_space *mapping;
@@ -43,6 +48,10 @@ struct ebpfs_lending {
 	pgoff_t last;
 	struct folio_batch folios;
 	unsigned int at;
+	struct folio *folio;
+	const u8 *base;
+	u64 start;
+	u64 end;
 };
 
 /* Not folio_batch_release(), which is for process context. */
@@ -55,48 +64,34 @@ static void ebpfs_lending_end(struct ebpfs_lending *l)
 	folio_batch_init(&l->folios);
 }
 
-/* The folio that @l->pos is in, NULL if it is not there. */
-static struct folio *ebpfs_lending_folio(struct ebpfs_lending *l)
+/* The folio that @l->pos is in; false if it is not there. */
+static noinline bool ebpfs_lending_step(struct ebpfs_lending *l)
 {
 	pgoff_t index = l->pos >> PAGE_SHIFT, start = index;
 	struct folio *folio;
 
-	if (l->at < folio_batch_count(&l->folios)) {
-		folio = l->folios.folios[l->at];
-		if (folio_contains(folio, index))
-			return folio;
+	if (l->end)
 		l->at++;
-	}
 	if (l->at >= folio_batch_count(&l->folios)) {
 		ebpfs_lending_end(l);
 		l->at = 0;
 		if (!filemap_get_folios_contig(l->mapping, &start, l->last, &l->folios))
-			return NULL;
+			return false;
 	}
 	folio = l->folios.folios[l->at];
-	return folio_contains(folio, index) ? folio : NULL;
+	if (!folio_contains(folio, index) || !folio_test_uptodate(folio) ||
+	    folio_test_hwpoison(folio))
+		return false;
+	if (!folio_test_referenced(folio))
+		folio_set_referenced(folio);
+	l->folio = folio;
+	l->base = folio_address(folio);
+	l->start = folio_pos(folio);
+	l->end = l->start + folio_size(folio);
+	return true;
 }
 
-/* Bytes from @l->pos on, at most @len, that lie in one folio, which is @folio then; 0 if
- * they are not there.
- */
-static u32 ebpfs_lending_piece(struct ebpfs_lending *l, u32 len, struct folio **folio)
-{
-	*folio = ebpfs_lending_folio(l);
-	if (!*folio || !folio_test_uptodate(*folio) || folio_test_hwpoison(*folio))
-		return 0;
-	if (!folio_test_referenced(*folio))
-		folio_set_referenced(*folio);
-	return min_t(u64, len, folio_pos(*folio) + folio_size(*folio) - l->pos);
-}
-
-/* Fragments of a packet that @len bytes at @pos take at most. */
-static u32 ebpfs_lending_most(u64 pos, u32 len)
-{
-	return DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE);
-}
-
-#define EBPFS_SERVE_HEADS	8	/* that are allocated together */
+#define EBPFS_SERVE_HEADS	16	/* that are allocated together */
 
 /**
  * struct ebpfs_packing - replies on their way into packets
@@ -107,8 +102,9 @@ static u32 ebpfs_lending_most(u64 pos, u32 len)
  * @len: bytes of UDP payload in @skb and its list
  * @segs: datagrams in it
  * @size: bytes of UDP payload of its first one
- * @heads: room for heads of further ones, a page fragment of which we have a reference;
- *	NULL: none
+ * @heads: head page of room for heads of further ones, with a reference; NULL: none
+ * @head: where the next one goes
+ * @in: offset of that in the pages
  * @left: heads that still fit there
  *
  * Neighbouring datagrams share a packet if all but the last have the same length, whether
@@ -122,7 +118,9 @@ struct ebpfs_packing {
 	u32 len;
 	u32 segs;
 	u32 size;
-	struct ebpfs_reply *heads;
+	struct page *heads;
+	struct ebpfs_reply *head;
+	u32 in;
 	u32 left;
 };
 
@@ -146,7 +144,48 @@ static void ebpfs_packing_end(struct ebpfs_packing *p)
 {
 	ebpfs_packing_close(p);
 	if (p->heads)
-		put_page(virt_to_head_page(p->heads));
+		put_page(p->heads);
+}
+
+/* Another skb at the end of the packet. */
+static noinline bool ebpfs_packing_extend(struct ebpfs_packing *p)
+{
+	struct sk_buff *part = alloc_skb(0, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!part)
+		return false;
+	skb_shinfo(part)->flags |= SKBFL_SHARED_FRAG;
+	if (p->tail == p->skb)
+		skb_shinfo(p->skb)->frag_list = part;
+	else
+		p->tail->next = part;
+	p->tail = part;
+	return true;
+}
+
+/* A piece of a page at the end of the packet; false without memory. */
+static inline bool ebpfs_packing_add(struct ebpfs_packing *p, struct page *page, u32 in, u32 len)
+{
+	if (skb_shinfo(p->tail)->nr_frags == MAX_SKB_FRAGS && !ebpfs_packing_extend(p))
+		return false;
+	ebpfs_skb_frag(p->tail, page, in, len);
+	return true;
+}
+
+/* Room for heads that follow; false without memory. */
+static noinline bool ebpfs_packing_heads(struct ebpfs_packing *p)
+{
+	struct ebpfs_reply *head = netdev_alloc_frag(EBPFS_SERVE_HEADS * sizeof(*head));
+
+	if (!head)
+		return false;
+	if (p->heads)
+		put_page(p->heads);
+	p->heads = virt_to_head_page(head);
+	p->head = head;
+	p->in = (void *)head - page_address(p->heads);
+	p->left = EBPFS_SERVE_HEADS;
+	return true;
 }
 
 /* Room for a head behind what is in the packet; NULL without memory. */
@@ -156,32 +195,20 @@ static struct ebpfs_reply *ebpfs_packing_head(struct ebpfs_packing *p)
 
 	if (!p->len)
 		return skb_put(p->skb, sizeof(*head));
-	if (!p->left) {
-		if (p->heads)
-			put_page(virt_to_head_page(p->heads));
-		p->heads = netdev_alloc_frag(EBPFS_SERVE_HEADS * sizeof(*head));
-		if (!p->heads)
-			return NULL;
-		p->left = EBPFS_SERVE_HEADS;
-	}
-	head = &p->heads[EBPFS_SERVE_HEADS - p->left--];
-	ebpfs_skb_add(p->tail, virt_to_head_page(head), head, sizeof(*head));
+	if (!p->left && !ebpfs_packing_heads(p))
+		return NULL;
+	if (!ebpfs_packing_add(p, p->heads, p->in, sizeof(*head)))
+		return NULL;
+	head = p->head++;
+	p->in += sizeof(*head);
+	p->left--;
 	return head;
 }
 
-/* Another skb at the end of the packet. */
-static bool ebpfs_packing_extend(struct ebpfs_packing *p)
+/* Fragments of a packet that @len bytes at @pos take at most. */
+static u32 ebpfs_lending_most(u64 pos, u32 len)
 {
-	struct sk_buff *part = alloc_skb(0, GFP_ATOMIC | __GFP_NOWARN);
-
-	if (!part)
-		return false;
-	if (p->tail == p->skb)
-		skb_shinfo(p->skb)->frag_list = part;
-	else
-		p->tail->next = part;
-	p->tail = part;
-	return true;
+	return DIV_ROUND_UP(offset_in_page(pos) + len, PAGE_SIZE);
 }
 
 /* A packet in which a datagram of @len bytes of payload at @pos has room; 0 or a verdict. */
@@ -191,13 +218,14 @@ static int ebpfs_packing_room(struct ebpfs_packing *p, u64 pos, u32 len)
 
 	if (p->skb && (size > p->size || p->len + size > EBPFS_UDP_PAYLOAD_MAX))
 		ebpfs_packing_close(p);
-	if (p->skb && skb_shinfo(p->tail)->nr_frags + 1 + ebpfs_lending_most(pos, len) >
-		      MAX_SKB_FRAGS && !(p->lists && ebpfs_packing_extend(p)))
+	if (p->skb && !p->lists && skb_shinfo(p->skb)->nr_frags + 1 +
+				   ebpfs_lending_most(pos, len) > MAX_SKB_FRAGS)
 		ebpfs_packing_close(p);
 	if (!p->skb) {
 		p->skb = ebpfs_skb_alloc(sizeof(struct ebpfs_reply));
 		if (!p->skb)
 			return EBPFS_SERVE_PASS_MEMORY;
+		skb_shinfo(p->skb)->flags |= SKBFL_SHARED_FRAG;
 		__skb_queue_tail(&p->out, p->skb);
 		p->tail = p->skb;
 		p->len = 0;
@@ -207,12 +235,11 @@ static int ebpfs_packing_room(struct ebpfs_packing *p, u64 pos, u32 len)
 	return EBPFS_SERVE_ANSWERED;
 }
 
-/* One REPLY. */
-static int ebpfs_serve_cell(struct ebpfs_packing *p, const struct ebpfs_frag *f,
-			    struct ebpfs_lending *l)
+/* One REPLY, whose head is @like but for its offset and its checksum. */
+static int ebpfs_serve_cell(struct ebpfs_packing *p, const struct ebpfs_reply *like,
+			    const struct ebpfs_frag *f, struct ebpfs_lending *l)
 {
 	struct ebpfs_reply *head;
-	struct folio *folio;
 	u32 crc, n, left;
 	int verdict;
 
@@ -222,17 +249,19 @@ static int ebpfs_serve_cell(struct ebpfs_packing *p, const struct ebpfs_frag *f,
 	head = ebpfs_packing_head(p);
 	if (!head)
 		return EBPFS_SERVE_PASS_MEMORY;
-	ebpfs_put_reply(head, f);
+	*head = *like;
+	head->offset = cpu_to_le32(f->offset);
 	crc = ebpfs_crc_head(head, sizeof(*head));
 	for (left = f->len; left; left -= n, l->pos += n) {
-		size_t in;
+		u32 in;
 
-		n = ebpfs_lending_piece(l, left, &folio);
-		if (!n)
+		if (l->pos >= l->end && !ebpfs_lending_step(l))
 			return EBPFS_SERVE_PASS_CACHE;
-		in = l->pos - folio_pos(folio);
-		crc = ebpfs_crc32c(crc, folio_address(folio) + in, n);
-		ebpfs_skb_lend(p->tail, folio, in, n);
+		in = l->pos - l->start;
+		n = min_t(u64, left, l->end - l->pos);
+		crc = ebpfs_crc32c(crc, l->base + in, n);
+		if (!ebpfs_packing_add(p, folio_page(l->folio, 0), in, n))
+			return EBPFS_SERVE_PASS_MEMORY;
 	}
 	head->hdr.crc = cpu_to_le32(ebpfs_crc_end(crc));
 	p->len += sizeof(*head) + f->len;
@@ -257,14 +286,16 @@ static int ebpfs_serve_build(const struct ebpfs_serving *s, const struct ebpfs_g
 		.attempt = c->attempt,
 	};
 	int verdict = EBPFS_SERVE_ANSWERED;
+	struct ebpfs_reply like;
 
 	f.total = c->arg < size ? min_t(u64, c->count, size - c->arg) : 0;
 	if (c->arg + f.total >= size)
 		f.flags = EBPFS_REPLY_EOF;
 	l.last = (c->arg + max(f.total, 1u) - 1) >> PAGE_SHIFT;
+	ebpfs_put_reply(&like, &f);
 	do {
 		f.len = min_t(u32, f.cell, f.total - f.offset);
-		verdict = ebpfs_serve_cell(p, &f, &l);
+		verdict = ebpfs_serve_cell(p, &like, &f, &l);
 		f.offset += f.len;
 	} while (verdict == EBPFS_SERVE_ANSWERED && f.offset < f.total);
 	/* If it was cut meanwhile, the folios may hold what is no longer the file's. */

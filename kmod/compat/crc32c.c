@@ -12,13 +12,15 @@
 #ifdef EBPFS_COMPAT_CRC32C
 
 /*
- * Bytes of a third, multiples of STEP: three long ones are nearly a page, three middle
- * ones what a packet holds of an MTU of 1500.
+ * Bytes of a third, and how many of them are taken without a jump: three long ones are
+ * nearly a page, three middle ones what a packet holds of an MTU of 1500.
  */
-#define LONG	1344
-#define MIDDLE	448
-#define SHORT	192
-#define STEP	64
+#define LONG		1344
+#define LONG_STEP	224
+#define MIDDLE		464
+#define MIDDLE_STEP	232
+#define SHORT		232
+#define SHORT_STEP	232
 
 /* What as many zeroes do to a checksum, for each byte of it. */
 static u32 over_long[4][256];
@@ -100,30 +102,23 @@ static inline u32 over(u32 crc, u32 table[4][256])
 	       table[2][crc >> 16 & 0xff] ^ table[3][crc >> 24];
 }
 
-#define STEP_WORD(i) do {					\
-	a = crc_word(a, p + 8 * (i));				\
-	b = crc_word(b, p + third + 8 * (i));			\
-	c = crc_word(c, p + 2 * third + 8 * (i));		\
-} while (0)
-
 /* Three thirds at @p. */
 static inline __attribute__((always_inline))
-u32 crc_thirds(u32 crc, const u8 *p, const u32 third, u32 table[4][256])
+u32 crc_thirds(u32 crc, const u8 *p, const u32 third, const u32 step, u32 table[4][256])
 {
 	const u8 *end = p + third;
 	u64 a = crc, b = 0, c = 0;
+	u32 i;
 
 	do {
-		STEP_WORD(0);
-		STEP_WORD(1);
-		STEP_WORD(2);
-		STEP_WORD(3);
-		STEP_WORD(4);
-		STEP_WORD(5);
-		STEP_WORD(6);
-		STEP_WORD(7);
-		p += STEP;
-	} while (p < end);
+#pragma GCC unroll 32
+		for (i = 0; i < step; i += 8) {
+			a = crc_word(a, p + i);
+			b = crc_word(b, p + third + i);
+			c = crc_word(c, p + 2 * third + i);
+		}
+		p += step;
+	} while (p != end);
 	return over(over(a, table) ^ b, table) ^ c;
 }
 
@@ -133,11 +128,11 @@ u32 ebpfs_crc32c_words(u32 crc, const void *data, size_t len)
 	u64 wide;
 
 	for (; len >= 3 * LONG; p += 3 * LONG, len -= 3 * LONG)
-		crc = crc_thirds(crc, p, LONG, over_long);
+		crc = crc_thirds(crc, p, LONG, LONG_STEP, over_long);
 	for (; len >= 3 * MIDDLE; p += 3 * MIDDLE, len -= 3 * MIDDLE)
-		crc = crc_thirds(crc, p, MIDDLE, over_middle);
+		crc = crc_thirds(crc, p, MIDDLE, MIDDLE_STEP, over_middle);
 	for (; len >= 3 * SHORT; p += 3 * SHORT, len -= 3 * SHORT)
-		crc = crc_thirds(crc, p, SHORT, over_short);
+		crc = crc_thirds(crc, p, SHORT, SHORT_STEP, over_short);
 	for (wide = crc; len >= 64; p += 64, len -= 64) {
 		wide = crc_word(wide, p);
 		wide = crc_word(wide, p + 8);
@@ -148,7 +143,7 @@ u32 ebpfs_crc32c_words(u32 crc, const void *data, size_t len)
 		wide = crc_word(wide, p + 48);
 		wide = crc_word(wide, p + 56);
 	}
-	return crc_rest(wide, p, len);
+	return len ? crc_rest(wide, p, len) : wide;
 }
 
 #endif /* EBPFS_COMPAT_CRC32C */

@@ -43,11 +43,29 @@ static inline void ebpfs_crc32c_init(void)
 #endif
 }
 
-static inline u32 ebpfs_crc32c(u32 crc, const void *data, size_t len)
+#ifdef EBPFS_COMPAT_CRC32C
+/* The same for the few bytes of a head, whose number is known; a multiple of 4. */
+static __always_inline u32 ebpfs_crc32c_head(u32 crc, const u8 *p, const size_t len)
+{
+	u64 wide = crc;
+	size_t i;
+
+	for (i = 0; i + 8 <= len; i += 8)
+		asm("crc32q %1, %0" : "+r" (wide) : "m" (*(const u8 (*)[8])(p + i)));
+	if (i < len)
+		asm("crc32l %1, %k0" : "+r" (wide) : "m" (*(const u8 (*)[4])(p + i)));
+	return wide;
+}
+#endif
+
+static __always_inline u32 ebpfs_crc32c(u32 crc, const void *data, size_t len)
 {
 #ifdef EBPFS_COMPAT_CRC32C
-	if (static_cpu_has(X86_FEATURE_XMM4_2))
+	if (static_cpu_has(X86_FEATURE_XMM4_2)) {
+		if (__builtin_constant_p(len) && len <= 64 && !(len & 3))
+			return ebpfs_crc32c_head(crc, data, len);
 		return ebpfs_crc32c_words(crc, data, len);
+	}
 #endif
 	return crc32c(crc, data, len);
 }
