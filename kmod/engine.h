@@ -474,7 +474,7 @@ u32 ebpfs_path_ceiling(struct ebpfs_node *node);	/* process: UDP payload bytes *
 /**
  * ebpfs_skb_frag() - a piece of a page at the end of a packet, without a copy
  * @skb: has room for one more fragment
- * @page: head page of what it lies in; gets a reference
+ * @page: head page of what it lies in; a reference to it goes to the packet
  * @in: offset in it, bytes
  * @len: bytes
  */
@@ -482,16 +482,16 @@ static inline void ebpfs_skb_frag(struct sk_buff *skb, struct page *page, u32 in
 {
 	struct skb_shared_info *shinfo = skb_shinfo(skb);
 
-	page_ref_inc(page);
 	__skb_fill_page_desc_noacc(shinfo, shinfo->nr_frags++, page, in, len);
 	skb->len += len;
 	skb->data_len += len;
 	skb->truesize += len;
 }
 
-/* The same for memory at @p that lies in pages with the head page @page. */
+/* The same for memory at @p that lies in pages with the head page @page, which gets one. */
 static inline void ebpfs_skb_add(struct sk_buff *skb, struct page *page, const void *p, u32 len)
 {
+	page_ref_inc(page);
 	ebpfs_skb_frag(skb, page, p - page_address(page), len);
 }
 
@@ -506,6 +506,7 @@ static inline void ebpfs_skb_add(struct sk_buff *skb, struct page *page, const v
  */
 static inline void ebpfs_skb_lend(struct sk_buff *skb, struct folio *folio, size_t in, u32 len)
 {
+	folio_get(folio);
 	ebpfs_skb_frag(skb, folio_page(folio, 0), in, len);
 	skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
 }

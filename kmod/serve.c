@@ -17,8 +17,8 @@
  * Context: softirq at TC ingress, RCU read lock held; never sleeps.
  */
 #include <linux/pagemap.h>
-#include <linux/pagevec.h>
 #include <linux/percpu.h>
+#include <linux/xarray.h>
 
 #include "packet.h"
 #include "serve.h"
@@ -32,63 +32,70 @@ static DEFINE_PER_CPU(u8 [EBPFS_UDP_PAYLOAD_BASE], ebpfs_serve_calls) __aligned(
 
 /**
  * struct ebpfs_lending - walks the folios of a READ
- * @mapping: of the file
+ * @xas: place in the file's page cache
  * @pos: where the walk is in the file, bytes
- * @last: index of the last page that is wanted
- * @folios: referenced, without a gap between them
- * @at: which of them is @folio, or was
- * @folio: that @pos is in, if that is below @end
- * @base: where the bytes of @folio begin that begins at @start
- * @start: of @folio in the file, bytes
- * @end: of @folio in the file, bytes; 0 at first
+ * @folio: that @pos is in, if that is below @end; NULL, or we have a reference
+ * @base: where the bytes of that folio begin that begins at @start
+ * @start: of the folio in the file, bytes
+ * @end: of the folio in the file, bytes; 0 at first
  */
 struct ebpfs_lending {
-	struct address_space *mapping;
+	struct xa_state xas;
 	u64 pos;
-	pgoff_t last;
-	struct folio_batch folios;
-	unsigned int at;
 	struct folio *folio;
 	const u8 *base;
 	u64 start;
 	u64 end;
 };
 
-/* Not folio_batch_release(), which is for process context. */
 static void ebpfs_lending_end(struct ebpfs_lending *l)
 {
-	unsigned int i;
-
-	for (i = 0; i < folio_batch_count(&l->folios); i++)
-		folio_put(l->folios.folios[i]);
-	folio_batch_init(&l->folios);
+	if (l->folio)
+		folio_put(l->folio);
+	l->folio = NULL;
 }
 
-/* The folio that @l->pos is in; false if it is not there. */
+/*
+ * To the folio that @l->pos is in; false if it cannot be lent. As filemap_get_folios_contig(),
+ * but for one at a time, whose reference may be given away.
+ */
 static noinline bool ebpfs_lending_step(struct ebpfs_lending *l)
 {
-	pgoff_t index = l->pos >> PAGE_SHIFT, start = index;
+	pgoff_t index = l->pos >> PAGE_SHIFT;
 	struct folio *folio;
 
-	if (l->end)
-		l->at++;
-	if (l->at >= folio_batch_count(&l->folios)) {
-		ebpfs_lending_end(l);
-		l->at = 0;
-		if (!filemap_get_folios_contig(l->mapping, &start, l->last, &l->folios))
-			return false;
+	ebpfs_lending_end(l);
+	if (l->end) {
+		xas_advance(&l->xas, index - 1);
+		folio = xas_next(&l->xas);
+	} else {
+		folio = xas_load(&l->xas);
 	}
-	folio = l->folios.folios[l->at];
-	if (!folio_contains(folio, index) || !folio_test_uptodate(folio) ||
-	    folio_test_hwpoison(folio))
+	/* Swapped out, or about to move: all of these are rare. */
+	if (!folio || xa_is_internal(folio) || xa_is_value(folio) || !folio_try_get(folio))
+		return false;
+	l->folio = folio;
+	if (folio != xas_reload(&l->xas) || !folio_contains(folio, index) ||
+	    !folio_test_uptodate(folio) || folio_test_hwpoison(folio))
 		return false;
 	if (!folio_test_referenced(folio))
 		folio_set_referenced(folio);
-	l->folio = folio;
 	l->base = folio_address(folio);
 	l->start = folio_pos(folio);
 	l->end = l->start + folio_size(folio);
 	return true;
+}
+
+/* The page of @l->folio, with a reference: our own if @last, which is the last time. */
+static struct page *ebpfs_lending_page(struct ebpfs_lending *l, bool last)
+{
+	struct page *page = folio_page(l->folio, 0);
+
+	if (last)
+		l->folio = NULL;
+	else
+		page_ref_inc(page);
+	return page;
 }
 
 #define EBPFS_SERVE_HEADS	16	/* that are allocated together */
@@ -102,7 +109,8 @@ static noinline bool ebpfs_lending_step(struct ebpfs_lending *l)
  * @len: bytes of UDP payload in @skb and its list
  * @segs: datagrams in it
  * @size: bytes of UDP payload of its first one
- * @heads: head page of room for heads of further ones, with a reference; NULL: none
+ * @heads: head page of room for heads of further ones; NULL: none. We have a reference,
+ *	and one for each head of @left
  * @head: where the next one goes
  * @in: offset of that in the pages
  * @left: heads that still fit there
@@ -143,8 +151,10 @@ static void ebpfs_packing_close(struct ebpfs_packing *p)
 static void ebpfs_packing_end(struct ebpfs_packing *p)
 {
 	ebpfs_packing_close(p);
-	if (p->heads)
-		put_page(p->heads);
+	if (!p->heads)
+		return;
+	page_ref_sub(p->heads, p->left);
+	put_page(p->heads);
 }
 
 /* Another skb at the end of the packet. */
@@ -163,11 +173,13 @@ static noinline bool ebpfs_packing_extend(struct ebpfs_packing *p)
 	return true;
 }
 
-/* A piece of a page at the end of the packet; false without memory. */
+/* A piece of a page, whose reference goes to the end of the packet; false without memory. */
 static inline bool ebpfs_packing_add(struct ebpfs_packing *p, struct page *page, u32 in, u32 len)
 {
-	if (skb_shinfo(p->tail)->nr_frags == MAX_SKB_FRAGS && !ebpfs_packing_extend(p))
+	if (skb_shinfo(p->tail)->nr_frags == MAX_SKB_FRAGS && !ebpfs_packing_extend(p)) {
+		put_page(page);
 		return false;
+	}
 	ebpfs_skb_frag(p->tail, page, in, len);
 	return true;
 }
@@ -185,6 +197,7 @@ static noinline bool ebpfs_packing_heads(struct ebpfs_packing *p)
 	p->head = head;
 	p->in = (void *)head - page_address(p->heads);
 	p->left = EBPFS_SERVE_HEADS;
+	page_ref_add(p->heads, p->left);
 	return true;
 }
 
@@ -197,11 +210,11 @@ static struct ebpfs_reply *ebpfs_packing_head(struct ebpfs_packing *p)
 		return skb_put(p->skb, sizeof(*head));
 	if (!p->left && !ebpfs_packing_heads(p))
 		return NULL;
+	p->left--;
 	if (!ebpfs_packing_add(p, p->heads, p->in, sizeof(*head)))
 		return NULL;
 	head = p->head++;
 	p->in += sizeof(*head);
-	p->left--;
 	return head;
 }
 
@@ -260,7 +273,7 @@ static int ebpfs_serve_cell(struct ebpfs_packing *p, const struct ebpfs_reply *l
 		in = l->pos - l->start;
 		n = min_t(u64, left, l->end - l->pos);
 		crc = ebpfs_crc32c(crc, l->base + in, n);
-		if (!ebpfs_packing_add(p, folio_page(l->folio, 0), in, n))
+		if (!ebpfs_packing_add(p, ebpfs_lending_page(l, l->pos + n == l->end), in, n))
 			return EBPFS_SERVE_PASS_MEMORY;
 	}
 	head->hdr.crc = cpu_to_le32(ebpfs_crc_end(crc));
@@ -277,7 +290,10 @@ static int ebpfs_serve_build(const struct ebpfs_serving *s, const struct ebpfs_g
 {
 	struct inode *inode = file_inode(g->file);
 	u64 size = i_size_read(inode);
-	struct ebpfs_lending l = { .mapping = inode->i_mapping, .pos = c->arg };
+	struct ebpfs_lending l = {
+		.xas = __XA_STATE(&inode->i_mapping->i_pages, c->arg >> PAGE_SHIFT, 0, 0),
+		.pos = c->arg,
+	};
 	struct ebpfs_frag f = {
 		.session = s->client_id,
 		.id = c->id,
@@ -291,7 +307,6 @@ static int ebpfs_serve_build(const struct ebpfs_serving *s, const struct ebpfs_g
 	f.total = c->arg < size ? min_t(u64, c->count, size - c->arg) : 0;
 	if (c->arg + f.total >= size)
 		f.flags = EBPFS_REPLY_EOF;
-	l.last = (c->arg + max(f.total, 1u) - 1) >> PAGE_SHIFT;
 	ebpfs_put_reply(&like, &f);
 	do {
 		f.len = min_t(u32, f.cell, f.total - f.offset);
