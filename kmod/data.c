@@ -46,7 +46,7 @@ static void ebpfs_data_find(const struct ebpfs_req *req, u32 at, struct ebpfs_pi
 }
 
 /* As ebpfs_data_copy(); @piece: where the bytes before were, empty at first. */
-static void ebpfs_data_copy_on(const struct ebpfs_req *req, u32 at, u8 *to, u32 len,
+static __always_inline void ebpfs_data_copy_on(const struct ebpfs_req *req, u32 at, u8 *to, u32 len,
 			       struct ebpfs_piece *piece)
 {
 	u32 n;
@@ -242,6 +242,14 @@ static void ebpfs_data_close(struct sk_buff_head *out, struct sk_buff *skb, u32 
 	__skb_queue_tail(out, skb);
 }
 
+/* The packet's last fragment gets @more bytes, which lie behind it. */
+static void ebpfs_data_grow(struct sk_buff *skb, u32 *more)
+{
+	if (*more)
+		skb_coalesce_rx_frag(skb, skb_shinfo(skb)->nr_frags - 1, *more, *more);
+	*more = 0;
+}
+
 /*
  * DATA datagrams that are copied, whole, into chunks: @cells of those that @f tells of.
  * Return: those that there were no chunks for.
@@ -253,7 +261,8 @@ static u64 ebpfs_data_copies(struct sk_buff_head *out, struct ebpfs_chunks *chun
 	struct ebpfs_piece piece = {};
 	struct sk_buff *skb = NULL;
 	struct ebpfs_data head, *p;
-	void *end = NULL;		/* of the skb's last fragment */
+	void *end = NULL;		/* of what goes into the skb's last fragment */
+	u32 more = 0;			/* bytes of it that are not counted there yet */
 
 	ebpfs_put_data(&head, f);
 	for (; cells; cells &= cells - 1) {
@@ -262,7 +271,8 @@ static u64 ebpfs_data_copies(struct sk_buff_head *out, struct ebpfs_chunks *chun
 		p = ebpfs_chunk_take(chunks, len);
 		if (!p)
 			break;
-		if (skb && skb->len + len > EBPFS_UDP_PAYLOAD_MAX) {
+		if (skb && skb->len + more + len > EBPFS_UDP_PAYLOAD_MAX) {
+			ebpfs_data_grow(skb, &more);
 			ebpfs_data_close(out, skb, segs, size);
 			skb = NULL;
 		}
@@ -273,11 +283,13 @@ static u64 ebpfs_data_copies(struct sk_buff_head *out, struct ebpfs_chunks *chun
 			segs = 0;
 			end = NULL;
 		}
-		/* At once: from then on the chunk is not taken for another. */
-		if (p == end)
-			skb_coalesce_rx_frag(skb, skb_shinfo(skb)->nr_frags - 1, len, len);
-		else
+		if (p == end) {
+			more += len;
+		} else {
+			/* At once: from then on the chunk is not taken for another. */
+			ebpfs_data_grow(skb, &more);
 			ebpfs_chunk_add(skb, p, len);
+		}
 		end = (void *)p + len;
 		*p = head;
 		p->offset = cpu_to_le32(offset);
@@ -285,8 +297,10 @@ static u64 ebpfs_data_copies(struct sk_buff_head *out, struct ebpfs_chunks *chun
 		ebpfs_seal(p, len);
 		segs++;
 	}
-	if (skb)
+	if (skb) {
+		ebpfs_data_grow(skb, &more);
 		ebpfs_data_close(out, skb, segs, size);
+	}
 	return cells;
 }
 
