@@ -2,7 +2,8 @@
 /*
  * bench: what something costs the whole machine.
  *
- * usage: bench [-dpw] [-q DEPTH] [-r ADDRESS] [-s SEED] WORKLOAD COUNT FILE|DIRECTORY
+ * usage: bench [-dpw] [-j JOBS] [-q DEPTH] [-r ADDRESS] [-s SEED]
+ *		WORKLOAD COUNT FILE|DIRECTORY
  *	  bench [-r ADDRESS] run COUNT COMMAND [ARGUMENT...]
  *	  bench copy COUNT
  *	  bench [-r ADDRESS] rtt COUNT ADDRESS
@@ -28,6 +29,8 @@
  *	rtt	  COUNT datagrams of 64 bytes to "bench echo" at ADDRESS and back
  *
  *	-d	O_DIRECT, for what reads and writes a file
+ *	-j	so many threads share the work, all but that of "seq", "write", "run", and of
+ *		"rand" with -q (default 1)
  *	-p	mark begin and end of the loop for scripts/vm --count or --tally
  *	-r	count on the remote machine, too, where "bench tell ADDRESS" runs
  *	-q	so many reads of "rand" under way at a time, by io_uring (default 1,
@@ -59,6 +62,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -75,6 +79,7 @@
 #define SMALL		4096u
 #define LARGE		(1u << 20)
 #define DEPTH_MAX	256u
+#define JOBS_MAX	64u
 #define ECHO_PORT	7007
 #define ECHO_SIZE	64
 #define TELL_PORT	7008
@@ -84,7 +89,7 @@ static char **command;
 static char *buf;			/* LARGE bytes, aligned */
 static uint64_t *offsets, *latencies;
 static uint64_t count, seed = 1;
-static unsigned int depth = 1;
+static unsigned int depth = 1, jobs = 1;
 static int direct;			/* O_DIRECT, or 0 */
 static bool marked;			/* for selftests/profile/count.c */
 static bool warm;			/* the file may be in the page cache */
@@ -323,6 +328,62 @@ static void end(uint64_t bytes)
 	       (unsigned long long)t.retransmits);
 }
 
+/* Work that is done for each number below count, by one thread or by several. */
+
+struct job {
+	pthread_t thread;
+	void (*one)(uint64_t i, char *buf);
+	pthread_barrier_t *start;
+	uint64_t first;
+	char *buf;			/* SMALL bytes */
+};
+
+static void do_job(const struct job *job)
+{
+	for (uint64_t i = job->first; i < count; i += jobs) {
+		uint64_t since = now();
+
+		job->one(i, job->buf);
+		latencies[i] = now() - since;
+	}
+}
+
+static void *job_thread(void *arg)
+{
+	const struct job *job = arg;
+
+	pthread_barrier_wait(job->start);
+	do_job(job);
+	return NULL;
+}
+
+static void for_each(void (*one)(uint64_t i, char *buf))
+{
+	struct job job[JOBS_MAX];
+	pthread_barrier_t start_line;
+
+	pthread_barrier_init(&start_line, NULL, jobs);
+	for (unsigned int j = 0; j < jobs; j++) {
+		job[j] = (struct job){ .one = one, .start = &start_line, .first = j,
+				       .buf = j ? aligned_alloc(SMALL, SMALL) : buf };
+		if (!job[j].buf)
+			die("find memory");
+		memset(job[j].buf, 1, SMALL);
+		errno = j ? pthread_create(&job[j].thread, NULL, job_thread, &job[j]) : 0;
+		if (errno)
+			die("start a thread");
+	}
+	begin();
+	if (jobs > 1)
+		pthread_barrier_wait(&start_line);
+	do_job(&job[0]);
+	for (unsigned int j = 1; j < jobs; j++) {
+		pthread_join(job[j].thread, NULL);
+		free(job[j].buf);
+	}
+	end(count * SMALL);
+}
+
 /* Files that are there. */
 
 static void make_cold(size_t len)
@@ -435,21 +496,18 @@ static void read_queued(void)
 	free(bufs);
 }
 
+static void read_block(uint64_t i, char *to)
+{
+	expect(pread(fd, to, SMALL, offsets[i]), SMALL, "read");
+}
+
 static void bench_rand(void)
 {
 	open_file(O_RDONLY, SMALL);
-	if (depth > 1) {
+	if (depth > 1)
 		read_queued();
-		return;
-	}
-	begin();
-	for (uint64_t i = 0; i < count; i++) {
-		uint64_t since = now();
-
-		expect(pread(fd, buf, SMALL, offsets[i]), SMALL, "read");
-		latencies[i] = now() - since;
-	}
-	end(count * SMALL);
+	else
+		for_each(read_block);
 }
 
 static void bench_seq(void)
@@ -465,18 +523,16 @@ static void bench_seq(void)
 	end(count * LARGE);
 }
 
+static void write_block(uint64_t i, char *from)
+{
+	expect(pwrite(fd, from, SMALL, offsets[i]), SMALL, "write");
+	expect(fsync(fd), 0, "fsync");
+}
+
 static void bench_randsync(void)
 {
 	open_file(O_RDWR, SMALL);
-	begin();
-	for (uint64_t i = 0; i < count; i++) {
-		uint64_t since = now();
-
-		expect(pwrite(fd, buf, SMALL, offsets[i]), SMALL, "write");
-		expect(fsync(fd), 0, "fsync");
-		latencies[i] = now() - since;
-	}
-	end(count * SMALL);
+	for_each(write_block);
 }
 
 static void bench_write(void)
@@ -500,57 +556,52 @@ static void bench_write(void)
 
 static const char *name_of(uint64_t i)
 {
-	static char name[32];
+	static _Thread_local char name[32];
 
 	snprintf(name, sizeof(name), "f%llu", (unsigned long long)i);
 	return name;
 }
 
-static void create_one(uint64_t i)
+static void create_one(uint64_t i, char *data)
 {
 	int f = openat(fd, name_of(i), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
 	if (f < 0)
 		die("create a file");
-	expect(write(f, buf, SMALL), SMALL, "write");
+	expect(write(f, data, SMALL), SMALL, "write");
 	expect(close(f), 0, "close");
 }
 
-static void stat_one(uint64_t i)
+static void stat_one(uint64_t i, char *data)
 {
 	struct stat st;
 
+	(void)data;
 	expect(fstatat(fd, name_of(i), &st, AT_SYMLINK_NOFOLLOW), 0, "stat");
 }
 
-static void read_one(uint64_t i)
+static void read_one(uint64_t i, char *data)
 {
 	int f = openat(fd, name_of(i), O_RDONLY | O_CLOEXEC);
 
 	if (f < 0)
 		die("open a file");
-	expect(read(f, buf, SMALL), SMALL, "read");
+	expect(read(f, data, SMALL), SMALL, "read");
 	close(f);
 }
 
-static void unlink_one(uint64_t i)
+static void unlink_one(uint64_t i, char *data)
 {
+	(void)data;
 	expect(unlinkat(fd, name_of(i), 0), 0, "unlink");
 }
 
-static void each_file(void (*one)(uint64_t))
+static void each_file(void (*one)(uint64_t i, char *data))
 {
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		die(path);
-	begin();
-	for (uint64_t i = 0; i < count; i++) {
-		uint64_t since = now();
-
-		one(i);
-		latencies[i] = now() - since;
-	}
-	end(count * SMALL);
+	for_each(one);
 }
 
 static void bench_create(void)
@@ -673,8 +724,8 @@ static const struct {
 
 static void __attribute__((noreturn)) usage(void)
 {
-	fprintf(stderr, "usage: bench [-dpw] [-q DEPTH] [-r ADDRESS] [-s SEED] "
-				"WORKLOAD COUNT FILE|DIRECTORY\n"
+	fprintf(stderr, "usage: bench [-dpw] [-j JOBS] [-q DEPTH] [-r ADDRESS] [-s SEED]\n"
+			"		WORKLOAD COUNT FILE|DIRECTORY\n"
 			"       bench [-r ADDRESS] run COUNT COMMAND [ARGUMENT...]\n"
 			"       bench copy COUNT\n"
 			"       bench [-r ADDRESS] rtt COUNT ADDRESS\n"
@@ -690,10 +741,13 @@ int main(int argc, char **argv)
 	size_t i;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+dpq:r:s:w")) != -1) {
+	while ((opt = getopt(argc, argv, "+dj:pq:r:s:w")) != -1) {
 		switch (opt) {
 		case 'd':
 			direct = O_DIRECT;
+			break;
+		case 'j':
+			jobs = (unsigned int)strtoul(optarg, NULL, 0);
 			break;
 		case 'p':
 			marked = true;
@@ -716,7 +770,7 @@ int main(int argc, char **argv)
 	}
 	argv += optind;
 	argc -= optind;
-	if (argc < 2 || depth < 1 || depth > DEPTH_MAX)
+	if (argc < 2 || depth < 1 || depth > DEPTH_MAX || jobs < 1 || jobs > JOBS_MAX)
 		usage();
 	buf = aligned_alloc(SMALL, LARGE);
 	if (!buf)
