@@ -4,6 +4,8 @@
  */
 #include <stdlib.h>
 
+#include <openssl/evp.h>
+
 #include "core/platform.h"
 #include "lib/ktap.h"
 #include "lib/tag.h"
@@ -225,6 +227,36 @@ static void tag_vectors(void)
 	EXPECT_MEM(out, known[0].tag, sizeof(out));
 }
 
+/* Longer ones, in several pieces, as OpenSSL has it. */
+static void tag_is_siphash(void)
+{
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
+	EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
+	u8 data[300], out[EBPFS_TAG_LEN], want[EBPFS_TAG_LEN];
+	size_t len, a, b, size;
+
+	for (len = 0; len < sizeof(data); len++)
+		data[len] = (u8)(len * 167 + 13);
+	for (len = 0; len <= sizeof(data); len++) {
+		ASSERT_EQ(EVP_MAC_init(ctx, key, EBPFS_TAG_KEY_LEN, NULL), 1);
+		ASSERT_EQ(EVP_MAC_update(ctx, data, len), 1);
+		ASSERT_EQ(EVP_MAC_final(ctx, want, &size, sizeof(want)), 1);
+		for (a = 0; a <= len; a += 1 + len / 17) {
+			for (b = a; b <= len; b += 1 + len / 13) {
+				const struct ebpfs_bytes parts[] = {
+					{ data, a }, { data + a, b - a }, { NULL, 0 },
+					{ data + b, len - b },
+				};
+
+				ebpfs_tag(out, key, parts, ARRAY_SIZE(parts));
+				EXPECT_MEM(out, want, sizeof(out));
+			}
+		}
+	}
+	EVP_MAC_CTX_free(ctx);
+	EVP_MAC_free(mac);
+}
+
 static void tag_depends_on_key(void)
 {
 	u8 other[EBPFS_TAG_KEY_LEN], a[EBPFS_TAG_LEN], b[EBPFS_TAG_LEN];
@@ -249,6 +281,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(mac_depends_on_key),
 	KTAP_TEST(mac_from_threads),
 	KTAP_TEST(tag_vectors),
+	KTAP_TEST(tag_is_siphash),
 	KTAP_TEST(tag_depends_on_key),
 };
 

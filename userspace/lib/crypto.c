@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What core/platform.h asks of user space: CRC32C by ISA-L, keyed BLAKE2s and
- * constant-time comparison by OpenSSL; and tags (tag.h), likewise.
+ * constant-time comparison by OpenSSL; and tags (tag.h) by libsodium, since OpenSSL takes
+ * three times as long around a message as short as a file handle.
  *
- * All of it may be called from any thread. The algorithms are looked up
- * once per process and their working memory is kept per thread, because the
- * daemon computes a tag for every file handle it sees. There is no way to go
- * on without them, and the callers have no way to hear of a failure: without
- * memory, or with an OpenSSL that lacks one, the process says so and ends.
+ * All of it may be called from any thread. BLAKE2s is looked up once per process and its
+ * working memory is kept per thread. There is no way to go on without it, and the callers
+ * have no way to hear of a failure: without memory, or with an OpenSSL that lacks it, the
+ * process says so and ends.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,23 +18,15 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include <sodium/crypto_shorthash_siphash24.h>
+
 #include "core/platform.h"
 #include "tag.h"
 
-/**
- * struct memory - of one thread
- * @mac: for ebpfs_mac()
- * @tag: for ebpfs_tag()
- */
-struct memory {
-	EVP_MAC_CTX *mac;
-	EVP_MAC_CTX *tag;
-};
-
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t memory_key;	/* frees it at the thread's end */
-static EVP_MAC *blake2s, *siphash;
-static __thread struct memory *memory;
+static EVP_MAC *blake2s;
+static __thread EVP_MAC_CTX *memory;
 
 static _Noreturn void fail(const char *what)
 {
@@ -49,11 +41,7 @@ static _Noreturn void fail(const char *what)
 
 static void free_memory(void *arg)
 {
-	struct memory *m = arg;
-
-	EVP_MAC_CTX_free(m->mac);
-	EVP_MAC_CTX_free(m->tag);
-	free(m);
+	EVP_MAC_CTX_free(arg);
 }
 
 static void prepare(void)
@@ -61,30 +49,20 @@ static void prepare(void)
 	blake2s = EVP_MAC_fetch(NULL, "BLAKE2SMAC", NULL);
 	if (!blake2s)
 		fail("find BLAKE2SMAC in OpenSSL");
-	siphash = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
-	if (!siphash)
-		fail("find SIPHASH in OpenSSL");
 	if (pthread_key_create(&memory_key, free_memory))
 		fail("make a thread key");
 }
 
 /* This thread's working memory. */
-static const struct memory *thread_memory(void)
+static EVP_MAC_CTX *thread_memory(void)
 {
-	struct memory *m = memory;
-
-	if (m)
-		return m;
+	if (memory)
+		return memory;
 	pthread_once(&once, prepare);
-	m = calloc(1, sizeof(*m));
-	if (!m || pthread_setspecific(memory_key, m))
+	memory = EVP_MAC_CTX_new(blake2s);
+	if (!memory || pthread_setspecific(memory_key, memory))
 		fail("prepare a thread");
-	m->mac = EVP_MAC_CTX_new(blake2s);
-	m->tag = EVP_MAC_CTX_new(siphash);
-	if (!m->mac || !m->tag)
-		fail("prepare BLAKE2SMAC and SIPHASH");
-	memory = m;
-	return m;
+	return memory;
 }
 
 u32 ebpfs_crc32c(u32 crc, const void *data, size_t len)
@@ -106,7 +84,7 @@ bool ebpfs_equal(const void *a, const void *b, size_t len)
 void ebpfs_mac(u8 out[EBPFS_MAC_LEN], const u8 key[EBPFS_SECRET_LEN],
 	       const struct ebpfs_bytes *parts, unsigned int n)
 {
-	EVP_MAC_CTX *ctx = thread_memory()->mac;
+	EVP_MAC_CTX *ctx = thread_memory();
 	size_t size = EBPFS_MAC_LEN;
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &size),
@@ -126,16 +104,25 @@ void ebpfs_mac(u8 out[EBPFS_MAC_LEN], const u8 key[EBPFS_SECRET_LEN],
 void ebpfs_tag(u8 out[EBPFS_TAG_LEN], const u8 key[EBPFS_TAG_KEY_LEN],
 	       const struct ebpfs_bytes *parts, unsigned int n)
 {
-	EVP_MAC_CTX *ctx = thread_memory()->tag;
+	u8 few[1024], *all = few;
+	size_t len = 0;
 	unsigned int i;
-	size_t size;
 
-	/* 2 and 4 rounds, and 128 bits, are what it does unless it is told. */
-	if (!EVP_MAC_init(ctx, key, EBPFS_TAG_KEY_LEN, NULL))
-		fail("start SIPHASH");
+	if (n == 1) {
+		crypto_shorthash_siphashx24(out, parts[0].data, parts[0].len, key);
+		return;
+	}
 	for (i = 0; i < n; i++)
-		if (!EVP_MAC_update(ctx, parts[i].data, parts[i].len))
-			fail("compute SIPHASH");
-	if (!EVP_MAC_final(ctx, out, &size, EBPFS_TAG_LEN) || size != EBPFS_TAG_LEN)
-		fail("finish SIPHASH");
+		len += parts[i].len;
+	if (len > sizeof(few))
+		all = malloc(len);
+	if (!all)
+		fail("find memory for a tag");
+	*all = 0;	/* there may be nothing */
+	for (i = 0, len = 0; i < n; len += parts[i++].len)
+		if (parts[i].len)
+			memcpy(all + len, parts[i].data, parts[i].len);
+	crypto_shorthash_siphashx24(out, all, len, key);
+	if (all != few)
+		free(all);
 }
