@@ -538,6 +538,77 @@ static void many_at_a_time_are_all_answered(void)
 	}
 }
 
+/*
+ * Many WRITEs that the daemon finds waiting for it: what their answers say of before and after
+ * is one chain, from what was known to what is, and each state has its own value.
+ */
+static void many_at_a_time_are_one_chain(void)
+{
+	struct fh fh = new_file("chain");
+	struct ebpfs_call_info calls[12];
+	struct { u64 before, after; } links[ARRAY_SIZE(calls)];
+	long long followed = daemon_stat(&daemon_, "writes_followed");
+	struct ebpfs_attr attr;
+	unsigned int i, j, n = 0;
+	u64 known;
+
+	EXPECT_EQ(do_write(&c, &fh, 0, "first", 5, EBPFS_WRITE_UNSTABLE, false, &written), 0);
+	known = written.attr.change;
+	kill(daemon_.pid, SIGSTOP);
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		calls[i] = (struct ebpfs_call_info){
+			.op = EBPFS_OP_WRITE, .fh = fh.bytes, .fh_len = fh.len, .data = data + i,
+			.data_len = 800, .id = i,
+		};
+		client_begin(&c, &calls[i]);
+		client_send(&c, &calls[i]);
+	}
+	kill(daemon_.pid, SIGCONT);
+	while (n < ARRAY_SIZE(calls)) {
+		struct ebpfs_frag f;
+		u32 len = hear(c.fd, buf, sizeof(buf), 2000);
+
+		ASSERT(len && !ebpfs_parse_reply(buf, len, &f) && f.total == sizeof(written));
+		memcpy(&written, buf + sizeof(struct ebpfs_reply), sizeof(written));
+		links[n].before = written.before;
+		links[n++].after = written.attr.change;
+	}
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		for (j = i; j < ARRAY_SIZE(calls) && links[j].before != known; j++)
+			;
+		ASSERT(j < ARRAY_SIZE(calls));
+		known = links[j].after;
+		links[j] = links[i];
+		for (; j > i; j--)
+			EXPECT(links[j].after != known);
+	}
+	EXPECT_EQ(do_getattr(&c, &fh, &attr), 0);
+	EXPECT_EQ(attr.change, known);
+	followed = daemon_stat(&daemon_, "writes_followed") - followed;
+	printf("# %lld of them followed another\n", followed);
+	EXPECT(followed > 0 || strcmp(where, "memory"));
+}
+
+/* What a process on the server changes between two WRITEs is seen in the second answer. */
+static void local_changes_break_the_chain(void)
+{
+	struct fh fh = new_file("local");
+	int fd = open(at("%s/local", where), O_WRONLY);
+	struct ebpfs_written first;
+
+	EXPECT_EQ(do_write(&c, &fh, 0, "first", 5, EBPFS_WRITE_UNSTABLE, false, &first), 0);
+	nap(20);
+	EXPECT_EQ(pwrite(fd, "local", 5, 0), 5);
+	EXPECT_EQ(do_write(&c, &fh, 10, "next", 4, EBPFS_WRITE_UNSTABLE, false, &written), 0);
+	EXPECT(written.before != first.attr.change);
+	/* By its size even within a tick. */
+	EXPECT_EQ(ftruncate(fd, 100), 0);
+	first = written;
+	EXPECT_EQ(do_write(&c, &fh, 10, "last", 4, EBPFS_WRITE_UNSTABLE, false, &written), 0);
+	EXPECT(written.before != first.attr.change);
+	close(fd);
+}
+
 /* The client gives a call up; its data are not the next one's. */
 static void given_up_data_are_forgotten(void)
 {
@@ -739,6 +810,8 @@ BOTH(damaged_data_are_dropped)
 BOTH(each_of_many_is_judged_by_itself)
 BOTH(data_of_one_receive_are_written)
 BOTH(many_at_a_time_are_all_answered)
+BOTH(many_at_a_time_are_one_chain)
+BOTH(local_changes_break_the_chain)
 BOTH(given_up_data_are_forgotten)
 BOTH(too_much_at_once_is_done_in_turn)
 BOTH(writes_fail_as_they_should)
@@ -761,6 +834,8 @@ static const struct ktap_test tests[] = {
 	TESTS(each_of_many_is_judged_by_itself),
 	TESTS(data_of_one_receive_are_written),
 	TESTS(many_at_a_time_are_all_answered),
+	TESTS(many_at_a_time_are_one_chain),
+	TESTS(local_changes_break_the_chain),
 	TESTS(given_up_data_are_forgotten),
 	TESTS(too_much_at_once_is_done_in_turn),
 	TESTS(writes_fail_as_they_should),

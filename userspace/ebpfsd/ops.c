@@ -162,46 +162,92 @@ int op_attr(const struct export *e, int fd, struct ebpfs_attr *attr)
 	return err;
 }
 
-int op_before(const struct export *e, const struct file *file, struct op_before *b)
+static void put_state(struct op_state *state, const struct statx *sx)
 {
-	struct statx sx;
-	int err;
+	state->raw = change_of(sx);
+	state->ctime = ctime_of(sx);
+	state->size = sx->stx_size;
+}
 
+static void before_begin(const struct export *e, const struct file *file, struct op_before *b)
+{
 	b->open = false;
+	b->blind = false;
+	b->e = e;
+	b->fd = file->fd;
 	/* The change is to run when it is looked at. */
 	tick_begin(&b->tick, dev_of(e), file->ino);
-	err = examine(e, file->fd, &sx);
+}
+
+static int before_look(struct op_before *b)
+{
+	struct statx sx;
+	int err = examine(b->e, b->fd, &sx);
+
 	if (err) {
 		tick_end(&b->tick, false, 0, 0, 0);
 		return err;
 	}
 	b->open = true;
-	b->e = e;
-	b->fd = file->fd;
-	b->ctime = ctime_of(&sx);
-	b->raw = change_of(&sx);
-	put_attr_as(e, &b->attr, &sx, tick_before(&b->tick, b->ctime, b->raw));
+	put_state(&b->state, &sx);
+	b->state.change = tick_before(&b->tick, b->state.ctime, b->state.raw);
+	b->change = b->state.change;
 	return 0;
+}
+
+int op_before(const struct export *e, const struct file *file, struct op_before *b)
+{
+	before_begin(e, file, b);
+	return before_look(b);
+}
+
+int op_before_write(struct op *op, const struct file *file, struct op_before *b)
+{
+	struct op_seen *seen = op->seen;
+	bool same = seen && seen->e == op->e && seen->ino == file->ino;
+
+	if (seen)
+		seen->e = NULL;
+	before_begin(op->e, file, b);
+	if (!same || !tick_next(&b->tick, &seen->tick))
+		return before_look(b);
+	stats_inc(writes_followed);
+	b->open = true;
+	b->blind = true;
+	b->state = seen->state;
+	b->change = seen->state.change;
+	return 0;
+}
+
+void op_wrote(struct op *op, const struct file *file, const struct op_before *b)
+{
+	if (op->seen)
+		*op->seen = (struct op_seen){
+			.e = op->e, .ino = file->ino, .tick = b->tick, .state = b->state,
+		};
 }
 
 int op_after(struct op_before *b, bool changed, struct ebpfs_attr *attr)
 {
 	struct statx sx;
-	u64 change;
+	u64 ctime;
 	int err;
 
 	if (!b->open)
 		return 0;
 	b->open = false;
+	ctime = b->state.ctime;
 	err = examine(b->e, b->fd, &sx);
 	if (err) {
 		/* Nobody else can look at it either. */
-		tick_end(&b->tick, changed, b->ctime, b->ctime, b->raw);
+		tick_end(&b->tick, changed, ctime, ctime, b->state.raw);
 		return err;
 	}
-	change = tick_end(&b->tick, changed, b->ctime, ctime_of(&sx), change_of(&sx));
+	put_state(&b->state, &sx);
+	b->state.change = tick_end(&b->tick, changed, b->blind ? b->state.ctime : ctime,
+				   b->state.ctime, b->state.raw);
 	if (attr)
-		put_attr_as(b->e, attr, &sx, change);
+		put_attr_as(b->e, attr, &sx, b->state.change);
 	return 0;
 }
 

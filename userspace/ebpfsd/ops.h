@@ -35,6 +35,34 @@ struct server;
 struct user;
 
 /**
+ * struct op_state - what of a file tells whether it was changed
+ * @change: its change attribute
+ * @raw: the same as the next start of the daemon will see it, too
+ * @ctime: ns
+ * @size: bytes
+ */
+struct op_state {
+	u64 change;
+	u64 raw;
+	u64 ctime;
+	u64 size;
+};
+
+/**
+ * struct op_seen - the file that a worker has just written
+ * @e: its export; NULL: there is none
+ * @ino: its number
+ * @tick: the WRITE
+ * @state: afterwards
+ */
+struct op_seen {
+	const struct export *e;
+	u64 ino;
+	struct tick_change tick;
+	struct op_state state;
+};
+
+/**
  * struct op - a call to be executed
  * @srv: server
  * @e: export of the session
@@ -43,6 +71,8 @@ struct user;
  * @c: the call, its data in one piece
  * @run: WRITE: where its data are if they are not
  * @buf: for the reply, op_room() bytes, 8-aligned
+ * @seen: what the thread has written in this round, if nothing else since; NULL: it has no
+ *	rounds, or the call is no WRITE
  * @may_wait: the thread may wait for a disk
  * @now: ms
  * @flags: EBPFS_REPLY_* of the reply
@@ -62,6 +92,7 @@ struct op {
 	const struct ebpfs_call_info *c;
 	const struct data_run *run;
 	u8 *buf;
+	struct op_seen *seen;
 	bool may_wait;
 	u64 now;
 	u16 flags;
@@ -143,27 +174,43 @@ int op_open_to_write(struct op *op, struct file *any, struct file **file);
 
 /**
  * struct op_before - a file that is about to be changed
- * @attr: its attributes
- * @raw: its change attribute as the next start of the daemon will see it, too
+ * @state: as it is, and after op_after() as it was then
+ * @change: its change attribute before
  * @e: export
  * @fd: the file, open until op_after()
- * @ctime: ns
  * @tick: how its change attribute gets on
  * @open: op_after() is still to come
+ * @blind: it was not looked at now, so the change counts in any case (tick.h)
  */
 struct op_before {
-	struct ebpfs_attr attr;
-	u64 raw;
+	struct op_state state;
+	u64 change;
 	const struct export *e;
 	int fd;
-	u64 ctime;
 	struct tick_change tick;
 	bool open;
+	bool blind;
 };
 
 /* Before a change: 0 or -errno. If 0, op_after() or op_put_written() must come; if not,
  * op_after() does nothing. */
 int op_before(const struct export *e, const struct file *file, struct op_before *b);
+
+/**
+ * op_before_write() - the same before a WRITE, which may follow another
+ * @op: the call
+ * @file: to be written
+ * @b: out
+ *
+ * Of many WRITEs that came together each would be looked at twice, and the second time is
+ * the first of the next one, unless another thread has begun a change between. What a local
+ * process does in that moment, it might as well have done a moment later, during the WRITE.
+ * Hence op_after() counts such a change in any case (tick.h), as if ctime had not moved.
+ */
+int op_before_write(struct op *op, const struct file *file, struct op_before *b);
+
+/* The WRITE is done, op_after() has looked at @file, and nothing was done since. */
+void op_wrote(struct op *op, const struct file *file, const struct op_before *b);
 
 /**
  * op_after() - after a change, or what did not become one

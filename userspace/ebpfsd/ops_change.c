@@ -663,7 +663,7 @@ static bool intend_setattr(struct op *op, const struct op_before *before)
 	u8 mark[EBPFS_INTENT_MARK] = { 0 };
 	bool was_set;
 
-	memcpy(mark, &before->raw, sizeof(before->raw));
+	memcpy(mark, &before->state.raw, sizeof(before->state.raw));
 	was_set = former && (ebpfs_intent_has_effect(former) ||
 			     memcmp(former->a, mark, sizeof(mark)));
 	intent_write(op, INTENT_A, mark, NULL, NULL, 0);
@@ -726,7 +726,7 @@ int op_setattr(struct op *op, struct file *any)
 	}
 	if (!err) {
 		memset(out, 0, sizeof(*out));
-		out->before = before.attr.change;
+		out->before = cpu_to_le64(before.change);
 		err = op_after(&before, true, &out->attr);
 	}
 	op_after(&before, changed || op_may_have_changed(err), NULL);

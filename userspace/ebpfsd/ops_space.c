@@ -124,7 +124,7 @@ int op_fallocate(struct op *op, struct file *any)
 		ret = cred_become(op->user);
 		if (!ret) {
 			soil(op, file);
-			intend_allocate(op, &range, le64_to_cpu(before.attr.size));
+			intend_allocate(op, &range, before.state.size);
 			ret = allocate(file->fd, &range);
 			intent_point(op, INTENT_POINT_MADE);
 			if (!ret)
@@ -461,12 +461,11 @@ int op_append(struct op *op, struct file *any)
 		/* Of what was not committed in that life nothing is promised in this. */
 		ret = op_put_written(op, ~verifier, done.count, &before, false, file);
 	} else if (!ret) {
-		ret = forget_note(c->fh, c->fh_len, file->fd, le64_to_cpu(before.attr.size),
-				  c->data_len);
+		ret = forget_note(c->fh, c->fh_len, file->fd, before.state.size, c->data_len);
 		if (!ret)
 			ret = cred_become(op->user);
 		if (!ret) {
-			ret = n = append_once(op, file, le64_to_cpu(before.attr.size), &at);
+			ret = n = append_once(op, file, before.state.size, &at);
 			cred_return(op->user);
 			if (n > 0)
 				ret = op_certain(op_put_written(op, verifier, (u32)n, &before,

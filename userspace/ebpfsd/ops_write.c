@@ -56,7 +56,7 @@ int op_put_written(struct op *op, u64 verifier, u32 count, struct op_before *b, 
 		return err;
 	WRITE_ONCE(file->size, le64_to_cpu(out->attr.size));
 	out->verifier = cpu_to_le64(verifier);
-	out->before = b->attr.change;
+	out->before = cpu_to_le64(b->change);
 	out->count = cpu_to_le32(count);
 	out->offset = 0;
 	out->reserved = 0;
@@ -194,7 +194,7 @@ int op_write(struct op *op, struct file *any)
 		files_put(file);
 		return -EAGAIN;
 	}
-	ret = op_before(op->e, file, &before);
+	ret = op_before_write(op, file, &before);
 	if (!ret)
 		ret = forget_note(c->fh, c->fh_len, file->fd, c->arg, c->data_len);
 	if (!ret)
@@ -210,6 +210,8 @@ int op_write(struct op *op, struct file *any)
 					     changed || !c->attr, file);
 	}
 	op_after(&before, changed || op_may_have_changed(ret), NULL);
+	if (ret > 0)
+		op_wrote(op, file, &before);
 	pthread_mutex_unlock(lock);
 	if (valid & (EBPFS_SET_MODE | EBPFS_SET_UID | EBPFS_SET_GID)) {
 		file_revoke(any);

@@ -514,6 +514,7 @@ static void loop(struct worker *w)
 			return;
 		}
 		w->now = now_ms();
+		w->seen.e = NULL;
 		io_uring_for_each_cqe(&w->ring, head, cqe) {
 			u64 tag = io_uring_cqe_get_data64(cqe);
 

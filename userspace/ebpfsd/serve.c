@@ -531,10 +531,13 @@ static void run(struct worker *w, struct session *s, struct incoming *in)
 		.user = in->user,
 		.c = c,
 		.run = in->run,
+		.seen = c->op == EBPFS_OP_WRITE ? &w->seen : NULL,
 		.now = w->now,
 		.change = &change,
 	};
 
+	if (!op.seen)
+		w->seen.e = NULL;
 	if (c->op != EBPFS_OP_READ && c->op != EBPFS_OP_PING && !op_quick(s->export, c->op)) {
 		defer(w, s, in);
 		return;

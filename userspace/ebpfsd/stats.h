@@ -50,6 +50,7 @@
 	X(read_cached)		/* READs answered from the page cache at once */ \
 	X(read_waited)		/* READs that waited for the disk in the ring */ \
 	X(write_bytes)		/* bytes of file data written */	\
+	X(writes_followed)	/* WRITEs whose file was as the one before had left it */ \
 	X(copy_bytes)		/* bytes copied from file to file here */ \
 	X(flushes)		/* files flushed because nobody committed */ \
 	X(data_in)		/* fragments of calls' data taken */	\

@@ -190,6 +190,11 @@ void tick_begin(struct tick_change *c, u64 dev, u64 ino)
 	unlock(s);
 }
 
+bool tick_next(const struct tick_change *c, const struct tick_change *last)
+{
+	return c->id == last->id && !c->shared && !last->shared && c->begun == last->begun + 1;
+}
+
 u64 tick_before(const struct tick_change *c, u64 ctime, u64 raw)
 {
 	return look(c->id, ctime, raw, false);

@@ -82,6 +82,10 @@ u64 tick_value(u64 dev, u64 ino, u64 ctime, u64 raw);
 /* Before the file is looked at that is to be changed; ended by tick_end(). */
 void tick_begin(struct tick_change *c, u64 dev, u64 ino);
 
+/* Was no change of the file, or of others in its set, begun or running between @last, which
+ * has ended, and @c? */
+bool tick_next(const struct tick_change *c, const struct tick_change *last);
+
 /* The same as tick_value(), for who changes it: what was before. */
 u64 tick_before(const struct tick_change *c, u64 ctime, u64 raw);
 
@@ -89,7 +93,8 @@ u64 tick_before(const struct tick_change *c, u64 ctime, u64 raw);
  * tick_end() - a change was made, or not
  * @c: from tick_begin()
  * @changed: may anything have changed?
- * @before: ctime in ns as it was between tick_begin() and the change
+ * @before: ctime in ns as it was between tick_begin() and the change; @after, if nobody has
+ *	looked, so that it is counted
  * @after: ctime as it is
  * @raw: change attribute as statx() told together with @after
  *

@@ -11,6 +11,7 @@
 #include <semaphore.h>
 
 #include "config.h"
+#include "ops.h"
 #include "send.h"
 
 struct server;
@@ -36,6 +37,7 @@ struct server;
  * @reads: READs waiting in the ring
  * @now: ms, of this round of the loop
  * @cache: sessions found lately, each with a reference
+ * @seen: what was just written, in this round
  * @unknowns: when and how often UNKNOWN was said, by source
  * @replies: that leave at the end of the round at the latest
  * @scratch: for PROBE_ACK, a datagram that is not aligned, data in small pieces
@@ -60,6 +62,7 @@ struct worker {
 
 	u64 now;
 	struct session *cache[WORKER_CACHE];
+	struct op_seen seen;
 	struct {
 		u64 window;
 		u32 count;
