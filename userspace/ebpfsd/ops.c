@@ -637,15 +637,28 @@ static int check_names(const struct op *op)
 	return 0;
 }
 
+/* Before names of @dir are changed. No answer tells what it was before, so that is not looked
+ * at; but a remote filesystem may not tell afterwards what it is. */
+static int before_names(const struct export *e, const struct file *dir, struct op_before *b)
+{
+	if (!e->local)
+		return op_before(e, dir, b);
+	before_begin(e, dir, b);
+	b->state = (struct op_state){ 0 };
+	b->open = true;
+	b->blind = true;
+	return 0;
+}
+
 /* Names of @dir, and of @other unless it is NULL, are changed. With the names locks. */
 static int change_names(struct op *op, struct file *file, const struct file *dir,
 			const struct file *other)
 {
 	struct op_before a, b = { .open = false };
-	int ret = op_before(op->e, dir, &a);
+	int ret = before_names(op->e, dir, &a);
 
 	if (!ret && other)
-		ret = op_before(op->e, other, &b);
+		ret = before_names(op->e, other, &b);
 	if (!ret) {
 		ret = dispatch(op, file);
 		op_after(&b, op_may_have_changed(ret), NULL);
