@@ -10,6 +10,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -152,6 +153,28 @@ static int examine(const struct export *e, int fd, struct statx *sx)
 	return examine_at(e, fd, "", sx);
 }
 
+/* The same, but of what tells whether it was changed only: a cheaper system call. */
+static int examine_change(const struct export *e, int fd, struct statx *sx)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	sx->stx_dev_major = major(st.st_dev);
+	sx->stx_dev_minor = minor(st.st_dev);
+	sx->stx_ino = st.st_ino;
+	sx->stx_mode = (u16)st.st_mode;
+	sx->stx_nlink = (u32)st.st_nlink;
+	sx->stx_uid = st.st_uid;
+	sx->stx_gid = st.st_gid;
+	sx->stx_size = (u64)st.st_size;
+	sx->stx_mtime.tv_sec = st.st_mtim.tv_sec;
+	sx->stx_mtime.tv_nsec = (u32)st.st_mtim.tv_nsec;
+	sx->stx_ctime.tv_sec = st.st_ctim.tv_sec;
+	sx->stx_ctime.tv_nsec = (u32)st.st_ctim.tv_nsec;
+	return examined(e, sx);
+}
+
 int op_attr(const struct export *e, int fd, struct ebpfs_attr *attr)
 {
 	struct statx sx;
@@ -182,7 +205,7 @@ static void before_begin(const struct export *e, const struct file *file, struct
 static int before_look(struct op_before *b)
 {
 	struct statx sx;
-	int err = examine(b->e, b->fd, &sx);
+	int err = examine_change(b->e, b->fd, &sx);
 
 	if (err) {
 		tick_end(&b->tick, false, 0, 0, 0);
@@ -237,7 +260,7 @@ int op_after(struct op_before *b, bool changed, struct ebpfs_attr *attr)
 		return 0;
 	b->open = false;
 	ctime = b->state.ctime;
-	err = examine(b->e, b->fd, &sx);
+	err = attr ? examine(b->e, b->fd, &sx) : examine_change(b->e, b->fd, &sx);
 	if (err) {
 		/* Nobody else can look at it either. */
 		tick_end(&b->tick, changed, ctime, ctime, b->state.raw);
@@ -363,23 +386,35 @@ static u32 put_first(struct op *op, const struct ebpfs_entry_info *info, u8 *to)
 	return n == (ssize_t)size ? (u32)n : 0;
 }
 
+/* Handle and type of an open file, without attributes. */
+static int identify(const struct export *e, int fd, struct ebpfs_entry_info *info, u8 *fh)
+{
+	struct statx sx;
+	int ret = examine_change(e, fd, &sx);
+
+	if (!ret)
+		ret = handle_make(e, fd, sx.stx_mode, fh);
+	if (ret < 0)
+		return ret;
+	info->fh_len = (u16)ret;
+	info->type = (u8)(sx.stx_mode >> 12);
+	return 0;
+}
+
 int op_put_entry(struct op *op, int fd, u8 access)
 {
 	u8 fh[EBPFS_FH_MAX] __attribute__((aligned(8)));
-	struct ebpfs_entry_info info = { 0 };
+	struct ebpfs_entry_info info = { .fh = fh, .flags = EBPFS_ENTRY_ATTR };
 	struct files *files = &op->srv->files;
 	u32 len;
-	int err;
+	int err = 0;
 
 	if (op->made_len) {
 		memcpy(fh, op->made, op->made_len);
-		info.fh = fh;
 		info.fh_len = op->made_len;
 		info.type = S_IFREG >> 12;
-		info.flags = EBPFS_ENTRY_ATTR;
-		err = 0;
 	} else {
-		err = op_describe(op->e, fd, "", &info, fh);
+		err = identify(op->e, fd, &info, fh);
 	}
 	if (!err) {
 		op->flags = hold_take(op, fh);
