@@ -14,7 +14,7 @@ DAEMON_OBJECTS := $(DAEMON:%=build/ebpfsd/%.o) build/ebpfsd/addr.o build/ebpfsd/
 		  build/change_ebpfsd.o
 DAEMON_WRAP := sendmsg getrandom name_to_handle_at open_by_handle_at preadv2 io_uring_submit \
 	       pwritev ftruncate unlinkat renameat2 linkat mkdirat mknodat symlinkat fchownat \
-	       utimensat setfsuid setfsgid syscall \
+	       fchown fchmod utimensat futimens setfsuid setfsgid syscall \
 	       fallocate copy_file_range pwritev2 ioctl setxattr removexattr
 
 build/fuzz_ebpfsd: private LDLIBS += -luring

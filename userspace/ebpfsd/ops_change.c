@@ -610,17 +610,39 @@ int op_parse_setattr(struct op *op, const void *from, struct ebpfs_setattr *a)
 	return idmap_setattr(op->e->idmap, a);
 }
 
-int op_set_attributes(int fd, u32 valid, const struct ebpfs_setattr *a, bool *changed)
+/* The next three by the descriptor if that is one to read or write with: for a path, and be it
+ * empty, the kernel takes a page and clears it. */
+
+static int set_owner(const struct file *file, uid_t uid, gid_t gid)
+{
+	return file->access == FILE_ANY ? fchownat(file->fd, "", uid, gid, AT_EMPTY_PATH) :
+					  fchown(file->fd, uid, gid);
+}
+
+static int set_mode(const struct file *file, mode_t mode)
+{
+	return file->access == FILE_ANY ?
+	       (int)syscall(SYS_fchmodat2, file->fd, "", mode, AT_EMPTY_PATH) :
+	       fchmod(file->fd, mode);
+}
+
+static int set_times(const struct file *file, const struct timespec times[2])
+{
+	return file->access == FILE_ANY ? utimensat(file->fd, "", times, AT_EMPTY_PATH) :
+					  futimens(file->fd, times);
+}
+
+int op_set_attributes(const struct file *file, u32 valid, const struct ebpfs_setattr *a,
+		      bool *changed)
 {
 	if (valid & (EBPFS_SET_UID | EBPFS_SET_GID)) {
-		if (fchownat(fd, "", valid & EBPFS_SET_UID ? le32_to_cpu(a->uid) : (uid_t)-1,
-			     valid & EBPFS_SET_GID ? le32_to_cpu(a->gid) : (gid_t)-1,
-			     AT_EMPTY_PATH))
+		if (set_owner(file, valid & EBPFS_SET_UID ? le32_to_cpu(a->uid) : (uid_t)-1,
+			      valid & EBPFS_SET_GID ? le32_to_cpu(a->gid) : (gid_t)-1))
 			return -1;
 		*changed = true;
 	}
 	if (valid & EBPFS_SET_MODE) {
-		if (syscall(SYS_fchmodat2, fd, "", le32_to_cpu(a->mode) & 07777, AT_EMPTY_PATH))
+		if (set_mode(file, le32_to_cpu(a->mode) & 07777))
 			return -1;
 		*changed = true;
 	}
@@ -631,7 +653,7 @@ int op_set_attributes(int fd, u32 valid, const struct ebpfs_setattr *a, bool *ch
 			time_of(valid, EBPFS_SET_MTIME, EBPFS_SET_MTIME_NOW, a->mtime, a->mtime_ns),
 		};
 
-		if (utimensat(fd, "", times, AT_EMPTY_PATH))
+		if (set_times(file, times))
 			return -1;
 		*changed = true;
 	}
@@ -720,7 +742,7 @@ int op_setattr(struct op *op, struct file *any)
 			if (!err)
 				intent_effect(op, op->c->fh, op->c->fh_len);
 		}
-		if (!err && op_set_attributes(any->fd, valid, &a, &changed))
+		if (!err && op_set_attributes(any, valid, &a, &changed))
 			err = op_failed(errno);
 		cred_return(op->user);
 	}

@@ -160,7 +160,7 @@ static int write_once(struct op *op, struct file *file, u32 valid, const struct 
 	if (err)
 		return err;
 	*changed = true;
-	if (op_set_attributes(file->fd, valid, a, changed))
+	if (op_set_attributes(file, valid, a, changed))
 		return op_certain(op_failed(errno));
 	intent_point(op, INTENT_POINT_MADE);
 	intent_effect(op, c->fh, c->fh_len);
