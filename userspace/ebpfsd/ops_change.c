@@ -39,6 +39,16 @@
 #define TIGHT_TRIES	100
 #define TIGHT_PAUSE	10	/* ms */
 
+static __thread u32 own_umask = ~0u;	/* as far as it is known */
+
+/* A system call only if another user makes files than before. */
+static void set_umask(u32 mask)
+{
+	if (mask != own_umask)
+		umask(mask);
+	own_umask = mask;
+}
+
 static void pause_a_little(void)
 {
 	const struct timespec t = { .tv_nsec = TIGHT_PAUSE * 1000000l };
@@ -351,7 +361,7 @@ int op_create(struct op *op, struct file *dir)
 	err = cred_become(op->user);
 	if (err)
 		return err;
-	umask(le32_to_cpu(create.umask));
+	set_umask(le32_to_cpu(create.umask));
 	if (S_ISREG(le32_to_cpu(create.mode)))
 		fd = make_file(op, dir->fd, name, &create, &access);
 	else
@@ -382,7 +392,7 @@ int op_tmpfile(struct op *op, struct file *dir)
 	ret = cred_become(op->user);
 	if (ret)
 		return ret;
-	umask(le32_to_cpu(create.umask));
+	set_umask(le32_to_cpu(create.umask));
 	fd = openat(dir->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode & 07777);
 	ret = fd < 0 ? op_failed(errno) : 0;
 	cred_return(op->user);
