@@ -75,9 +75,13 @@ void ebpfs_intents_init(struct ebpfs_intents *log, struct ebpfs_intent *records,
 	log->count = count;
 	log->running = 0;
 	log->seq = 0;
-	for (i = 0; i < count; i++)
-		if (ebpfs_intent_valid(&records[i]) && records[i].seq > log->seq)
+	for (i = 0; i < count; i++) {
+		/* Nobody has to look twice at what was broken off. */
+		if (!ebpfs_intent_valid(&records[i]))
+			records[i].intent_crc = 0;
+		else if (records[i].seq > log->seq)
 			log->seq = records[i].seq;
+	}
 }
 
 void ebpfs_intents_fini(struct ebpfs_intents *log)
@@ -85,7 +89,9 @@ void ebpfs_intents_fini(struct ebpfs_intents *log)
 	ebpfs_lock_fini(&log->lock);
 }
 
-/* The record of a new call: one that says nothing, else the oldest. -1: none. */
+/* The record of a new call: one that says nothing, else the oldest. -1: none. Under the lock
+ * a checksum that is there is right.
+ */
 static int make_room(const struct ebpfs_intents *log, u32 first)
 {
 	u64 oldest = EBPFS_NEVER;
@@ -93,7 +99,7 @@ static int make_room(const struct ebpfs_intents *log, u32 first)
 	u32 i;
 
 	for (i = first; i < first + EBPFS_INTENT_WAYS; i++) {
-		u64 seq = ebpfs_intent_valid(&log->records[i]) ? log->records[i].seq : 0;
+		u64 seq = log->records[i].intent_crc ? log->records[i].seq : 0;
 
 		if (!log->busy[i] && (room < 0 || seq < oldest)) {
 			room = (int)i;

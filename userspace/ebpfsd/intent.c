@@ -375,7 +375,7 @@ int intent_run(struct intent_log *log, const char *client, struct op *op, struct
 {
 	const struct ebpfs_op_traits *t = ebpfs_op_traits(op->c->op);
 	enum ebpfs_intent_state state;
-	struct intent it = { 0 };
+	struct intent it;	/* @former is large, and mostly not there */
 	int err;
 
 	if (!log || !t || !(t->flags & EBPFS_TRAIT_ONCE) || !op->e->writable)
@@ -392,6 +392,7 @@ int intent_run(struct intent_log *log, const char *client, struct op *op, struct
 		res->flags = hold_replayed(op, it.former.reply_flags, res->total);
 		return 0;
 	}
+	it.written = false;
 	it.begun = state == EBPFS_INTENT_BEGUN;
 	return run_logged(op, &it, res);
 }
