@@ -157,14 +157,24 @@ static void receive_calls(struct worker *w, const struct route *r, const u8 *p, 
 	struct ebpfs_call_iter it;
 	struct ebpfs_call_info c;
 	struct session *s;
+	bool good, one;
 
-	if (ebpfs_parse_calls(p, len, &it)) {
+	/* All of it before any of it is executed; and who is alone need not be read twice. */
+	good = !ebpfs_begin_calls(p, len, &it);
+	one = good && it.left == 1;
+	if (one)
+		good = ebpfs_next_call(&it, &c) && ebpfs_calls_whole(&it);
+	else if (good)
+		good = !ebpfs_parse_calls(p, len, &it);
+	if (!good) {
 		stats_inc(drop_malformed);
 		return;
 	}
 	s = enter_to_serve(w, r, id);
 	if (!s)
 		return;
+	if (one)
+		serve_call(w, s, r, &c);
 	while (ebpfs_next_call(&it, &c))
 		serve_call(w, s, r, &c);
 	pthread_mutex_unlock(&s->lock);
