@@ -27,13 +27,15 @@ void ebpfs_hold_key_set(const struct ebpfs_holds *h, struct ebpfs_hold_key *key,
 {
 	const u8 *p = bytes;
 	u64 hash = mix(h->seed ^ len);
-	u32 i, n;
+	u32 i;
 
 	for (i = 0; i < len; i += 8) {
 		u64 word = 0;
 
-		n = len - i < 8 ? len - i : 8;
-		memcpy(&word, p + i, n);
+		if (len - i >= 8)
+			memcpy(&word, p + i, 8);
+		else
+			memcpy(&word, p + i, len - i);
 		hash = mix(hash ^ word) + h->seed;
 	}
 	memset(key, 0, sizeof(*key));
