@@ -135,10 +135,7 @@ void ebpfs_chunks_free(struct ebpfs_chunks *chunks)
 /* Bytes of a chunk at the end of a packet that has room for one more fragment. */
 static void ebpfs_chunk_add(struct sk_buff *skb, void *p, u32 len)
 {
-	struct page *page = virt_to_head_page(p);
-
-	get_page(page);
-	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, p - page_address(page), len, len);
+	ebpfs_skb_add(skb, virt_to_head_page(p), p, len);
 }
 
 /* How many fragments of an skb the bytes take. */
