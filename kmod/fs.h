@@ -33,6 +33,7 @@
 
 #include "engine.h"
 
+#define EBPFS_FIRST_SIZES	2	/* of buffers for LOOKUPs with contents */
 #define EBPFS_OWN_MAX	8	/* more: the file's cached pages are lost, no harm else */
 
 /**
@@ -54,8 +55,8 @@
  * @reclaim: holds again what a server lost
  * @settle: sends what waits in inodes whose leases are recalled
  * @lock_wait: who waits for a lock of another client
- * @first: a buffer for a LOOKUP with contents, of namei.c, that nobody uses; NULL: there is
- *	none; taken and given by xchg() and cmpxchg()
+ * @first: buffers for LOOKUPs with contents, of namei.c, that nobody uses, by size; NULL: there
+ *	is none; taken and given by xchg() and cmpxchg()
  */
 struct ebpfs_sb {
 	struct ebpfs_mount mnt;
@@ -75,7 +76,7 @@ struct ebpfs_sb {
 	struct work_struct reclaim;
 	struct work_struct settle;
 	wait_queue_head_t lock_wait;
-	void *first;
+	void *first[EBPFS_FIRST_SIZES];
 };
 
 /**

@@ -13,11 +13,14 @@
 #include <linux/slab.h>
 
 #include "fs.h"
+#include "packet.h"
 
-/* Room for contents in the answer of a LOOKUP, so that all of it is one page less or one of
- * the allocator's sizes.
+/* Room for contents in the answer of a LOOKUP, so that all of it has one of the allocator's
+ * sizes: if the file's size is not known, less, because all of it counts in the window
+ * until the answer is there.
  */
 #define EBPFS_FIRST_ROOM	(EBPFS_FIRST_MAX - sizeof(struct ebpfs_entry_buf))
+#define EBPFS_FIRST_GUESS	(8192 - sizeof(struct ebpfs_entry_buf))
 
 /**
  * struct ebpfs_found - a LOOKUP and its answer
@@ -25,6 +28,7 @@
  * @e: what it said, pointing into @buf
  * @asked: ns when the request left
  * @first: bytes of contents that are wanted
+ * @size: index of @buf's size
  * @buf: @small or, if contents are wanted, memory of its own
  * @small: enough without
  */
@@ -33,23 +37,31 @@ struct ebpfs_found {
 	struct ebpfs_entry_info e;
 	u64 asked;
 	u32 first;
+	u8 size;
 	struct ebpfs_entry_buf *buf;
 	struct ebpfs_entry_buf small;
 };
 
-/* One buffer for contents is kept: to make another means to have it zeroed, where the kernel
+/* One buffer of each size is kept: to make another means to have it zeroed, where the kernel
  * is told to do that with all memory (init_on_alloc). NULL without memory.
  */
-static void *ebpfs_first_get(struct ebpfs_sb *sbi)
+static void *ebpfs_first_get(struct ebpfs_sb *sbi, u8 size)
 {
-	void *buf = READ_ONCE(sbi->first) ? xchg(&sbi->first, NULL) : NULL;
+	void **kept = &sbi->first[size];
+	void *buf = READ_ONCE(*kept) ? xchg(kept, NULL) : NULL;
 
-	return buf ?: kmalloc(EBPFS_FIRST_MAX, GFP_KERNEL | __GFP_NOWARN);
+	if (buf)
+		return buf;
+	/* That many pages in one piece are not worth an effort. */
+	return size ? kmalloc(EBPFS_FIRST_MAX, GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY) :
+		      kmalloc(8192, GFP_KERNEL | __GFP_NOWARN);
 }
 
-static void ebpfs_first_put(struct ebpfs_sb *sbi, void *buf)
+static void ebpfs_first_put(struct ebpfs_sb *sbi, u8 size, void *buf)
 {
-	if (READ_ONCE(sbi->first) || cmpxchg(&sbi->first, NULL, buf))
+	void **kept = &sbi->first[size];
+
+	if (READ_ONCE(*kept) || cmpxchg(kept, NULL, buf))
 		kfree(buf);
 }
 
@@ -66,7 +78,8 @@ static int ebpfs_find(struct inode *dir, const struct qstr *name, unsigned int f
 		return -ENAMETOOLONG;
 	f->first = first;
 	if (first) {
-		f->buf = ebpfs_first_get(EBPFS_SB(dir->i_sb));
+		f->size = first > EBPFS_FIRST_GUESS;
+		f->buf = ebpfs_first_get(EBPFS_SB(dir->i_sb), f->size);
 		if (!f->buf) {
 			f->buf = &f->small;
 			f->first = 0;
@@ -98,7 +111,7 @@ static int ebpfs_find(struct inode *dir, const struct qstr *name, unsigned int f
 static void ebpfs_found_done(const struct inode *inode, struct ebpfs_found *f)
 {
 	if (f->buf != &f->small)
-		ebpfs_first_put(EBPFS_SB(inode->i_sb), f->buf);
+		ebpfs_first_put(EBPFS_SB(inode->i_sb), f->size, f->buf);
 }
 
 /* Are contents that came with these attributes still those of the file? */
@@ -130,23 +143,31 @@ static void ebpfs_prime_data(struct inode *inode, const struct ebpfs_found *f)
 	    !S_ISREG(inode->i_mode) || mapping->nrpages)
 		return;
 	while (done < len) {
-		size_t n = min(len - done, PAGE_SIZE);
 		struct folio *folio;
+		size_t size, n = 0;
 
+		/* As large as it can be without a page that nothing comes into. */
 		folio = __filemap_get_folio(mapping, done >> PAGE_SHIFT,
-					    FGP_LOCK | FGP_CREAT | FGP_NOWAIT,
+					    FGP_LOCK | FGP_CREAT | FGP_NOWAIT |
+					    fgf_set_order(PAGE_ALIGN(len - done)),
 					    mapping_gfp_mask(mapping) | __GFP_NOWARN);
 		if (IS_ERR(folio))
 			return;
-		/* Just made, and nobody else's: of more pages it cannot be. */
-		if (!folio_test_uptodate(folio) && folio_nr_pages(folio) == 1) {
-			memcpy_to_folio(folio, 0, (const char *)data + done, n);
-			folio_zero_segment(folio, n, PAGE_SIZE);
-			if (ebpfs_first_holds(inode, &f->e.attr))
-				folio_mark_uptodate(folio);
+		size = folio_size(folio);
+		if (folio_pos(folio) == done) {
+			n = min(len - done, size);
+			/* Just made: what somebody reads or writes is locked until it is whole. */
+			if (!folio_test_uptodate(folio)) {
+				ebpfs_memcpy(folio_address(folio), data + done, n);
+				folio_zero_segment(folio, n, size);
+				if (ebpfs_first_holds(inode, &f->e.attr))
+					folio_mark_uptodate(folio);
+			}
 		}
 		folio_unlock(folio);
 		folio_put(folio);
+		if (!n)
+			return;
 		done += n;
 	}
 }
@@ -234,7 +255,7 @@ int ebpfs_atomic_open(struct inode *dir, struct dentry *dentry, struct file *fil
 			return err;
 	}
 	if (d_in_lookup(dentry)) {
-		found = ebpfs_look(dir, dentry, LOOKUP_OPEN, reads ? EBPFS_FIRST_ROOM : 0);
+		found = ebpfs_look(dir, dentry, LOOKUP_OPEN, reads ? EBPFS_FIRST_GUESS : 0);
 		if (IS_ERR(found))
 			return PTR_ERR(found);
 	}

@@ -298,9 +298,12 @@ static int ebpfs_get_secret(struct fs_context *fc, const char *name, u8 *secret)
 
 static void ebpfs_sb_free(struct ebpfs_sb *sbi)
 {
+	unsigned int i;
+
 	ebpfs_mount_destroy(&sbi->mnt);
 	kfree(sbi->mnt.source);
-	kfree(sbi->first);
+	for (i = 0; i < ARRAY_SIZE(sbi->first); i++)
+		kfree(sbi->first[i]);
 	kfree(sbi);
 }
 

@@ -9,15 +9,18 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 23
+plan 27
 
 PATH=$here/lib:$PATH
 srv=/tmp/ebpfs-opening
-mkdir -p "$srv/small"
+mkdir -p "$srv/small" "$srv/medium"
 for i in {1..100}; do
 	head -c $((i * 79)) /dev/urandom > "$srv/small/$i"
 done
-head -c 8193 /dev/urandom > "$srv/large"
+for i in 8193 12288 12289 16384 20000 28673 32000; do
+	head -c "$i" /dev/urandom > "$srv/medium/$i"
+done
+head -c 32769 /dev/urandom > "$srv/large"
 echo old > "$srv/there"
 install -m 600 /dev/null "$srv/private"
 echo secret > "$srv/private"
@@ -63,6 +66,29 @@ units=${S[read_units]}
 check "small files are read after a listing" read_small "$mnt"
 read_stats
 holds "without a READ" "${S[read_units]} == units"
+
+# Of a size that is known larger ones come, too.
+read_medium() {
+	local name
+	for name in "$srv"/medium/*; do
+		cmp "$1/medium/${name##*/}" "$name" || return
+	done
+}
+
+cold
+ls -l "$mnt/medium" > /dev/null
+read_stats
+units=${S[read_units]}
+check "larger files are read after a listing" read_medium "$mnt"
+read_stats
+holds "without a READ, too" "${S[read_units]} == units"
+cold
+check "and without one" read_medium "$mnt"
+cold
+ls -l "$mnt/medium" > /dev/null
+head -c 30000 /dev/urandom > "$srv/medium/20000"
+head -c 9000 /dev/urandom > "$srv/medium/28673"
+check "what has become longer or shorter since is read as it is" read_medium "$mnt"
 
 echo changed > "$srv/small/7"
 check "another client sees what changed" cmp "$mnt-2/small/7" "$srv/small/7"

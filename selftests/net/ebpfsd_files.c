@@ -171,7 +171,7 @@ static void small_contents_come_with_the_name(void)
 	memset(longer, 'x', EBPFS_FIRST_MAX);
 	write_file(at("data/longer"), 0644, "%s", longer);
 	n = contents("longer", EBPFS_FIRST_MAX, got);
-	EXPECT(n == 0 || n == EBPFS_FIRST_MAX);
+	EXPECT(n == 0 || n == (int)EBPFS_FIRST_MAX);
 	if (n)
 		EXPECT_MEM(got, longer, EBPFS_FIRST_MAX);
 	longer[EBPFS_FIRST_MAX] = 'x';

@@ -615,7 +615,7 @@ struct ebpfs_bye {
  * the entry, all that there are or none, and are not older than its attributes.
  */
 #define EBPFS_FIRST_SHIFT	16
-#define EBPFS_FIRST_MAX		8192
+#define EBPFS_FIRST_MAX		32768u
 
 /**
  * struct ebpfs_release - data of RELEASE, one or several: no longer held
