@@ -370,19 +370,25 @@ static u32 put_first(struct op *op, const struct ebpfs_entry_info *info, u8 *to)
 {
 	u64 size = le64_to_cpu(info->attr.size);
 	struct iovec iov = { to, (size_t)size };
+	struct file *file;
 	ssize_t n;
 	int fd;
 
 	if (!size || size > op->c->count >> EBPFS_FIRST_SHIFT || info->type != S_IFREG >> 12 ||
 	    !(le32_to_cpu(info->attr.may) & EBPFS_MAY_READ))
 		return 0;
-	/* By handle: half the cost of the way through /proc. O_NONBLOCK: of a lease that a local
-	 * process holds we do not wait for the end. */
-	fd = handle_open(op->e, info->fh, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+	/* Of late somebody read or wrote it? Otherwise by handle: half the cost of the way through
+	 * /proc. O_NONBLOCK: of a lease that a local process holds we do not wait for the end. */
+	file = files_get(&op->srv->files, op->e, info->fh, info->fh_len, FILE_READ, op->now);
+	fd = file ? file->fd :
+	     handle_open(op->e, info->fh, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
 	if (fd < 0)
 		return 0;
 	n = preadv2(fd, &iov, 1, 0, op->may_wait || op->e->in_memory ? 0 : RWF_NOWAIT);
-	close(fd);
+	if (file)
+		files_put(file);
+	else
+		close(fd);
 	return n == (ssize_t)size ? (u32)n : 0;
 }
 
