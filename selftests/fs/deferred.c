@@ -22,14 +22,12 @@ static const struct timespec then[2] = { { 1000000000, 0 }, { 1234567890, 123456
 /* A counter of the module. */
 static long counter(const char *name)
 {
-	char line[PATH_MAX + 100], key[100];
+	char line[LAB_COMMAND], key[100];
 	long value, found = -1;
-	ssize_t n = readlink("/proc/self/exe", line, PATH_MAX);
-	FILE *f;
+	FILE *f = NULL;
 
-	line[n < 0 ? 0 : n] = 0;
-	snprintf(strrchr(line, '/'), 60, "/../../../userspace/ebpfsctl/ebpfsctl stats");
-	f = popen(line, "r");
+	if (!lab_command(line, "userspace/ebpfsctl/ebpfsctl", "stats"))
+		f = popen(line, "r");
 	while (f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "%99s %ld", key, &value) == 2 && !strcmp(key, name))
 			found = value;
@@ -90,6 +88,15 @@ static int errand(bool for_lab, const char *text)
 static int make(const char *name)
 {
 	return open(C(name), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
+static int make_with(const char *name, const char *text)
+{
+	int fd = make(name);
+	ssize_t len = (ssize_t)strlen(text);
+
+	EXPECT_EQ(write(fd, text, (size_t)len), len);
+	return fd;
 }
 
 static bool is(const char *path, mode_t mode, const struct timespec *mtime)
@@ -163,8 +170,7 @@ static void they_are_seen_here_at_once(void)
 	int fd, again;
 
 	begin("seen");
-	fd = make("f");
-	EXPECT_EQ(write(fd, "text", 4), 4);
+	fd = make_with("f", "text");
 	set_all(fd, 0644);
 	EXPECT(is(S("f"), 0600, NULL));
 	EXPECT_EQ(fstat(fd, &st), 0);
@@ -176,8 +182,7 @@ static void they_are_seen_here_at_once(void)
 	EXPECT_EQ(close(fd), 0);
 
 	/* Who may what is asked of the server, when it knows. */
-	fd = make("g");
-	EXPECT_EQ(write(fd, "for all", 7), 7);
+	fd = make_with("g", "for all");
 	EXPECT_EQ(fchmod(fd, 0644), 0);
 	EXPECT(is(S("g"), 0600, NULL));
 	EXPECT_EQ(seteuid(NOBODY), 0);
@@ -193,8 +198,7 @@ static void fsync_and_sync_bring_them(void)
 	int fd;
 
 	begin("sync");
-	fd = make("f");
-	EXPECT_EQ(write(fd, "text", 4), 4);
+	fd = make_with("f", "text");
 	set_all(fd, 0644);
 	EXPECT(is(S("f"), 0600, NULL));
 	EXPECT_EQ(fsync(fd), 0);
@@ -218,8 +222,7 @@ static void the_order_is_kept(void)
 	int fd;
 
 	begin("order");
-	fd = make("write");
-	EXPECT_EQ(write(fd, "old", 3), 3);
+	fd = make_with("write", "old");
 	set_all(fd, 0644);
 	EXPECT_EQ(pwrite(fd, "new", 3, 0), 3);
 	EXPECT(is(S("write"), 0644, &then[1]));
@@ -228,8 +231,7 @@ static void the_order_is_kept(void)
 	EXPECT(holds(S("write"), "new"));
 	EXPECT(look(S("write")).st_mtime != then[1].tv_sec);
 
-	fd = make("map");
-	EXPECT_EQ(write(fd, "old", 3), 3);
+	fd = make_with("map", "old");
 	set_all(fd, 0644);
 	p = mmap(NULL, 3, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ASSERT(p != MAP_FAILED);
@@ -246,8 +248,7 @@ static void the_order_is_kept(void)
 	EXPECT(holds(S("map"), "cld"));
 	EXPECT(look(S("map")).st_mtim.tv_sec != before.tv_sec);
 
-	fd = make("cut");
-	EXPECT_EQ(write(fd, "long", 4), 4);
+	fd = make_with("cut", "long");
 	set_all(fd, 0644);
 	EXPECT_EQ(ftruncate(fd, 1), 0);
 	EXPECT_EQ(look(S("cut")).st_size, 1);
@@ -255,8 +256,7 @@ static void the_order_is_kept(void)
 	EXPECT(look(S("cut")).st_mtime != then[1].tv_sec);
 	EXPECT_EQ(close(fd), 0);
 
-	fd = make("named");
-	EXPECT_EQ(write(fd, "text", 4), 4);
+	fd = make_with("named", "text");
 	set_all(fd, 0644);
 	EXPECT_EQ(link(C("named"), C("linked")), 0);
 	EXPECT(is(S("linked"), 0644, &then[1]));
@@ -272,8 +272,7 @@ static void others_go_at_once(void)
 	int fd;
 
 	begin("once");
-	fd = make("f");
-	EXPECT_EQ(write(fd, "text", 4), 4);
+	fd = make_with("f", "text");
 	set_all(fd, 0666);
 	EXPECT(is(S("f"), 0600, NULL));
 	EXPECT_EQ(fchmod(fd, 0640), 0);
@@ -314,8 +313,7 @@ static void another_client_comes_after(void)
 	int fd;
 
 	begin("recall");
-	fd = make("f");
-	EXPECT_EQ(write(fd, "text", 4), 4);
+	fd = make_with("f", "text");
 	set_all(fd, 0666);
 	EXPECT(is(S("f"), 0600, NULL));
 	began = now();
@@ -327,8 +325,7 @@ static void another_client_comes_after(void)
 	EXPECT_EQ(close(fd), 0);
 	EXPECT(is(S("f"), 0640, &then[1]));
 
-	fd = make("g");
-	EXPECT_EQ(write(fd, "text", 4), 4);
+	fd = make_with("g", "text");
 	set_all(fd, 0644);
 	EXPECT_EQ(unlink(C2("g")), 0);
 	EXPECT_EQ(close(fd), 0);
@@ -357,16 +354,17 @@ static void nobody_reads_too_early(void)
 				continue;
 			n = read(fd, text, sizeof(text));
 			close(fd);
-			if (n != 8 || memcmp(text, "complete", 8))
+			if (n != 8 || memcmp(text, "complete", 8)) {
+				dprintf(1, "# %s: %zd bytes: \"%s\"\n", name, n, text);
 				_exit(2);
+			}
 			i++;
 		}
 		_exit(0);
 	}
 	for (i = 0; i < 30; i++) {
 		snprintf(name, sizeof(name), "%d", i);
-		fd = make(name);
-		EXPECT_EQ(write(fd, "complete", 8), 8);
+		fd = make_with(name, "complete");
 		EXPECT_EQ(fchmod(fd, 0644), 0);
 		EXPECT_EQ(close(fd), 0);
 	}
@@ -376,6 +374,7 @@ static void nobody_reads_too_early(void)
 	}
 	EXPECT(seen && WIFEXITED(status) && !WEXITSTATUS(status));
 	if (!seen) {
+		printf("# the reader was still at it\n");
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 	}
@@ -387,8 +386,7 @@ static void the_server_dies_between(void)
 	int fd;
 
 	begin("dies");
-	fd = make("f");
-	EXPECT_EQ(write(fd, "text", 4), 4);
+	fd = make_with("f", "text");
 	set_all(fd, 0666);
 	EXPECT(is(S("f"), 0600, NULL));
 	EXPECT_EQ(errand(true, "kill 1"), 0);
@@ -398,8 +396,7 @@ static void the_server_dies_between(void)
 	EXPECT(holds(S("f"), "text"));
 
 	/* Others set permissions meanwhile, and it is known: theirs came later. */
-	fd = make("g");
-	EXPECT_EQ(write(fd, "text", 4), 4);
+	fd = make_with("g", "text");
 	set_all(fd, 0666);
 	EXPECT(is(S("g"), 0600, NULL));
 	EXPECT_EQ(errand(true, "kill 1"), 0);
@@ -418,8 +415,7 @@ static void errors_are_told(void)
 	int fd;
 
 	begin("errors");
-	fd = make("f");
-	EXPECT_EQ(write(fd, "text", 4), 4);
+	fd = make_with("f", "text");
 	EXPECT_EQ(fsync(fd), 0);
 	EXPECT_EQ(fchmod(fd, 0666), 0);
 	EXPECT_EQ(errand(false, "chattr +i " SRC "/errors/f"), 0);

@@ -27,20 +27,28 @@ static bool lab_is_up;
 /* The test's directory by server and client. */
 static char lab_there[64] __attribute__((unused)), lab_here[64] __attribute__((unused));
 
-/* scripts/lab with these arguments; its exit status. */
-static int lab(const char *args)
+#define LAB_COMMAND	(PATH_MAX + 300)
+
+/* A command line of @program, a file of the tree, with these arguments. 0 or -1. */
+static int lab_command(char command[LAB_COMMAND], const char *program, const char *args)
 {
-	char exe[PATH_MAX], command[PATH_MAX + 300];
+	char exe[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	char *slash;
 
 	if (n < 0)
 		return -1;
 	exe[n] = 0;
-	slash = strrchr(exe, '/');
-	*slash = 0;
-	snprintf(command, sizeof(command), "%s/../../../scripts/lab %s", exe, args);
-	return system(command);
+	*strrchr(exe, '/') = 0;
+	snprintf(command, LAB_COMMAND, "%s/../../../%s %s", exe, program, args);
+	return 0;
+}
+
+/* scripts/lab with these arguments; its exit status. */
+static int lab(const char *args)
+{
+	char command[LAB_COMMAND];
+
+	return lab_command(command, "scripts/lab", args) ? -1 : system(command);
 }
 
 static void lab_clean_up(void)
