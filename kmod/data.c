@@ -280,7 +280,8 @@ static u64 ebpfs_data_copies(struct sk_buff_head *out, struct ebpfs_chunks *chun
 			segs = 0;
 			end = NULL;
 		}
-		if (p == end) {
+		/* Two chunks may be neighbours in memory; they are two all the same. */
+		if (p == end && !IS_ALIGNED((unsigned long)p, EBPFS_CHUNK)) {
 			more += len;
 		} else {
 			/* At once: from then on the chunk is not taken for another. */
