@@ -334,12 +334,18 @@ static int attr_for(struct op *op, int fd, struct ebpfs_attr *attr)
 {
 	struct statx sx;
 	int err = examine(op->e, fd, &sx), may;
+	bool asked;
 
 	if (err)
 		return err;
-	may = op_may(op, fd, &sx);
+	may = op_may(op, fd, &sx, &asked);
 	if (may == -EAGAIN)
 		return may;
+	/* Who may read now must not be told how long the file was when nobody might. */
+	if (asked)
+		err = examine(op->e, fd, &sx);
+	if (err)
+		return err;
 	put_attr(op->e, attr, &sx);
 	attr->may = cpu_to_le32(may < 0 ? 0 : (u32)may | EBPFS_MAY_KNOWN);
 	return 0;

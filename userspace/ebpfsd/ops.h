@@ -135,8 +135,9 @@ int op_run(struct op *op, struct op_result *res);
 int op_readdir(struct op *op, struct file *dir);
 int op_access(struct op *op, struct file *file);
 /* EBPFS_MAY_*: what the caller may do with @fd, or a negative number if that would cost
- * more than it is worth; -EAGAIN: it has to wait. */
-int op_may(struct op *op, int fd, const struct statx *sx);
+ * more than it is worth; -EAGAIN: it has to wait. @asked, out: the kernel was asked, so that
+ * the answer is newer than @sx. */
+int op_may(struct op *op, int fd, const struct statx *sx, bool *asked);
 int op_create(struct op *op, struct file *dir);
 int op_tmpfile(struct op *op, struct file *dir);
 int op_remove(struct op *op, struct file *dir);

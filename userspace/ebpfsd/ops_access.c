@@ -62,7 +62,7 @@ int op_allowed(struct op *op, struct file *file, u32 may, bool use)
 	return err;
 }
 
-int op_may(struct op *op, int fd, const struct statx *sx)
+int op_may(struct op *op, int fd, const struct statx *sx, bool *asked)
 {
 	const struct user *u = op->user;
 	u32 most = EBPFS_MAY_READ | EBPFS_MAY_EXEC, may, bit;
@@ -70,6 +70,7 @@ int op_may(struct op *op, int fd, const struct statx *sx)
 	bool root = !u || !u->uid;
 	int err;
 
+	*asked = false;
 	if (op->e->writable && !(sx->stx_attributes & STATX_ATTR_IMMUTABLE))
 		most |= EBPFS_MAY_WRITE;
 	/* Here the kernel looks at the mode only, no ACL matters. Other filesystems have
@@ -85,6 +86,7 @@ int op_may(struct op *op, int fd, const struct statx *sx)
 	err = cred_become(u);
 	if (err)
 		return err;
+	*asked = true;
 	may = most;
 	for (bit = ask(fd, most) ? EBPFS_MAY_EXEC : 8; bit <= EBPFS_MAY_READ; bit <<= 1)
 		if (most & bit && ask(fd, bit))
