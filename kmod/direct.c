@@ -272,7 +272,7 @@ static ssize_t ebpfs_direct_read(struct kiocb *iocb, loff_t pos, struct iov_iter
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	struct bio *bio = ebpfs_direct_pin(to);
-	u32 unit = ebpfs_unit_size(EBPFS_I(inode)), at = 0, i;
+	u32 unit = ebpfs_unit_size(EBPFS_I(inode), NULL), at = 0, i;
 	struct ebpfs_direct *round;
 	ssize_t n;
 
@@ -352,7 +352,7 @@ static ssize_t ebpfs_direct_write(struct kiocb *iocb, loff_t pos, struct iov_ite
 	struct ebpfs_direct *round;
 	ssize_t n = 0;
 
-	round = ebpfs_direct_alloc(ebpfs_unit_size(EBPFS_I(inode)), bytes);
+	round = ebpfs_direct_alloc(ebpfs_unit_size(EBPFS_I(inode), NULL), bytes);
 	if (!round)
 		return -ENOMEM;
 	for (i = 0; i < round->count; i++) {

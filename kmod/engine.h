@@ -166,6 +166,7 @@ struct ebpfs_chunks {
  * @pmtu: path MTU search; under @lock
  * @cell: bytes per fragment in use; READ_ONCE/WRITE_ONCE
  * @unit: bytes per READ in use; READ_ONCE/WRITE_ONCE
+ * @unit_most: bytes of one READ that the server and the mount allow; likewise
  * @silent: "not responding" was logged
  * @owner_instance: of what this mount holds there, 0 before the first session; work only
  * @boot: of its machine, see struct ebpfs_accept; READ_ONCE/WRITE_ONCE
@@ -206,6 +207,7 @@ struct ebpfs_node {
 	struct ebpfs_pmtu pmtu;
 	u16 cell;
 	u32 unit;
+	u32 unit_most;
 	bool silent;
 
 	u64 owner_instance;

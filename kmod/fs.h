@@ -350,7 +350,7 @@ extern const struct file_operations ebpfs_file_fops;
 
 /* read.c APIs */
 extern const struct address_space_operations ebpfs_aops;
-u32 ebpfs_unit_size(struct ebpfs_inode *ei);
+u32 ebpfs_unit_size(struct ebpfs_inode *ei, u32 *most);
 int ebpfs_read_init(void);
 void ebpfs_read_exit(void);
 

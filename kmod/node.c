@@ -134,9 +134,12 @@ static void ebpfs_node_kick(struct ebpfs_node *node)
 /* The path or the session has changed: what to ask for. node->lock held. */
 static void ebpfs_node_set_sizes(struct ebpfs_node *node, const struct ebpfs_session *s)
 {
+	u32 most = min(s->unit_max, node->mnt->rsize) & PAGE_MASK;
+
 	lockdep_assert_held(&node->lock);
 	WRITE_ONCE(node->cell, min_t(u32, ebpfs_pmtu_cell(&node->pmtu), s->cell_max));
-	WRITE_ONCE(node->unit, ebpfs_pmtu_unit(&node->pmtu, min(s->unit_max, node->mnt->rsize)));
+	WRITE_ONCE(node->unit, ebpfs_pmtu_unit(&node->pmtu, most));
+	WRITE_ONCE(node->unit_most, most);
 }
 
 /**
@@ -703,6 +706,7 @@ struct ebpfs_node *ebpfs_node_create(struct ebpfs_mount *mnt, const union ebpfs_
 	node->pmtu.next_at = EBPFS_NEVER;
 	node->cell = EBPFS_CELL_MIN;
 	node->unit = PAGE_SIZE;
+	node->unit_most = PAGE_SIZE;
 	err = ebpfs_node_socket(node);
 	if (err) {
 		NL_SET_ERR_MSG_MOD(extack, "cannot make a UDP socket for this address");

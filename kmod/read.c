@@ -116,18 +116,25 @@ static void ebpfs_unit_init(struct ebpfs_req *req, struct ebpfs_read *rd, u32 at
 /**
  * ebpfs_unit_size() - most bytes of one READ or WRITE of a file
  * @ei: file
+ * @most: out: what the server allows, in however many packets; may be NULL
  *
  * Whole pages; what the path to its node carries as one super-packet.
  */
-u32 ebpfs_unit_size(struct ebpfs_inode *ei)
+u32 ebpfs_unit_size(struct ebpfs_inode *ei, u32 *most)
 {
 	struct ebpfs_node *node;
 	u32 unit = PAGE_SIZE;
 
+	if (most)
+		*most = PAGE_SIZE;
+
 	rcu_read_lock();
 	node = ebpfs_place_req(ebpfs_mnt(&ei->vfs), ei->hash);
-	if (node)
+	if (node) {
 		unit = READ_ONCE(node->unit);
+		if (most)
+			*most = READ_ONCE(node->unit_most);
+	}
 	rcu_read_unlock();
 	return unit;
 }
@@ -138,7 +145,7 @@ static void ebpfs_read_start(struct ebpfs_read *rd, u32 size)
 	struct inode *inode = rd->inode;
 	loff_t isize = i_size_read(inode);
 	struct ebpfs_req *req;
-	u32 unit, at, ask, n;
+	u32 unit, most = PAGE_SIZE, at, len, ask, n, asked = 0;
 	LIST_HEAD(reqs);
 
 	/* What lies beyond the end of the file's last page need not be asked for. */
@@ -148,13 +155,17 @@ static void ebpfs_read_start(struct ebpfs_read *rd, u32 size)
 	atomic_set(&rd->units, 1);	/* ours */
 
 	/* A page is never too much. */
-	unit = ask > PAGE_SIZE ? ebpfs_unit_size(EBPFS_I(inode)) : PAGE_SIZE;
+	unit = ask > PAGE_SIZE ? ebpfs_unit_size(EBPFS_I(inode), &most) : PAGE_SIZE;
 	n = DIV_ROUND_UP(ask, unit);
 	if (n > 1)	/* units of equal size, whole pages */
 		unit = min_t(u32, unit, PAGE_ALIGN(DIV_ROUND_UP(ask, n)));
-	for (at = 0; at < ask; at += unit) {
-		u32 len = min(unit, ask - at);
-
+	for (at = 0; at < ask; at += len) {
+		len = min(unit, ask - at);
+		/* A page that is left is not worth a READ of its own: the last reply may
+		 * take two packets.
+		 */
+		if (ask - at - len <= PAGE_SIZE && ask - at <= most)
+			len = ask - at;
 		if (n == 1)
 			req = &rd->single;
 		else
@@ -166,9 +177,10 @@ static void ebpfs_read_start(struct ebpfs_read *rd, u32 size)
 		ebpfs_unit_init(req, rd, at, len);
 		atomic_inc(&rd->units);
 		list_add_tail(&req->link, &reqs);
+		asked++;
 	}
-	if (!list_empty(&reqs)) {
-		ebpfs_stat_add(ebpfs_global_stats, read_units, DIV_ROUND_UP(at, unit));
+	if (asked) {
+		ebpfs_stat_add(ebpfs_global_stats, read_units, asked);
 		ebpfs_req_submit_batch(&reqs);
 	}
 	if (ask < size) {

@@ -66,7 +66,8 @@ static noinline bool ebpfs_lending_step(struct ebpfs_lending *l)
 
 	ebpfs_lending_end(l);
 	if (l->end) {
-		xas_advance(&l->xas, index - 1);
+		if (l->end - l->start > PAGE_SIZE)
+			xas_advance(&l->xas, index - 1);
 		folio = xas_next(&l->xas);
 	} else {
 		folio = xas_load(&l->xas);
@@ -75,8 +76,8 @@ static noinline bool ebpfs_lending_step(struct ebpfs_lending *l)
 	if (!folio || xa_is_internal(folio) || xa_is_value(folio) || !folio_try_get(folio))
 		return false;
 	l->folio = folio;
-	if (folio != xas_reload(&l->xas) || !folio_contains(folio, index) ||
-	    !folio_test_uptodate(folio) || folio_test_hwpoison(folio))
+	if (folio != xas_reload(&l->xas) || !folio_test_uptodate(folio) ||
+	    folio_test_hwpoison(folio))
 		return false;
 	if (!folio_test_referenced(folio))
 		folio_set_referenced(folio);

@@ -383,7 +383,7 @@ static void ebpfs_walk_begin(struct ebpfs_walk *walk, struct inode *inode,
 {
 	walk->pass = NULL;
 	walk->w = NULL;
-	walk->unit = ebpfs_unit_size(EBPFS_I(inode));
+	walk->unit = ebpfs_unit_size(EBPFS_I(inode), NULL);
 	walk->first = false;
 	walk->whole = wbc->sync_mode == WB_SYNC_ALL && !wbc->range_start &&
 		      wbc->range_end == LLONG_MAX;

@@ -16,9 +16,9 @@
  * nearly a page, three middle ones what a packet holds of an MTU of 1500.
  */
 #define LONG		1344
-#define LONG_STEP	224
+#define LONG_STEP	448
 #define MIDDLE		464
-#define MIDDLE_STEP	232
+#define MIDDLE_STEP	464
 #define SHORT		232
 #define SHORT_STEP	232
 
@@ -111,7 +111,7 @@ u32 crc_thirds(u32 crc, const u8 *p, const u32 third, const u32 step, u32 table[
 	u32 i;
 
 	do {
-#pragma GCC unroll 32
+#pragma GCC unroll 64
 		for (i = 0; i < step; i += 8) {
 			a = crc_word(a, p + i);
 			b = crc_word(b, p + third + i);

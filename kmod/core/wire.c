@@ -196,29 +196,9 @@ int ebpfs_parse_data(const void *p, u32 len, struct ebpfs_frag *f)
 	return place_on_grid(f) ? 0 : -EBADMSG;
 }
 
-bool ebpfs_next_data(const void *p, u32 len, const void *before, struct ebpfs_frag *f)
-{
-	u32 offset = f->offset + f->cell, left = f->total - offset;
-	const size_t at = offsetof(struct ebpfs_data, offset), behind = at + sizeof(__le32);
-	const size_t crc = sizeof(__le32);
-	const u8 *a = before, *b = p;
-	__le32 number;
-
-	/* The last one, or the only one, has none behind it. */
-	if (f->index + 1 >= f->ncells ||
-	    len != sizeof(struct ebpfs_data) + (left < f->cell ? left : f->cell))
-		return false;
-	memcpy(&number, b + at, sizeof(number));
-	if (le32_to_cpu(number) != offset || memcmp(a + crc, b + crc, at - crc) ||
-	    memcmp(a + behind, b + behind, sizeof(struct ebpfs_data) - behind))
-		return false;
-	memcpy(&number, b, sizeof(number));
-	f->crc = le32_to_cpu(number);
-	f->offset = offset;
-	f->len = len - sizeof(struct ebpfs_data);
-	f->index++;
-	return true;
-}
+_Static_assert(!offsetof(struct ebpfs_data, hdr.crc) && offsetof(struct ebpfs_data, id) == 16 &&
+	       offsetof(struct ebpfs_data, offset) == 28 && sizeof(struct ebpfs_data) == 40,
+	       "ebpfs_next_data() goes by these words");
 
 int ebpfs_parse_need(const void *p, struct ebpfs_need_info *n)
 {

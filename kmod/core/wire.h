@@ -305,6 +305,23 @@ static inline bool ebpfs_calls_whole(const struct ebpfs_call_iter *it)
  */
 int ebpfs_parse_data(const void *p, u32 len, struct ebpfs_frag *f);
 
+/* Bytes that may lie anywhere. */
+static inline u64 ebpfs_word_at(const void *p)
+{
+	u64 word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+static inline u32 ebpfs_half_at(const void *p)
+{
+	u32 half;
+
+	memcpy(&half, p, sizeof(half));
+	return half;
+}
+
 /**
  * ebpfs_next_data() - is this the fragment of data that follows another?
  * @p: at least sizeof(struct ebpfs_data) bytes, if @len says so
@@ -315,7 +332,32 @@ int ebpfs_parse_data(const void *p, u32 len, struct ebpfs_frag *f);
  * Cheaper than to parse it: all but offset and checksum must be the same bytes. Changes
  * nothing unless it returns true.
  */
-bool ebpfs_next_data(const void *p, u32 len, const void *before, struct ebpfs_frag *f);
+static inline bool ebpfs_next_data(const void *p, u32 len, const void *before,
+				   struct ebpfs_frag *f)
+{
+	const u8 *a = before, *b = p;
+	u32 offset = f->offset + f->cell, left = f->total - offset;
+	__le32 at = cpu_to_le32(offset), crc;
+
+	/* The last one, or the only one, has none behind it. */
+	if (f->index + 1 >= f->ncells ||
+	    len != sizeof(struct ebpfs_data) + (left < f->cell ? left : f->cell))
+		return false;
+	/* What is behind the checksum, session, call, total; offset; what is behind it. */
+	if ((ebpfs_half_at(a + 4) ^ ebpfs_half_at(b + 4)) |
+	    (ebpfs_word_at(a + 8) ^ ebpfs_word_at(b + 8)) |
+	    (ebpfs_word_at(a + 16) ^ ebpfs_word_at(b + 16)) |
+	    (ebpfs_half_at(a + 24) ^ ebpfs_half_at(b + 24)) |
+	    (ebpfs_half_at(&at) ^ ebpfs_half_at(b + 28)) |
+	    (ebpfs_word_at(a + 32) ^ ebpfs_word_at(b + 32)))
+		return false;
+	memcpy(&crc, b, sizeof(crc));
+	f->crc = le32_to_cpu(crc);
+	f->offset = offset;
+	f->len = len - sizeof(struct ebpfs_data);
+	f->index++;
+	return true;
+}
 
 /**
  * ebpfs_parse_need() - a NEED datagram

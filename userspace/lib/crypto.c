@@ -65,15 +65,21 @@ static EVP_MAC_CTX *thread_memory(void)
 	return memory;
 }
 
+/* ISA-L counts in int, and only reads in spite of its prototype. */
+#define CRC_MOST	(1u << 30)
+
+static __attribute__((noinline)) u32 crc_of_much(u32 crc, const u8 *p, size_t len)
+{
+	for (; len > CRC_MOST; p += CRC_MOST, len -= CRC_MOST)
+		crc = crc32_iscsi((u8 *)p, CRC_MOST, crc);
+	return len ? crc32_iscsi((u8 *)p, (int)len, crc) : crc;
+}
+
 u32 ebpfs_crc32c(u32 crc, const void *data, size_t len)
 {
-	unsigned char *p = (unsigned char *)data;
-	const int most = 1 << 30;
-
-	/* ISA-L counts in int, and only reads in spite of its prototype. */
-	for (; len > (size_t)most; p += most, len -= (size_t)most)
-		crc = crc32_iscsi(p, most, crc);
-	return len ? crc32_iscsi(p, (int)len, crc) : crc;
+	if (!len || len > CRC_MOST)
+		return crc_of_much(crc, data, len);
+	return crc32_iscsi((u8 *)data, (int)len, crc);
 }
 
 bool ebpfs_equal(const void *a, const void *b, size_t len)
