@@ -43,7 +43,13 @@ one_death() {
 			return
 		fi
 	done
-	lab kill 1 && killed=$((killed + 1))
+	if lab kill 1; then
+		killed=$((killed + 1))
+	elif zombie "$server"; then	# just now
+		by_itself=$((by_itself + 1))
+	else
+		return 1
+	fi
 }
 
 # Two lives of three end by themselves; the third by SIGKILL, at any time.
