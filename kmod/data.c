@@ -46,8 +46,8 @@ static void ebpfs_data_find(const struct ebpfs_req *req, u32 at, struct ebpfs_pi
 }
 
 /* As ebpfs_data_copy(); @piece: where the bytes before were, empty at first. */
-static __always_inline void ebpfs_data_copy_on(const struct ebpfs_req *req, u32 at, u8 *to, u32 len,
-			       struct ebpfs_piece *piece)
+static __always_inline void ebpfs_data_copy_on(const struct ebpfs_req *req, u32 at, u8 *to,
+					       u32 len, struct ebpfs_piece *piece)
 {
 	u32 n;
 

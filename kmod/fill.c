@@ -24,7 +24,7 @@ static __always_inline bool ebpfs_fill_piece(struct ebpfs_packet *pkt, u32 off, 
 
 /**
  * ebpfs_fill() - write and verify a claimed fragment
- * @pkt: the packet, open
+ * @pkt: the packet, whose head was read from it
  * @off: of the payload in the packet
  * @crc: checksum of the fragment's head
  * @f: the head, parsed

@@ -32,11 +32,8 @@ static void ebpfs_packet_rewind(struct ebpfs_packet *pkt)
 	pkt->end = shinfo ? shinfo->frags + shinfo->nr_frags : NULL;
 }
 
-/**
- * ebpfs_packet_open() - the cursor is at the begin
- * @pkt: whose first two fields are set; once, before all else
- */
-void ebpfs_packet_open(struct ebpfs_packet *pkt)
+/* Before all else, when the first byte is read. */
+static void ebpfs_packet_open(struct ebpfs_packet *pkt)
 {
 	const struct sk_buff *part;
 

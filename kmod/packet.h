@@ -34,7 +34,6 @@ struct ebpfs_packet {
 	bool odd;
 };
 
-void ebpfs_packet_open(struct ebpfs_packet *pkt);
 bool ebpfs_packet_seek(struct ebpfs_packet *pkt, u32 off);
 bool ebpfs_packet_copy(struct ebpfs_packet *pkt, u32 off, void *to, u32 len);
 const void *ebpfs_packet_peek(struct ebpfs_packet *pkt, u32 off, void *buf, u32 len);
@@ -51,7 +50,7 @@ static inline void ebpfs_packet_step(struct ebpfs_packet *pkt)
 
 /**
  * ebpfs_packet_piece() - where a byte lies
- * @pkt: the packet, open and not odd
+ * @pkt: the packet, not odd, from which something was read before
  * @off: of the byte
  * @len: out: bytes that lie there in one piece
  *
@@ -86,7 +85,7 @@ static __always_inline void ebpfs_memcpy(void *to, const void *from, u32 len)
 		memcpy(to, from, len);
 }
 
-/* Bytes of a packet that is open and not odd; false if it is shorter. */
+/* As ebpfs_packet_copy(), of a packet as ebpfs_packet_piece() takes it. */
 static __always_inline bool ebpfs_packet_take(struct ebpfs_packet *pkt, u32 off, void *to, u32 len)
 {
 	u32 end = off + len, n;

@@ -4,10 +4,11 @@
  *
  * The VFS hands over locked folios, one (read_folio) or a range (readahead).
  * The range is cut into units of at most node->unit bytes, whose replies fit
- * one super-packet; all units of a range are submitted together and so leave
- * in one datagram, slots and window permitting. Units and folios need not
- * have common borders: a folio is ended, uptodate or not, when no byte of it
- * is owed any more. That happens in softirq, in ebpfs_read_done().
+ * one super-packet, but for a page more in the last one; all units of a range
+ * are submitted together and so leave in one datagram, slots and window
+ * permitting. Units and folios need not have common borders: a folio is
+ * ended, uptodate or not, when no byte of it is owed any more. That happens
+ * in softirq, in ebpfs_read_done().
  *
  *	readahead -> ebpfs_read_start() -> request.c ... fill.c -> ebpfs_read_done()
  *
@@ -127,7 +128,6 @@ u32 ebpfs_unit_size(struct ebpfs_inode *ei, u32 *most)
 
 	if (most)
 		*most = PAGE_SIZE;
-
 	rcu_read_lock();
 	node = ebpfs_place_req(ebpfs_mnt(&ei->vfs), ei->hash);
 	if (node) {

@@ -58,14 +58,19 @@ holds "nothing was asked for but their names" "${S[read_units]} == units"
 holds "once for each" "${S[calls]} - calls < 110 + 2 * (SECONDS - begin)"
 check "a larger file is read" cmp "$mnt/large" "$srv/large"
 
-# Names that a listing has brought, and contents that come when they are opened.
-cold
-ls -l "$mnt/small" > /dev/null
-read_stats
-units=${S[read_units]}
-check "small files are read after a listing" read_small "$mnt"
-read_stats
-holds "without a READ" "${S[read_units]} == units"
+# after_listing DIR WHAT SO FUNCTION: names that a listing has brought, and contents that come
+# when they are opened.
+after_listing() {
+	cold
+	ls -l "$mnt/$1" > /dev/null
+	read_stats
+	units=${S[read_units]}
+	check "$2" "$4" "$mnt"
+	read_stats
+	holds "$3" "${S[read_units]} == units"
+}
+
+after_listing small "small files are read after a listing" "without a READ" read_small
 
 # Of a size that is known larger ones come, too.
 read_medium() {
@@ -75,13 +80,7 @@ read_medium() {
 	done
 }
 
-cold
-ls -l "$mnt/medium" > /dev/null
-read_stats
-units=${S[read_units]}
-check "larger files are read after a listing" read_medium "$mnt"
-read_stats
-holds "without a READ, too" "${S[read_units]} == units"
+after_listing medium "larger files are read after a listing" "without a READ, too" read_medium
 cold
 check "and without one" read_medium "$mnt"
 cold

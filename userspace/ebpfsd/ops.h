@@ -168,7 +168,8 @@ int op_parse_setattr(struct op *op, const void *from, struct ebpfs_setattr *a);
 
 /* As the user: those of @valid, but the size. 0 or -1 and errno; *@changed is set with the
  * first thing that was. */
-int op_set_attributes(const struct file *file, u32 valid, const struct ebpfs_setattr *a, bool *changed);
+int op_set_attributes(const struct file *file, u32 valid, const struct ebpfs_setattr *a,
+		      bool *changed);
 
 /* The call's file, @any, open for writing, if the user may write. 0 or -errno. */
 int op_open_to_write(struct op *op, struct file *any, struct file **file);
