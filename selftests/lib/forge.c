@@ -16,7 +16,7 @@
  *	crc		the checksum
  *	stale		the sequence: that of the slot's call before
  *	offset		an offset beyond the total
- *	total		a total larger than what was asked for
+ *	total		a total larger than what was asked for, if replies can be as large
  *	slot		a slot that the session does not have
  *	address		the source address, which is ADDRESS (-f)
  *	port		the source port
@@ -177,6 +177,19 @@ static void transmit(const u8 *frame, size_t len)
 	sent++;
 }
 
+/* Can the attack be made on @c, so that nothing else is wrong? */
+static bool possible(const struct ebpfs_call_info *c)
+{
+	switch (attack) {
+	case STALE:
+		return EBPFS_ID_SEQ(c->id) > 1;
+	case TOTAL:
+		return c->count < EBPFS_MSG_MAX;
+	default:
+		return true;
+	}
+}
+
 /* One forged answer to call @c, which came as @h in a frame beginning at @call. */
 static void answer(const u8 *call, const struct heard *h, const struct ebpfs_call_info *c,
 		   u64 client_session)
@@ -305,7 +318,7 @@ static void listen_in(u64 count)
 		    ebpfs_parse_calls(h.payload, h.len, &it))
 			continue;
 		while (sent < count && ebpfs_next_call(&it, &c))
-			if (c.op == EBPFS_OP_READ && !(attack == STALE && EBPFS_ID_SEQ(c.id) < 2))
+			if (c.op == EBPFS_OP_READ && possible(&c))
 				answer(frame, &h, &c, client_session);
 	}
 	printf("%llu sent\n", (unsigned long long)sent);
