@@ -412,6 +412,7 @@ static void ebpfs_node_hello(struct ebpfs_node *node)
 		hs->session = get_random_u64();
 	} while (!hs->session);
 	get_random_bytes(hs->nonce, sizeof(hs->nonce));
+	get_random_bytes(hs->ephemeral, sizeof(hs->ephemeral));
 	ebpfs_send_copy(node, &hello, ebpfs_hs_hello(hs, &hello));
 }
 
@@ -553,6 +554,8 @@ static void ebpfs_node_answer(struct ebpfs_node *node, const u8 *msg, u32 len)
 			ebpfs_node_refused(node, -EKEYREJECTED,
 					   "it does not know this client's secret (is it the right server?)");
 		memzero_explicit(&session, sizeof(session));
+		if (!n)
+			memzero_explicit(&node->hs, sizeof(node->hs));
 		break;
 	case EBPFS_REJECT:
 		n = ebpfs_hs_reject(&node->hs, msg, len);

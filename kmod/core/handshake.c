@@ -10,7 +10,8 @@
 #include "core/handshake.h"
 
 _Static_assert(sizeof(struct ebpfs_hello) == 96 && sizeof(struct ebpfs_challenge) == 80 &&
-	       sizeof(struct ebpfs_auth) == 352 && sizeof(struct ebpfs_accept) == 224 &&
+	       sizeof(struct ebpfs_ask) == 144 && sizeof(struct ebpfs_auth) == 376 &&
+	       sizeof(struct ebpfs_terms) == 176 && sizeof(struct ebpfs_accept) == 240 &&
 	       sizeof(struct ebpfs_reject) == 24 && sizeof(struct ebpfs_bye) == 48,
 	       "wire structs have no padding");
 _Static_assert(sizeof(struct ebpfs_challenge) <= sizeof(struct ebpfs_hello) &&
@@ -57,38 +58,26 @@ static bool valid_padded_name(const u8 *name, u32 size)
 	return true;
 }
 
-static void auth_mac(const struct ebpfs_auth *auth, const u8 *secret, u8 *mac)
+/* Where the message of Noise lies in AUTH and in ACCEPT. */
+static struct ebpfs_noise_msg noise_of_auth(struct ebpfs_auth *auth)
 {
-	const struct ebpfs_bytes parts[] = {
-		LABEL("ebpfs1 client"),
-		covered(auth, offsetof(struct ebpfs_auth, mac)),
-	};
-
-	ebpfs_mac(mac, secret, parts, ARRAY_SIZE(parts));
+	return (struct ebpfs_noise_msg){ auth->ephemeral, auth->ask, auth->tag,
+					 sizeof(struct ebpfs_ask) };
 }
 
-static void accept_mac(const struct ebpfs_accept *accept, const struct ebpfs_auth *auth,
-		       const u8 *secret, u8 *mac)
+static struct ebpfs_noise_msg noise_of_accept(struct ebpfs_accept *accept)
 {
-	const struct ebpfs_bytes parts[] = {
-		LABEL("ebpfs1 server"),
-		{ auth->mac, sizeof(auth->mac) },
-		covered(accept, offsetof(struct ebpfs_accept, mac)),
-	};
-
-	ebpfs_mac(mac, secret, parts, ARRAY_SIZE(parts));
+	return (struct ebpfs_noise_msg){ accept->ephemeral, accept->terms, accept->tag,
+					 sizeof(struct ebpfs_terms) };
 }
 
-static void session_key(const struct ebpfs_accept *accept, const struct ebpfs_auth *auth,
-			const u8 *secret, u8 *key)
+/* What both have after ACCEPT. */
+static void session_keys(const struct ebpfs_noise *noise, struct ebpfs_hs_session *s)
 {
-	const struct ebpfs_bytes parts[] = {
-		LABEL("ebpfs1 key"),
-		{ auth->mac, sizeof(auth->mac) },
-		{ accept->mac, sizeof(accept->mac) },
-	};
+	const struct ebpfs_bytes label = LABEL("ebpfs1 key");
 
-	ebpfs_mac(key, secret, parts, ARRAY_SIZE(parts));
+	ebpfs_noise_split(noise, s->secrets);
+	ebpfs_mac(s->key, s->secrets[2], &label, 1);
 }
 
 static void bye_mac(const struct ebpfs_bye *bye, const u8 *key, u8 *mac)
@@ -121,7 +110,9 @@ int ebpfs_hs_challenge(struct ebpfs_hs_client *hs, const void *msg, u32 len,
 		       struct ebpfs_auth *out)
 {
 	struct ebpfs_auth *auth = &hs->auth;
+	struct ebpfs_noise_msg noise = noise_of_auth(auth);
 	struct ebpfs_challenge ch;
+	struct ebpfs_ask ask;
 	u64 session;
 
 	if (hs->state != HS_HELLO_SENT || !is_message(EBPFS_CHALLENGE, msg, len, &session) ||
@@ -139,13 +130,18 @@ int ebpfs_hs_challenge(struct ebpfs_hs_client *hs, const void *msg, u32 len,
 	auth->time = ch.time;
 	memcpy(auth->cookie, ch.cookie, sizeof(auth->cookie));
 	auth->version_max = EBPFS_VERSION;
-	auth->sec = hs->sec;
-	auth->slots = cpu_to_le16(hs->slots);
-	auth->features = cpu_to_le32(EBPFS_FEAT_ALL);
-	auth->owner = cpu_to_le64(hs->owner);
 	memcpy(auth->client, hs->client, sizeof(auth->client));
-	memcpy(auth->export, hs->export, sizeof(auth->export));
-	auth_mac(auth, hs->secret, auth->mac);
+
+	memset(&ask, 0, sizeof(ask));
+	ask.sec = hs->sec;
+	ask.slots = cpu_to_le16(hs->slots);
+	ask.features = cpu_to_le32(EBPFS_FEAT_ALL);
+	ask.owner = cpu_to_le64(hs->owner);
+	memcpy(ask.export, hs->export, sizeof(ask.export));
+	ebpfs_noise_begin(&hs->noise, hs->secret,
+			  covered(auth, offsetof(struct ebpfs_auth, ephemeral)));
+	if (!ebpfs_noise_write_first(&hs->noise, hs->ephemeral, &ask, &noise))
+		return -EBADMSG;
 	ebpfs_seal(auth, sizeof(*auth));
 	hs->state = HS_AUTH_SENT;
 	*out = *auth;
@@ -153,7 +149,7 @@ int ebpfs_hs_challenge(struct ebpfs_hs_client *hs, const void *msg, u32 len,
 }
 
 /* Does ACCEPT, which is authentic, stay within what was asked for and what is possible? */
-static bool valid_accept(const struct ebpfs_hs_client *hs, const struct ebpfs_accept *a)
+static bool valid_terms(const struct ebpfs_hs_client *hs, const struct ebpfs_terms *a)
 {
 	u32 unit_max = le32_to_cpu(a->unit_max);
 	u32 cell_max = le32_to_cpu(a->cell_max);
@@ -171,19 +167,24 @@ static bool valid_accept(const struct ebpfs_hs_client *hs, const struct ebpfs_ac
 int ebpfs_hs_accept(struct ebpfs_hs_client *hs, const void *msg, u32 len,
 		    struct ebpfs_hs_session *s)
 {
-	struct ebpfs_accept a;
-	u8 mac[EBPFS_MAC_LEN];
+	struct ebpfs_noise noise = hs->noise;
+	struct ebpfs_noise_msg m;
+	struct ebpfs_accept accept;
+	struct ebpfs_terms a;
 	u64 session;
+	int ret = 0;
 
 	if (hs->state != HS_AUTH_SENT || !is_message(EBPFS_ACCEPT, msg, len, &session) ||
 	    session != hs->session)
 		return -EBADMSG;
-	memcpy(&a, msg, sizeof(a));
-	accept_mac(&a, &hs->auth, hs->secret, mac);
-	if (!ebpfs_equal(mac, a.mac, sizeof(mac)))
-		return -EKEYREJECTED;
-	if (!valid_accept(hs, &a))
-		return -EBADMSG;
+	memcpy(&accept, msg, sizeof(accept));
+	m = noise_of_accept(&accept);
+	if (!ebpfs_noise_read_second(&noise, &m, (u8 *)&a))
+		ret = -EKEYREJECTED;
+	else if (!valid_terms(hs, &a))
+		ret = -EBADMSG;
+	if (ret)
+		goto out;
 
 	memset(s, 0, sizeof(*s));
 	s->client_session = hs->session;
@@ -201,11 +202,13 @@ int ebpfs_hs_accept(struct ebpfs_hs_client *hs, const void *msg, u32 len,
 		s->slots = hs->slots;
 	s->sec = a.sec;
 	s->version = a.version;
-	session_key(&a, &hs->auth, hs->secret, s->key);
+	session_keys(&noise, s);
 	s->root_fh_len = le16_to_cpu(a.root_fh_len);
 	memcpy(s->root_fh, a.root_fh, s->root_fh_len);
 	hs->state = HS_DONE;
-	return 0;
+out:
+	ebpfs_wipe(&noise, sizeof(noise));
+	return ret;
 }
 
 int ebpfs_hs_reject(const struct ebpfs_hs_client *hs, const void *msg, u32 len)
@@ -312,49 +315,60 @@ int ebpfs_hs_check_cookie(const struct ebpfs_hs_server *hs, const void *msg, u32
 	/* A client that speaks more would have been answered so, had its HELLO come unchanged. */
 	if (auth.hdr.version != choose_version(auth.version_max))
 		return -EBADMSG;
-	if (!auth.client_session || !auth.owner || !auth.slots ||
-	    !valid_padded_name(auth.client, sizeof(auth.client)) ||
-	    !valid_padded_name(auth.export, sizeof(auth.export)))
+	if (!auth.client_session || !valid_padded_name(auth.client, sizeof(auth.client)))
 		return -EBADMSG;
 	return 0;
 }
 
-bool ebpfs_hs_check_auth(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SECRET_LEN])
+bool ebpfs_hs_check_auth(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SECRET_LEN],
+			 struct ebpfs_hs_proof *proof)
 {
-	u8 mac[EBPFS_MAC_LEN];
+	struct ebpfs_auth copy = *auth;
+	struct ebpfs_noise_msg m = noise_of_auth(&copy);
+	const struct ebpfs_ask *ask = &proof->ask;
 
-	auth_mac(auth, secret, mac);
-	return ebpfs_equal(mac, auth->mac, sizeof(mac));
+	ebpfs_noise_begin(&proof->noise, secret,
+			  covered(&copy, offsetof(struct ebpfs_auth, ephemeral)));
+	return ebpfs_noise_read_first(&proof->noise, &m, &proof->ask) &&
+	       ask->owner && ask->slots && valid_padded_name(ask->export, sizeof(ask->export));
 }
 
-u32 ebpfs_hs_make_accept(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SECRET_LEN],
-			 struct ebpfs_hs_session *s, struct ebpfs_accept *out)
+int ebpfs_hs_make_accept(const struct ebpfs_auth *auth, struct ebpfs_hs_proof *proof,
+			 const u8 ephemeral[EBPFS_KEY_LEN], struct ebpfs_hs_session *s,
+			 struct ebpfs_accept *out)
 {
-	if (s->slots > le16_to_cpu(auth->slots))
-		s->slots = le16_to_cpu(auth->slots);
+	const struct ebpfs_ask *ask = &proof->ask;
+	struct ebpfs_noise_msg m = noise_of_accept(out);
+	struct ebpfs_terms terms;
+
+	if (s->slots > le16_to_cpu(ask->slots))
+		s->slots = le16_to_cpu(ask->slots);
 	s->client_session = le64_to_cpu(auth->client_session);
-	s->owner = le64_to_cpu(auth->owner);
-	s->features = le32_to_cpu(auth->features) & EBPFS_FEAT_ALL;
-	s->sec = auth->sec;
+	s->owner = le64_to_cpu(ask->owner);
+	s->features = le32_to_cpu(ask->features) & EBPFS_FEAT_ALL;
+	s->sec = ask->sec;
 	s->version = choose_version(auth->version_max);
+
+	memset(&terms, 0, sizeof(terms));
+	terms.server_session = cpu_to_le64(s->server_session);
+	terms.server_instance = cpu_to_le64(s->server_instance);
+	terms.slots = cpu_to_le16(s->slots);
+	terms.version = s->version;
+	terms.sec = s->sec;
+	terms.features = cpu_to_le32(s->features);
+	terms.unit_max = cpu_to_le32(s->unit_max);
+	terms.cell_max = cpu_to_le32(s->cell_max);
+	terms.owner_instance = cpu_to_le64(s->owner_instance);
+	terms.lease = cpu_to_le16(s->lease);
+	terms.boot = cpu_to_le32(s->boot);
+	terms.root_fh_len = cpu_to_le16(s->root_fh_len);
+	memcpy(terms.root_fh, s->root_fh, s->root_fh_len);
 
 	memset(out, 0, sizeof(*out));
 	ebpfs_put_hdr(&out->hdr, EBPFS_ACCEPT, s->client_session);
-	out->server_session = cpu_to_le64(s->server_session);
-	out->server_instance = cpu_to_le64(s->server_instance);
-	out->slots = cpu_to_le16(s->slots);
-	out->version = s->version;
-	out->sec = s->sec;
-	out->features = cpu_to_le32(s->features);
-	out->unit_max = cpu_to_le32(s->unit_max);
-	out->cell_max = cpu_to_le32(s->cell_max);
-	out->owner_instance = cpu_to_le64(s->owner_instance);
-	out->lease = cpu_to_le16(s->lease);
-	out->boot = cpu_to_le32(s->boot);
-	out->root_fh_len = cpu_to_le16(s->root_fh_len);
-	memcpy(out->root_fh, s->root_fh, s->root_fh_len);
-	accept_mac(out, auth, secret, out->mac);
-	session_key(out, auth, secret, s->key);
+	if (!ebpfs_noise_write_second(&proof->noise, ephemeral, &terms, &m))
+		return -EBADMSG;
+	session_keys(&proof->noise, s);
 	ebpfs_seal(out, sizeof(*out));
 	return sizeof(*out);
 }

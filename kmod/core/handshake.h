@@ -2,14 +2,16 @@
 /*
  * How a session is made: mutual proof of a shared secret, three-way on the
  * server's side without state before the client has proved its address.
- * The messages are in <ebpfs/wire.h>. Neither end says anything that depends
- * on the secret before the other has shown a fresh nonce; an answer is never
- * longer than what it answers. Secrets are 32 random bytes, so that a MAC
+ * The messages are in <ebpfs/wire.h>; AUTH and ACCEPT carry a handshake of Noise (noise.h),
+ * bound to all that was said before. A server does nothing asymmetric before the client
+ * has shown that it hears what is sent to its address and knows the secret. An answer is
+ * never longer than what it answers. Secrets are 32 random bytes, so that a MAC
  * cannot be searched for. Pure; random numbers and time are handed in.
  */
 #ifndef EBPFS_CORE_HANDSHAKE_H
 #define EBPFS_CORE_HANDSHAKE_H
 
+#include "core/noise.h"
 #include "core/wire.h"
 
 /**
@@ -22,11 +24,14 @@
  * @owner: the mount, random, not 0
  * @session: own identity, random, not 0
  * @nonce: own, random
- * @auth: the AUTH message that was sent last, for repetition and for ACCEPT
+ * @ephemeral: private key, random
+ * @auth: the AUTH message that was sent last, for repetition
+ * @noise: after AUTH, for ACCEPT
  * @state: 0 nothing, 1 HELLO sent, 2 AUTH sent, 3 done
  *
- * Set the first six (and random @session and @nonce) by hand, zero the rest.
- * Each attempt after a failure wants a new @session and @nonce.
+ * Set the first six (and random @session, @nonce and @ephemeral) by hand, zero the rest.
+ * Each attempt after a failure wants a new @session, @nonce and @ephemeral.
+ * ebpfs_wipe() it in the end.
  */
 struct ebpfs_hs_client {
 	u8 secret[EBPFS_SECRET_LEN];
@@ -37,7 +42,9 @@ struct ebpfs_hs_client {
 	u64 owner;
 	u64 session;
 	u8 nonce[EBPFS_NONCE_LEN];
+	u8 ephemeral[EBPFS_KEY_LEN];
 	struct ebpfs_auth auth;
+	struct ebpfs_noise noise;
 	int state;
 };
 
@@ -56,7 +63,8 @@ struct ebpfs_hs_client {
  * @slots: allowed
  * @sec: EBPFS_SEC_*
  * @version: protocol version
- * @key: of the session
+ * @key: of the session's BYE
+ * @secrets: that the keys of its datagrams are made of, see guard.h
  * @root_fh: handle of the root
  * @root_fh_len: its bytes
  */
@@ -75,6 +83,7 @@ struct ebpfs_hs_session {
 	u8 sec;
 	u8 version;
 	u8 key[EBPFS_MAC_LEN];
+	u8 secrets[3][EBPFS_KEY_LEN];
 	u8 root_fh[EBPFS_FH_MAX];
 	u16 root_fh_len;
 };
@@ -136,31 +145,50 @@ int ebpfs_hs_make_challenge(const struct ebpfs_hs_server *hs, const void *msg, u
 
 /**
  * ebpfs_hs_check_cookie() - AUTH arrived: was the challenge ours, recent, for @addr?
- * After 0 everything in AUTH has its form: names are not empty and end in NUL,
- * the version is the right one, slots, owner and client_session are not 0. Who sent it
+ * After 0 everything in AUTH that is not encrypted has its form: the client's name is not
+ * empty and ends in NUL, the version is the right one, client_session is not 0. Who sent it
  * is not yet known.
  * Return: 0; -EBADMSG; -ETIMEDOUT if it is too old (answer REJECT_COOKIE).
  */
 int ebpfs_hs_check_cookie(const struct ebpfs_hs_server *hs, const void *msg, u32 len,
 			  struct ebpfs_bytes addr, u64 now);
 
-/* Does AUTH prove @secret? Constant time. */
-bool ebpfs_hs_check_auth(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SECRET_LEN]);
+/**
+ * struct ebpfs_hs_proof - an AUTH that proved to be of somebody who knows the secret
+ * @ask: what is asked for, still little-endian; the export's name is not empty and ends in
+ *	NUL, slots and owner are not 0
+ * @noise: for ACCEPT
+ *
+ * ebpfs_wipe() it in the end.
+ */
+struct ebpfs_hs_proof {
+	struct ebpfs_ask ask;
+	struct ebpfs_noise noise;
+};
+
+/**
+ * ebpfs_hs_check_auth() - does AUTH prove @secret?
+ * Return: true and @proof, or false; in the same time whichever secret is wrong.
+ */
+bool ebpfs_hs_check_auth(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SECRET_LEN],
+			 struct ebpfs_hs_proof *proof);
 
 /**
  * ebpfs_hs_make_accept() - admit the client
  * @auth: its proof, checked
- * @secret: of the client
- * @s: all but client_session, owner, features, sec, version and key are set by
+ * @proof: of it; used up
+ * @ephemeral: private key, random
+ * @s: all but client_session, owner, features, sec, version, key and secrets are set by
  *	the caller; those are set here
  * @out: the message
  *
- * s->slots is lowered to what the client wants. The same input gives the same
- * message: a repeated AUTH is answered alike.
- * Return: its bytes.
+ * s->slots is lowered to what the client wants. A repeated AUTH has to be answered by
+ * the same message, which must therefore be kept.
+ * Return: its bytes, or -EBADMSG if the client's ephemeral key is of no use.
  */
-u32 ebpfs_hs_make_accept(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SECRET_LEN],
-			 struct ebpfs_hs_session *s, struct ebpfs_accept *out);
+int ebpfs_hs_make_accept(const struct ebpfs_auth *auth, struct ebpfs_hs_proof *proof,
+			 const u8 ephemeral[EBPFS_KEY_LEN], struct ebpfs_hs_session *s,
+			 struct ebpfs_accept *out);
 
 u32 ebpfs_hs_make_reject(u64 client_session, u16 reason, struct ebpfs_reject *out);
 

@@ -45,6 +45,9 @@ static inline bool ebpfs_equal(const void *a, const void *b, size_t len)
 	return !crypto_memneq(a, b, len);
 }
 
+/* Overwrite a secret that is not needed any more. */
+static inline void ebpfs_wipe(void *p, size_t len) { memzero_explicit(p, len); }
+
 #else /* user space */
 
 #include <errno.h>
@@ -93,6 +96,8 @@ u32 ebpfs_crc32c(u32 crc, const void *data, size_t len);
 /* userspace/lib/crypto.c */
 bool ebpfs_equal(const void *a, const void *b, size_t len);
 
+static inline void ebpfs_wipe(void *p, size_t len) { explicit_bzero(p, len); }
+
 #endif /* __KERNEL__ */
 
 #include <ebpfs/wire.h>
@@ -111,16 +116,48 @@ struct ebpfs_bytes {
 	size_t len;
 };
 
+/*
+ * What follows is given by the platform: kmod/crypt.c, userspace/lib/crypto.c. Any context
+ * but hard interrupts.
+ */
+
+#define EBPFS_HASH_LEN	32	/* bytes: BLAKE2s-256 (RFC 7693) */
+#define EBPFS_KEY_LEN	32	/* bytes: of ChaCha20-Poly1305 (RFC 8439), X25519 (RFC 7748) */
+#define EBPFS_AEAD_TAG	16	/* bytes */
+
 /**
  * ebpfs_mac() - keyed BLAKE2s-256 (RFC 7693) over the pieces in order
  * @out: the result, EBPFS_MAC_LEN bytes
  * @key: EBPFS_SECRET_LEN bytes
  * @parts: the pieces
  * @n: how many
- *
- * Given by the platform: kmod/crypt.c, userspace/lib/crypto.c. Any context.
  */
 void ebpfs_mac(u8 out[EBPFS_MAC_LEN], const u8 key[EBPFS_SECRET_LEN],
 	       const struct ebpfs_bytes *parts, unsigned int n);
+
+/* BLAKE2s-256 over the pieces in order; @out may be one of them. */
+void ebpfs_hash(u8 out[EBPFS_HASH_LEN], const struct ebpfs_bytes *parts, unsigned int n);
+
+/* X25519: the public key of @own, and what @own and @theirs share. False: not a key. */
+bool ebpfs_dh_public(u8 out[EBPFS_KEY_LEN], const u8 own[EBPFS_KEY_LEN]);
+bool ebpfs_dh(u8 out[EBPFS_KEY_LEN], const u8 own[EBPFS_KEY_LEN], const u8 theirs[EBPFS_KEY_LEN]);
+
+/**
+ * ebpfs_aead_seal() - ChaCha20-Poly1305 (RFC 8439)
+ * @to: @len bytes of ciphertext; may be @from
+ * @tag: EBPFS_AEAD_TAG bytes
+ * @key: EBPFS_KEY_LEN bytes
+ * @number: never the same twice with one key; the last 64 bits of the nonce,
+ *	little-endian, the others are 0
+ * @clear: what is authenticated and not encrypted
+ * @from: what is both
+ * @len: bytes
+ */
+void ebpfs_aead_seal(u8 *to, u8 tag[EBPFS_AEAD_TAG], const u8 key[EBPFS_KEY_LEN], u64 number,
+		     struct ebpfs_bytes clear, const u8 *from, u32 len);
+
+/* The reverse. Return: false if it is not authentic; then @to is unspecified. */
+bool ebpfs_aead_open(u8 *to, const u8 tag[EBPFS_AEAD_TAG], const u8 key[EBPFS_KEY_LEN],
+		     u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len);
 
 #endif /* EBPFS_CORE_PLATFORM_H */

@@ -485,6 +485,7 @@ static void join(u8 flags)
 	hs.owner = flags & FUZZ_OTHER ? 2 : 1;
 	__wrap_getrandom(&hs.session, sizeof(hs.session), 0);
 	__wrap_getrandom(hs.nonce, sizeof(hs.nonce), 0);
+	__wrap_getrandom(hs.ephemeral, sizeof(hs.ephemeral), 0);
 	hs.session |= 1;
 	len = ebpfs_hs_hello(&hs, &hello);
 	deliver(&hello, len, flags);

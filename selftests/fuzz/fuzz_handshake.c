@@ -49,9 +49,22 @@ static struct ebpfs_accept accept;
 static struct ebpfs_reject reject;
 static struct ebpfs_bye bye;
 static struct ebpfs_hs_session granted;
+static struct ebpfs_hs_proof proof;	/* of auth */
+static struct ebpfs_terms terms;	/* of accept */
+static const u8 ephemeral[EBPFS_KEY_LEN] = { 0x65 };
+
+static void read_terms(void)
+{
+	struct ebpfs_noise_msg m = { accept.ephemeral, accept.terms, accept.tag, sizeof(terms) };
+	struct ebpfs_noise noise = client.noise;
+
+	MUST(ebpfs_noise_read_second(&noise, &m, (u8 *)&terms));
+}
 
 static void make_exchange(void)
 {
+	struct ebpfs_hs_proof hs_proof;
+
 	memcpy(client.secret, secret, sizeof(secret));
 	memcpy(client.client, "one", 4);
 	memcpy(client.export, "/data", 6);
@@ -60,6 +73,7 @@ static void make_exchange(void)
 	client.owner = 1;
 	client.session = 0x1111222233334444ull;
 	memset(client.nonce, 0x61, sizeof(client.nonce));
+	memset(client.ephemeral, 0x64, sizeof(client.ephemeral));
 	memset(server.cookie_key, 0x62, sizeof(server.cookie_key));
 	granted = (struct ebpfs_hs_session){
 		.server_session = 0x5555666677778888ull, .server_instance = 9,
@@ -73,7 +87,11 @@ static void make_exchange(void)
 	MUST(ebpfs_hs_make_challenge(&server, &hello, sizeof(hello), addr, server_nonce, NOW,
 				     &challenge) == sizeof(challenge));
 	MUST(ebpfs_hs_challenge(&client, &challenge, sizeof(challenge), &auth) == sizeof(auth));
-	MUST(ebpfs_hs_make_accept(&auth, secret, &granted, &accept) == sizeof(accept));
+	MUST(ebpfs_hs_check_auth(&auth, secret, &proof));
+	hs_proof = proof;
+	MUST(ebpfs_hs_make_accept(&auth, &hs_proof, ephemeral, &granted, &accept) ==
+	     sizeof(accept));
+	read_terms();
 	ebpfs_hs_make_reject(client.session, EBPFS_REJECT_DENIED, &reject);
 	ebpfs_hs_make_bye(granted.server_session, granted.key, &bye);
 }
@@ -106,6 +124,7 @@ static void try_hello(const void *msg, u32 len, u64 now)
 static void try_challenge(const void *msg, u32 len)
 {
 	struct ebpfs_hs_client hs = greeted;
+	struct ebpfs_hs_proof p;
 	struct ebpfs_auth out;
 	int r = ebpfs_hs_challenge(&hs, msg, len, &out);
 
@@ -113,7 +132,7 @@ static void try_challenge(const void *msg, u32 len)
 		MUST(!memcmp(&hs, &greeted, sizeof(hs)));
 		return;
 	}
-	MUST(r == sizeof(out) && ebpfs_hs_check_auth(&out, secret));
+	MUST(r == sizeof(out) && ebpfs_hs_check_auth(&out, secret, &p));
 	MUST(ebpfs_hs_challenge(&hs, msg, len, &out) == -EBADMSG);
 }
 
@@ -121,6 +140,8 @@ static void try_auth(struct ebpfs_auth *msg, u32 len, u64 now, bool knows)
 {
 	int r = ebpfs_hs_check_cookie(&server, msg, len, addr, now);
 	struct ebpfs_hs_session s = granted;
+	const struct ebpfs_ask *ask;
+	struct ebpfs_hs_proof p;
 	struct ebpfs_accept out;
 	bool proved;
 
@@ -131,16 +152,19 @@ static void try_auth(struct ebpfs_auth *msg, u32 len, u64 now, bool knows)
 	/* Then the challenge was ours, however much else was changed. */
 	MUST(!memcmp(msg->server_nonce, server_nonce, sizeof(server_nonce)));
 	MUST(!memcmp(msg->client_nonce, client.nonce, sizeof(client.nonce)));
-	MUST(msg->slots && msg->client[0] && msg->export[0]);
-	MUST(!msg->client[EBPFS_CLIENT_MAX - 1] && !msg->export[EBPFS_EXPORT_MAX - 1]);
-	proved = ebpfs_hs_check_auth(msg, secret);
+	MUST(msg->client[0] && !msg->client[EBPFS_CLIENT_MAX - 1]);
+	proved = ebpfs_hs_check_auth(msg, secret, &p);
 	if (!knows)
 		MUST(proved == !memcmp((u8 *)msg + 4, (u8 *)&auth + 4, sizeof(auth) - 4));
 	if (!proved)
 		return;
-	MUST(ebpfs_hs_make_accept(msg, secret, &s, &out) == sizeof(out));
-	MUST(sizeof(out) <= len);
-	MUST(s.slots >= 1 && s.slots <= le16_to_cpu(msg->slots));
+	ask = &p.ask;
+	MUST(ask->owner && ask->slots && ask->export[0] && !ask->export[EBPFS_EXPORT_MAX - 1]);
+	r = ebpfs_hs_make_accept(msg, &p, ephemeral, &s, &out);
+	if (r == -EBADMSG)	/* there are points that no secret is shared by */
+		return;
+	MUST(r == sizeof(out) && sizeof(out) <= len);
+	MUST(s.slots >= 1 && s.slots <= le16_to_cpu(ask->slots));
 }
 
 static void try_accept(const void *msg, u32 len, bool knows)
@@ -184,22 +208,35 @@ static void try_bye(const void *msg, u32 len)
 		MUST(session == granted.server_session);
 }
 
-/* The MAC that somebody who knows the secret puts into what he made up. */
+/* What somebody who knows the secret makes up: what was to be encrypted is, in its place. */
 static void prove(enum step step, void *msg)
 {
-	struct ebpfs_bytes parts[3] = { { "ebpfs1 client", 13 } };
+	struct ebpfs_noise noise;
 
 	if (step == STEP_AUTH) {
-		parts[1] = (struct ebpfs_bytes){ (u8 *)msg + 4,
-						 offsetof(struct ebpfs_auth, mac) - 4 };
-		ebpfs_mac(((struct ebpfs_auth *)msg)->mac, secret, parts, 2);
+		struct ebpfs_auth *a = msg;
+		struct ebpfs_noise_msg m = { a->ephemeral, a->ask, a->tag, sizeof(a->ask) };
+
+		ebpfs_noise_begin(&noise, secret,
+				  (struct ebpfs_bytes){ (u8 *)msg + 4,
+							offsetof(struct ebpfs_auth, ephemeral) - 4 });
+		ebpfs_noise_write_first(&noise, client.ephemeral, a->ask, &m);
 	} else if (step == STEP_ACCEPT) {
-		parts[0] = (struct ebpfs_bytes){ "ebpfs1 server", 13 };
-		parts[1] = (struct ebpfs_bytes){ auth.mac, sizeof(auth.mac) };
-		parts[2] = (struct ebpfs_bytes){ (u8 *)msg + 4,
-						 offsetof(struct ebpfs_accept, mac) - 4 };
-		ebpfs_mac(((struct ebpfs_accept *)msg)->mac, secret, parts, 3);
+		struct ebpfs_accept *a = msg;
+		struct ebpfs_noise_msg m = { a->ephemeral, a->terms, a->tag, sizeof(a->terms) };
+
+		noise = proof.noise;
+		ebpfs_noise_write_second(&noise, ephemeral, a->terms, &m);
 	}
+}
+
+/* The genuine message as it was before it was encrypted. */
+static void uncover(enum step step, void *msg)
+{
+	if (step == STEP_AUTH)
+		memcpy(((struct ebpfs_auth *)msg)->ask, &proof.ask, sizeof(proof.ask));
+	else if (step == STEP_ACCEPT)
+		memcpy(((struct ebpfs_accept *)msg)->terms, &terms, sizeof(terms));
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
@@ -228,6 +265,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	msg = malloc(len ? len : 1);
 	if (data[0] & FLAG_XOR) {
 		memcpy(msg, messages[step].genuine, len);
+		if (knows)
+			uncover(step, msg);
 		for (i = 0; i < len && i + 2 < size; i++)
 			msg[i] ^= data[i + 2];
 	} else {

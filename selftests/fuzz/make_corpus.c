@@ -311,6 +311,7 @@ static void handshake_messages(void)
 		.slots = 64, .owner_instance = 1, .lease = 30, .root_fh_len = 32,
 	};
 	struct ebpfs_challenge challenge;
+	struct ebpfs_hs_proof proof;
 	struct ebpfs_accept accept;
 	struct ebpfs_reject reject;
 	struct ebpfs_hello hello;
@@ -324,7 +325,8 @@ static void handshake_messages(void)
 	ebpfs_hs_hello(&client, &hello);
 	ebpfs_hs_make_challenge(&server, &hello, sizeof(hello), addr, nonce, 1, &challenge);
 	ebpfs_hs_challenge(&client, &challenge, sizeof(challenge), &auth);
-	ebpfs_hs_make_accept(&auth, secret, &s, &accept);
+	ebpfs_hs_check_auth(&auth, secret, &proof);
+	ebpfs_hs_make_accept(&auth, &proof, nonce, &s, &accept);
 	ebpfs_hs_make_reject(SESSION, EBPFS_REJECT_EXPORT, &reject);
 	ebpfs_hs_make_bye(5, s.key, &bye);
 	save("wire", "hello", &hello, sizeof(hello));

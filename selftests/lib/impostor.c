@@ -77,9 +77,17 @@ int main(int argc, char **argv)
 				.lease = 30,
 				.root_fh_len = 8,
 			};
+			struct ebpfs_hs_proof proof;
+			u8 ephemeral[EBPFS_KEY_LEN];
 
 			printf("AUTH\n");
-			len = ebpfs_hs_make_accept((struct ebpfs_auth *)msg, secret, &s, &out.accept);
+			if (getrandom(ephemeral, sizeof(ephemeral), 0) < 0)
+				die("get random numbers");
+			/* It cannot be read without the right secret, so it is guessed. */
+			ebpfs_hs_check_auth((struct ebpfs_auth *)msg, secret, &proof);
+			proof.ask = (struct ebpfs_ask){ .sec = EBPFS_SEC_CRC, .slots = cpu_to_le16(1) };
+			len = ebpfs_hs_make_accept((struct ebpfs_auth *)msg, &proof, ephemeral, &s,
+						   &out.accept);
 			break;
 		}
 		case EBPFS_CALL:

@@ -323,7 +323,8 @@ static void client_init(struct client *c, const char *addr, const char *name,
 	if (getrandom(&c->hs.owner, sizeof(c->hs.owner), 0) < 0 || !c->hs.owner)
 		c->hs.owner = 1;
 	if (getrandom(&c->hs.session, sizeof(c->hs.session), 0) < 0 ||
-	    getrandom(c->hs.nonce, sizeof(c->hs.nonce), 0) < 0)
+	    getrandom(c->hs.nonce, sizeof(c->hs.nonce), 0) < 0 ||
+	    getrandom(c->hs.ephemeral, sizeof(c->hs.ephemeral), 0) < 0)
 		abort();
 	c->hs.session |= 1;
 }

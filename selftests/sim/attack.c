@@ -302,18 +302,10 @@ static void forge_answer(struct world *w, struct client *c, struct cnode *n)
 	case 1:
 		len = sizeof(msg.accept);
 		ebpfs_put_hdr(&msg.hdr, EBPFS_ACCEPT, n->hs.session);
-		msg.accept.server_session = cpu_to_le64(rnd64(w) | 1);
-		msg.accept.slots = cpu_to_le16(1);
-		msg.accept.version = EBPFS_VERSION;
-		msg.accept.sec = EBPFS_SEC_CRC;
-		msg.accept.features = cpu_to_le32(EBPFS_FEAT_ALL);
-		msg.accept.unit_max = cpu_to_le32(EBPFS_MSG_MAX);
-		msg.accept.cell_max = cpu_to_le32(EBPFS_CELL_MAX);
-		msg.accept.owner_instance = cpu_to_le64(1);
-		msg.accept.lease = cpu_to_le16(30);
-		msg.accept.root_fh_len = cpu_to_le16(8);
+		rnd_bytes(w, msg.accept.ephemeral, sizeof(msg.accept.ephemeral));
+		rnd_bytes(w, msg.accept.terms, sizeof(msg.accept.terms));
 		if (chance(w, 5000))
-			rnd_bytes(w, msg.accept.mac, sizeof(msg.accept.mac));
+			rnd_bytes(w, msg.accept.tag, sizeof(msg.accept.tag));
 		break;
 	case 2:
 		len = sizeof(msg.reject);
@@ -437,7 +429,8 @@ void attack_start(struct world *w)
 void impostor_receive(struct world *w, const struct dgram *d)
 {
 	struct ebpfs_hs_session hs;
-	u8 secret[EBPFS_SECRET_LEN];
+	u8 secret[EBPFS_SECRET_LEN], ephemeral[EBPFS_KEY_LEN];
+	struct ebpfs_hs_proof proof;
 	struct ebpfs_auth auth;
 	struct ebpfs_hello hello;
 	u64 session;
@@ -465,7 +458,12 @@ void impostor_receive(struct world *w, const struct dgram *d)
 		hs.owner_instance = 1;
 		hs.lease = 30;
 		hs.root_fh_len = 8;
-		len = ebpfs_hs_make_accept(&auth, secret, &hs, &msg.accept);
+		ebpfs_hs_check_auth(&auth, secret, &proof);
+		memset(&proof.ask, 0, sizeof(proof.ask));
+		proof.ask.sec = EBPFS_SEC_CRC;
+		proof.ask.slots = cpu_to_le16(1);
+		rnd_bytes(w, ephemeral, sizeof(ephemeral));
+		len = ebpfs_hs_make_accept(&auth, &proof, ephemeral, &hs, &msg.accept);
 		break;
 	case EBPFS_CALL:
 		len = sizeof(msg.hdr);

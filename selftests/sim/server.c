@@ -197,11 +197,11 @@ static void check_challenge(struct world *w, const struct server *s, const struc
 }
 
 static struct ssession *admit(struct world *w, struct server *s, const struct dgram *d,
-			      struct client *c, const u8 *secret)
+			      struct client *c, struct ebpfs_hs_proof *proof)
 {
 	const struct ebpfs_auth *auth = (const struct ebpfs_auth *)d->data;
 	struct ssession *ss = arena_alloc(w, sizeof(*ss));
-	u16 wanted = le16_to_cpu(auth->slots);
+	u16 wanted = le16_to_cpu(proof->ask.slots);
 
 	check_admission(w, s, d, c);
 	ss->server = s;
@@ -219,8 +219,10 @@ static struct ssession *admit(struct world *w, struct server *s, const struct dg
 	ss->hs.lease = 30;
 	ss->hs.root_fh_len = w->files[0].fh_len;
 	memcpy(ss->hs.root_fh, w->files[0].fh, w->files[0].fh_len);
-	memcpy(ss->auth_mac, auth->mac, sizeof(ss->auth_mac));
-	CHECK(w, ebpfs_hs_make_accept(auth, secret, &ss->hs, &ss->accept) == sizeof(ss->accept),
+	memcpy(ss->auth_tag, auth->tag, sizeof(ss->auth_tag));
+	rnd_bytes(w, ss->ephemeral, sizeof(ss->ephemeral));
+	CHECK(w, ebpfs_hs_make_accept(auth, proof, ss->ephemeral, &ss->hs, &ss->accept) ==
+	      sizeof(ss->accept),
 	      "ACCEPT has its size", "server %u", s->index);
 	serve_init(w, ss);
 	ss->next = s->sessions;
@@ -253,6 +255,7 @@ static void auth(struct world *w, struct server *s, const struct dgram *d)
 	const struct ebpfs_auth *auth = (const struct ebpfs_auth *)d->data;
 	struct ebpfs_bytes addr = { &d->src, sizeof(d->src) };
 	u8 secret[EBPFS_SECRET_LEN];
+	struct ebpfs_hs_proof proof;
 	struct ssession *ss;
 	struct client *c;
 	int ret;
@@ -274,13 +277,13 @@ static void auth(struct world *w, struct server *s, const struct dgram *d)
 		return;
 	}
 	server_secret(w, c, secret);
-	if (!ebpfs_hs_check_auth(auth, secret)) {
+	if (!ebpfs_hs_check_auth(auth, secret, &proof)) {
 		COUNT(w, wrong_secret);
 		reject(w, s, d, EBPFS_REJECT_DENIED);
 		return;
 	}
 	for (ss = s->sessions; ss; ss = ss->next) {
-		if (ss->alive && !memcmp(ss->auth_mac, auth->mac, sizeof(ss->auth_mac)))
+		if (ss->alive && !memcmp(ss->auth_tag, auth->tag, sizeof(ss->auth_tag)))
 			break;
 	}
 	if (ss) {
@@ -289,7 +292,7 @@ static void auth(struct world *w, struct server *s, const struct dgram *d)
 
 		CHECK(w, same_addr(ss->peer, d->src), "a proof is good for one address",
 		      "session %lx", ss->hs.server_session);
-		ebpfs_hs_make_accept(auth, secret, &again, &out);
+		ebpfs_hs_make_accept(auth, &proof, ss->ephemeral, &again, &out);
 		CHECK(w, !memcmp(&out, &ss->accept, sizeof(out)),
 		      "the same proof is answered alike", "session %lx", ss->hs.server_session);
 		COUNT(w, accept_again);
@@ -297,7 +300,7 @@ static void auth(struct world *w, struct server *s, const struct dgram *d)
 		reject(w, s, d, EBPFS_REJECT_BUSY);
 		return;
 	} else {
-		ss = admit(w, s, d, c, secret);
+		ss = admit(w, s, d, c, &proof);
 	}
 	ss->used_at = w->now;
 	CHECK(w, sizeof(ss->accept) <= d->len, "an answer is no longer than what it answers",

@@ -153,6 +153,7 @@ static void hs_start(struct world *w, struct cnode *n)
 	hs->slots = w->cfg.slots_wanted;
 	hs->session = rnd64(w) | 1;
 	rnd_bytes(w, hs->nonce, sizeof(hs->nonce));
+	rnd_bytes(w, hs->ephemeral, sizeof(hs->ephemeral));
 	id->session = hs->session;
 	id->client = c;
 	id->next = w->identities;

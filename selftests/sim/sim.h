@@ -498,7 +498,8 @@ struct tally {
  * @client: who proved itself
  * @peer: its address
  * @alive: not crashed, dropped or ended
- * @auth_mac: of the proof, to recognise its repetition
+ * @auth_tag: of the proof, to recognise its repetition
+ * @ephemeral: private key
  * @accept: the answer
  * @hs: what the handshake gave
  * @served: the core's
@@ -517,7 +518,8 @@ struct ssession {
 	struct client *client;
 	struct addr peer;
 	bool alive;
-	u8 auth_mac[EBPFS_MAC_LEN];
+	u8 auth_tag[EBPFS_AEAD_TAG];
+	u8 ephemeral[EBPFS_KEY_LEN];
 	struct ebpfs_accept accept;
 	struct ebpfs_hs_session hs;
 	struct ebpfs_served served;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * kmod/core/handshake.c, function by function, and the attacks that it is to
- * withstand. MACs are computed a second time here from what wire.h says.
+ * withstand. The handshake of Noise in it has tests of its own, test_noise.c.
  */
 #include <stdlib.h>
 
@@ -15,6 +15,7 @@ static const struct ebpfs_bytes addr = { "192.0.2.1:777", 13 };
 static const u8 secret[EBPFS_SECRET_LEN] = "the secret of client one, shared";
 static const u8 other_secret[EBPFS_SECRET_LEN] = "the secret of client two, shared";
 static const u8 server_nonce[EBPFS_NONCE_LEN] = "what the server drew at random..";
+static const u8 server_ephemeral[EBPFS_KEY_LEN] = "an ephemeral key of the server's";
 
 /**
  * struct exchange - one handshake, both sides, and all that was said
@@ -25,6 +26,7 @@ struct exchange {
 	struct ebpfs_hello hello;
 	struct ebpfs_challenge challenge;
 	struct ebpfs_auth auth;
+	struct ebpfs_hs_proof proof;
 	struct ebpfs_accept accept;
 	struct ebpfs_hs_session at_client;
 	struct ebpfs_hs_session at_server;
@@ -41,6 +43,7 @@ static void begin(struct exchange *x)
 	x->client.owner = 77;
 	x->client.session = SESSION;
 	memcpy(x->client.nonce, "what the client drew at random..", EBPFS_NONCE_LEN);
+	memcpy(x->client.ephemeral, "an ephemeral key of the client's", EBPFS_KEY_LEN);
 	memset(x->server.cookie_key, 0x77, sizeof(x->server.cookie_key));
 
 	x->at_server.server_session = 0x5555666677778888ull;
@@ -53,6 +56,21 @@ static void begin(struct exchange *x)
 	x->at_server.root_fh_len = 40;
 	memset(x->at_server.root_fh, 0xf1, 40);
 }
+
+/* The server's answer to AUTH, as @spoil has it. */
+#define ANSWER_AUTH(x, psk, spoil)						\
+	do {									\
+		struct ebpfs_hs_proof proof_;					\
+										\
+		EXPECT_EQ(ebpfs_hs_check_auth(&(x)->auth, psk, &proof_), psk == secret); \
+		if (psk != secret)						\
+			proof_.ask = (struct ebpfs_ask){ .sec = EBPFS_SEC_CRC,	\
+							 .slots = cpu_to_le16(128) }; \
+		spoil;								\
+		EXPECT_EQ(ebpfs_hs_make_accept(&(x)->auth, &proof_, server_ephemeral, \
+					       &(x)->at_server, &(x)->accept),	\
+			  sizeof((x)->accept));					\
+	} while (0)
 
 /* The first @steps messages of the four. */
 static void talk(struct exchange *x, int steps)
@@ -71,9 +89,8 @@ static void talk(struct exchange *x, int steps)
 	if (steps < 4)
 		return;
 	EXPECT_EQ(ebpfs_hs_check_cookie(&x->server, &x->auth, sizeof(x->auth), addr, NOW + 1), 0);
-	EXPECT(ebpfs_hs_check_auth(&x->auth, secret));
-	EXPECT_EQ(ebpfs_hs_make_accept(&x->auth, secret, &x->at_server, &x->accept),
-		  sizeof(x->accept));
+	EXPECT(ebpfs_hs_check_auth(&x->auth, secret, &x->proof));
+	ANSWER_AUTH(x, secret, (void)0);
 }
 
 /* Parses a message in memory of exactly its length. */
@@ -125,32 +142,50 @@ static void both_sides_agree(void)
 	EXPECT_EQ(c->lease, 30);
 	EXPECT_MEM(c->root_fh, s->root_fh, EBPFS_FH_MAX);
 	EXPECT_MEM(c->key, s->key, sizeof(c->key));
+	EXPECT_MEM(c->secrets, s->secrets, sizeof(c->secrets));
+	EXPECT_EQ(x.proof.ask.sec, EBPFS_SEC_CRC);
+	EXPECT_EQ(le64_to_cpu(x.proof.ask.owner), 77);
+	EXPECT(!strcmp((char *)x.proof.ask.export, "/data"));
 }
 
-/* The MACs are those that the protocol defines, not only equal on both sides. */
-static void macs_are_as_defined(void)
+/* Neither the export nor the root's handle goes over the wire as it is. */
+static void names_are_hidden(void)
 {
-	u8 mac[EBPFS_MAC_LEN];
-	struct ebpfs_bytes parts[3];
+	struct exchange x;
+
+	talk(&x, 4);
+	EXPECT(memmem(&x.auth, sizeof(x.auth), "client-one", 10) != NULL);
+	EXPECT(!memmem(&x.auth, sizeof(x.auth), "/data", 5));
+	EXPECT(!memmem(&x.accept, sizeof(x.accept), x.at_server.root_fh, 8));
+}
+
+/* The handshake is Noise over what wire.h says, not only equal on both sides. */
+static void keys_are_as_defined(void)
+{
+	struct ebpfs_noise client, server;
+	struct ebpfs_noise_msg first, second;
+	struct ebpfs_terms terms;
+	u8 mac[EBPFS_MAC_LEN], secrets[3][EBPFS_KEY_LEN];
+	struct ebpfs_bytes parts[2];
+	struct ebpfs_ask ask;
 	struct exchange x;
 	struct ebpfs_bye bye;
 	__le64 session;
 
 	talk(&x, 4);
-	parts[0] = (struct ebpfs_bytes){ "ebpfs1 client", 13 };
-	parts[1] = (struct ebpfs_bytes){ (u8 *)&x.auth + 4, 320 - 4 };
-	ebpfs_mac(mac, secret, parts, 2);
-	EXPECT_MEM(x.auth.mac, mac, sizeof(mac));
-
-	parts[0] = (struct ebpfs_bytes){ "ebpfs1 server", 13 };
-	parts[1] = (struct ebpfs_bytes){ x.auth.mac, 32 };
-	parts[2] = (struct ebpfs_bytes){ (u8 *)&x.accept + 4, 192 - 4 };
-	ebpfs_mac(mac, secret, parts, 3);
-	EXPECT_MEM(x.accept.mac, mac, sizeof(mac));
+	first = (struct ebpfs_noise_msg){ x.auth.ephemeral, x.auth.ask, x.auth.tag, 144 };
+	second = (struct ebpfs_noise_msg){ x.accept.ephemeral, x.accept.terms, x.accept.tag, 176 };
+	ebpfs_noise_begin(&server, secret, (struct ebpfs_bytes){ (u8 *)&x.auth + 4, 184 - 4 });
+	ASSERT(ebpfs_noise_read_first(&server, &first, &ask));
+	EXPECT_MEM(&ask, &x.proof.ask, sizeof(ask));
+	client = x.client.noise;
+	ASSERT(ebpfs_noise_read_second(&client, &second, (u8 *)&terms));
+	EXPECT_EQ(le64_to_cpu(terms.server_instance), 42);
+	ebpfs_noise_split(&client, secrets);
+	EXPECT_MEM(x.at_server.secrets, secrets, sizeof(secrets));
 
 	parts[0] = (struct ebpfs_bytes){ "ebpfs1 key", 10 };
-	parts[2] = (struct ebpfs_bytes){ x.accept.mac, 32 };
-	ebpfs_mac(mac, secret, parts, 3);
+	ebpfs_mac(mac, secrets[2], parts, 1);
 	EXPECT_MEM(x.at_server.key, mac, sizeof(mac));
 
 	EXPECT_EQ(ebpfs_hs_make_bye(99, x.at_server.key, &bye), sizeof(bye));
@@ -201,17 +236,27 @@ static void auth_changed_on_the_way(void)
 	struct exchange x;
 
 	talk(&x, 3);
-	EXPECT(ebpfs_hs_check_auth(&x.auth, secret));
-	EXPECT_EQ(FLIPPED(x.auth, ebpfs_hs_check_auth(&x.auth, secret)), 0);
+	EXPECT(ebpfs_hs_check_auth(&x.auth, secret, &x.proof));
+	EXPECT_EQ(FLIPPED(x.auth, ebpfs_hs_check_auth(&x.auth, secret, &x.proof)), 0);
 }
 
+/* But for the head, which says no more than which handshake it may belong to. */
 static void accept_changed_on_the_way(void)
 {
+	u8 *at;
 	struct exchange x;
+	u32 bit;
 
 	talk(&x, 4);
 	EXPECT_EQ(take_accept(&x, &x.accept), 0);
-	EXPECT_EQ(FLIPPED(x.accept, take_accept(&x, &x.accept) == 0), 0);
+	for (bit = 8 * sizeof(x.accept.hdr); bit < 8 * sizeof(x.accept); bit++) {
+		at = (u8 *)&x.accept + bit / 8;
+		*at ^= 1 << bit % 8;
+		ebpfs_seal(&x.accept, sizeof(x.accept));
+		EXPECT_EQ(take_accept(&x, &x.accept), -EKEYREJECTED);
+		*at ^= 1 << bit % 8;
+	}
+	EXPECT_EQ(FLIPPED(x.accept.hdr, take_accept(&x, &x.accept) == 0), 0);
 }
 
 static void wrong_crc_is_no_message(void)
@@ -245,12 +290,12 @@ static void wrong_secret(void)
 
 	/* A client that does not know it. */
 	talk(&x, 3);
-	EXPECT(!ebpfs_hs_check_auth(&x.auth, other_secret));
+	EXPECT(!ebpfs_hs_check_auth(&x.auth, other_secret, &x.proof));
 	/* A server that does not know it. */
-	ebpfs_hs_make_accept(&x.auth, other_secret, &x.at_server, &x.accept);
+	ANSWER_AUTH(&x, other_secret, (void)0);
 	EXPECT_EQ(take_accept(&x, &x.accept), -EKEYREJECTED);
 	/* After that the right one still gets through. */
-	ebpfs_hs_make_accept(&x.auth, secret, &x.at_server, &x.accept);
+	ANSWER_AUTH(&x, secret, (void)0);
 	EXPECT_EQ(take_accept(&x, &x.accept), 0);
 }
 
@@ -275,20 +320,58 @@ static void reflection(void)
 	struct exchange x;
 
 	talk(&x, 4);
-	memcpy(x.accept.mac, x.auth.mac, sizeof(x.auth.mac));
+	memcpy(x.accept.ephemeral, x.auth.ephemeral, sizeof(x.auth.ephemeral));
+	memcpy(x.accept.terms, x.auth.ask, sizeof(x.auth.ask));
+	memcpy(x.accept.tag, x.auth.tag, sizeof(x.auth.tag));
 	ebpfs_seal(&x.accept, sizeof(x.accept));
 	EXPECT_EQ(take_accept(&x, &x.accept), -EKEYREJECTED);
 }
 
+/* Keys that share nothing secret with any other (RFC 7748, section 6.1). */
+static void useless_ephemeral_keys(void)
+{
+	static const u8 points[][EBPFS_KEY_LEN] = { { 0 }, { 1 } };
+	struct ebpfs_noise_msg m;
+	struct ebpfs_noise noise;
+	struct exchange x;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(points); i++) {
+		talk(&x, 3);
+		/* By a client that knows the secret. */
+		m = (struct ebpfs_noise_msg){ x.auth.ephemeral, x.auth.ask, x.auth.tag, 144 };
+		ASSERT(ebpfs_hs_check_auth(&x.auth, secret, &x.proof));
+		memcpy(x.proof.noise.theirs, points[i], EBPFS_KEY_LEN);
+		EXPECT_EQ(ebpfs_hs_make_accept(&x.auth, &x.proof, server_ephemeral, &x.at_server,
+					       &x.accept), -EBADMSG);
+		/* By a server. */
+		talk(&x, 4);
+		noise = x.client.noise;
+		m = (struct ebpfs_noise_msg){ x.accept.ephemeral, x.accept.terms, x.accept.tag, 176 };
+		memcpy(x.accept.ephemeral, points[i], EBPFS_KEY_LEN);
+		EXPECT(!ebpfs_noise_read_second(&noise, &m, x.accept.terms));
+	}
+}
+
+/* Of two sessions, and of the uses within one. */
 static void session_keys_differ(void)
 {
 	struct exchange x, y;
+	int i, j;
 
 	talk(&x, 4);
 	talk(&y, 3);
-	y.at_server.server_session++;
-	ebpfs_hs_make_accept(&y.auth, secret, &y.at_server, &y.accept);
+	ASSERT(ebpfs_hs_check_auth(&y.auth, secret, &y.proof));
+	EXPECT_EQ(ebpfs_hs_make_accept(&y.auth, &y.proof, (const u8 *)"another key, drawn at its random",
+				       &y.at_server, &y.accept), sizeof(y.accept));
 	EXPECT(memcmp(x.at_server.key, y.at_server.key, sizeof(x.at_server.key)) != 0);
+	for (i = 0; i < 3; i++) {
+		EXPECT(memcmp(x.at_server.secrets[i], y.at_server.key, 32) != 0);
+		for (j = 0; j < 3; j++) {
+			EXPECT(memcmp(x.at_server.secrets[i], y.at_server.secrets[j], 32) != 0);
+			EXPECT(i == j || memcmp(x.at_server.secrets[i], x.at_server.secrets[j], 32));
+		}
+	}
 }
 
 static void hello(void)
@@ -419,14 +502,13 @@ static void accept_out_of_range(void)
 #define NONSENSE(spoil)								\
 	do {									\
 		talk(&x, 3);							\
-		spoil;								\
-		ebpfs_hs_make_accept(&x.auth, secret, &x.at_server, &x.accept);	\
+		ANSWER_AUTH(&x, secret, spoil);					\
 		EXPECT_EQ(take_accept(&x, &x.accept), -EBADMSG);		\
 	} while (0)
 	NONSENSE(x.at_server.server_session = 0);
 	NONSENSE(x.at_server.slots = 0);
-	NONSENSE((x.auth.slots = cpu_to_le16(2000), x.at_server.slots = EBPFS_SLOTS_MAX + 1,
-		  x.client.auth = x.auth));
+	NONSENSE((proof_.ask.slots = cpu_to_le16(2000),
+		  x.at_server.slots = EBPFS_SLOTS_MAX + 1));
 	NONSENSE(x.at_server.unit_max = 4095);
 	NONSENSE(x.at_server.unit_max = EBPFS_MSG_MAX + 1);
 	NONSENSE(x.at_server.cell_max = 1016);
@@ -436,7 +518,7 @@ static void accept_out_of_range(void)
 	NONSENSE(x.at_server.root_fh_len = 0);
 	NONSENSE(x.at_server.owner_instance = 0);
 	NONSENSE(x.at_server.lease = 0);
-	NONSENSE((x.auth.sec = EBPFS_SEC_PRIVACY, x.client.auth = x.auth));
+	NONSENSE(proof_.ask.sec = EBPFS_SEC_PRIVACY);
 }
 
 /* Slots: what is granted, not more than was wanted. */
@@ -445,8 +527,7 @@ static void slots(void)
 	struct exchange x;
 
 	talk(&x, 3);
-	x.at_server.slots = 1000;
-	ebpfs_hs_make_accept(&x.auth, secret, &x.at_server, &x.accept);
+	ANSWER_AUTH(&x, secret, x.at_server.slots = 1000);
 	EXPECT_EQ(x.at_server.slots, 128);
 	EXPECT_EQ(take_accept(&x, &x.accept), 0);
 	EXPECT_EQ(x.at_client.slots, 128);
@@ -536,7 +617,7 @@ static void downgrade(void)
 				&x.challenge);
 	EXPECT_EQ(x.challenge.features, 0);
 	ebpfs_hs_challenge(&x.client, &x.challenge, sizeof(x.challenge), &x.auth);
-	ebpfs_hs_make_accept(&x.auth, secret, &x.at_server, &x.accept);
+	ANSWER_AUTH(&x, secret, (void)0);
 	EXPECT_EQ(take_accept(&x, &x.accept), 0);
 	EXPECT_EQ(x.at_client.features, EBPFS_FEAT_ALL);
 }
@@ -558,22 +639,39 @@ static void auth_names(void)
 	NAMES(memset(x.auth.client, 'c', EBPFS_CLIENT_MAX), -EBADMSG);
 	NAMES(memset(x.auth.client, 0, EBPFS_CLIENT_MAX), -EBADMSG);
 	NAMES(x.auth.client[20] = 'x', -EBADMSG);
-	NAMES(memset(x.auth.export, 'e', EBPFS_EXPORT_MAX - 1), 0);
-	NAMES(memset(x.auth.export, 'e', EBPFS_EXPORT_MAX), -EBADMSG);
-	NAMES(x.auth.export[0] = 0, -EBADMSG);
-	NAMES(x.auth.slots = 0, -EBADMSG);
-	NAMES(x.auth.owner = 0, -EBADMSG);
 	NAMES(x.auth.hdr.session = cpu_to_le64(1), -EBADMSG);
+}
+
+/* What a client that knows the secret asks for has its form, or it is none. */
+static void ask_has_its_form(void)
+{
+	struct exchange x;
+
+#define ASK(spoil, expected)							\
+	do {									\
+		talk(&x, 2);							\
+		spoil;								\
+		ebpfs_hs_challenge(&x.client, &x.challenge, sizeof(x.challenge), &x.auth); \
+		EXPECT_EQ(ebpfs_hs_check_auth(&x.auth, secret, &x.proof), expected); \
+	} while (0)
+	ASK((void)0, true);
+	ASK(memset(x.client.export, 'e', EBPFS_EXPORT_MAX - 1), true);
+	ASK(memset(x.client.export, 'e', EBPFS_EXPORT_MAX), false);
+	ASK(x.client.export[0] = 0, false);
+	ASK(x.client.export[100] = 'x', false);
+	ASK(x.client.slots = 0, false);
+	ASK(x.client.owner = 0, false);
 }
 
 static void accept_is_repeated_alike(void)
 {
-	struct ebpfs_accept again;
+	struct ebpfs_accept first;
 	struct exchange x;
 
 	talk(&x, 4);
-	ebpfs_hs_make_accept(&x.auth, secret, &x.at_server, &again);
-	EXPECT_MEM(&again, &x.accept, sizeof(again));
+	first = x.accept;
+	ANSWER_AUTH(&x, secret, (void)0);
+	EXPECT_MEM(&first, &x.accept, sizeof(first));
 }
 
 static void bye(void)
@@ -600,7 +698,8 @@ static void bye(void)
 
 static const struct ktap_test tests[] = {
 	KTAP_TEST(both_sides_agree),
-	KTAP_TEST(macs_are_as_defined),
+	KTAP_TEST(names_are_hidden),
+	KTAP_TEST(keys_are_as_defined),
 	KTAP_TEST(messages_are_sealed_and_no_longer_than_asked),
 	KTAP_TEST(auth_changed_on_the_way),
 	KTAP_TEST(accept_changed_on_the_way),
@@ -608,6 +707,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(wrong_secret),
 	KTAP_TEST(accept_of_another_handshake),
 	KTAP_TEST(reflection),
+	KTAP_TEST(useless_ephemeral_keys),
 	KTAP_TEST(session_keys_differ),
 	KTAP_TEST(hello),
 	KTAP_TEST(make_challenge_bad),
@@ -621,6 +721,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(cookie_ages),
 	KTAP_TEST(downgrade),
 	KTAP_TEST(auth_names),
+	KTAP_TEST(ask_has_its_form),
 	KTAP_TEST(accept_is_repeated_alike),
 	KTAP_TEST(bye),
 };

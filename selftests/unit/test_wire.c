@@ -36,8 +36,8 @@ static const struct {
 } types[] = {
 	{ EBPFS_HELLO, 96, true },
 	{ EBPFS_CHALLENGE, 80, true },
-	{ EBPFS_AUTH, 352, true },
-	{ EBPFS_ACCEPT, 224, true },
+	{ EBPFS_AUTH, sizeof(struct ebpfs_auth), true },
+	{ EBPFS_ACCEPT, sizeof(struct ebpfs_accept), true },
 	{ EBPFS_REJECT, 24, true },
 	{ EBPFS_CALL, 56, false },
 	{ EBPFS_REPLY, 48, false },

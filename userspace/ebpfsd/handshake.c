@@ -51,17 +51,21 @@ static void reject(const struct route *r, const struct ebpfs_auth *auth, u16 rea
 	send_datagram(r, &out, len);
 }
 
-/* Who is it, and may it? Fills @number, @export, @secret. Return: 0 or the reason why not. */
+/* Who is it, and may it? Fills @number, @export, @proof. Return: 0 or the reason why not. */
 static u16 judge(struct server *srv, const struct route *r, const struct ebpfs_auth *auth,
-		 u64 *number, const struct export **export, u8 secret[EBPFS_SECRET_LEN])
+		 u64 *number, const struct export **export, struct ebpfs_hs_proof *proof)
 {
 	char addr[EBPFS_ADDR_TEXT], name[4 * EBPFS_CLIENT_MAX];
 	const char *client = (const char *)auth->client;
-	const char *wanted = (const char *)auth->export;
+	const char *wanted = (const char *)proof->ask.export;
+	u8 secret[EBPFS_SECRET_LEN];
+	bool proved;
 
-	/* ebpfs_hs_check_cookie() saw that both names end. */
+	/* ebpfs_hs_check_cookie() saw that this name ends, ebpfs_hs_check_auth() the other. */
 	*number = clients_find(&srv->clients, client, secret);
-	if (!ebpfs_hs_check_auth(auth, secret) || !*number) {
+	proved = ebpfs_hs_check_auth(auth, secret, proof);
+	explicit_bzero(secret, sizeof(secret));
+	if (!proved || !*number) {
 		log_warning_limited("denied %s, who says to be client %s: %s",
 				    ebpfs_addr_format(&r->to, true, addr),
 				    log_quote(name, sizeof(name), client, sizeof(auth->client)),
@@ -76,39 +80,44 @@ static u16 judge(struct server *srv, const struct route *r, const struct ebpfs_a
 		log_warning_limited("denied client %s: %s %s", client, *export ?
 				    "it is not listed at export" : "there is no export",
 				    log_quote(quoted, sizeof(quoted), wanted,
-					      sizeof(auth->export)));
+					      sizeof(proof->ask.export)));
 		return EBPFS_REJECT_EXPORT;
 	}
-	if (auth->sec != EBPFS_SEC_CRC)
+	if (proof->ask.sec != EBPFS_SEC_CRC)
 		return EBPFS_REJECT_SEC;
 	return 0;
 }
 
-static u16 slots_for(const struct ebpfs_auth *auth)
+static u16 slots_for(const struct ebpfs_ask *ask)
 {
-	u16 wanted = le16_to_cpu(auth->slots);
+	u16 wanted = le16_to_cpu(ask->slots);
 
 	return wanted > EBPFS_SLOTS_MAX ? EBPFS_SLOTS_MAX : wanted;
 }
 
 /* Make the session and ACCEPT. Return: 0 or the reason why not. */
 static u16 admit(struct worker *w, const struct route *r, const struct ebpfs_auth *auth,
-		 u64 number, const struct export *export, const u8 secret[EBPFS_SECRET_LEN],
+		 u64 number, const struct export *export, struct ebpfs_hs_proof *proof,
 		 struct ebpfs_accept *accept)
 {
 	struct server *srv = w->srv;
 	struct ebpfs_hs_session hs = { 0 };
+	u8 ephemeral[EBPFS_KEY_LEN];
 	char addr[EBPFS_ADDR_TEXT];
 	struct owner *owner;
 	struct session *s;
 	struct peer peer;
+	int made;
 	u64 id;
 
+	if (getrandom(ephemeral, sizeof(ephemeral), 0) != sizeof(ephemeral))
+		return EBPFS_REJECT_BUSY;
 	peer_of(r, &peer);
-	s = session_new(&peer, export, auth, slots_for(auth), w->now);
+	s = session_new(&peer, export, auth, slots_for(&proof->ask), w->now);
 	if (!s)
 		return EBPFS_REJECT_BUSY;
-	s->owner = owner_get(&srv->owners, auth, number, export, w->now);
+	s->owner = owner_get(&srv->owners, le64_to_cpu(proof->ask.owner),
+			     (const char *)auth->client, number, export, w->now);
 	if (!s->owner) {
 		log_warning_limited("client %s at %s has to wait: there are too many mounts, or too "
 				    "many of this client", (const char *)auth->client,
@@ -128,7 +137,16 @@ static u16 admit(struct worker *w, const struct route *r, const struct ebpfs_aut
 	hs.slots = s->served.nslots;
 	hs.root_fh_len = export->root_fh_len;
 	memcpy(hs.root_fh, export->root_fh, export->root_fh_len);
-	ebpfs_hs_make_accept(auth, secret, &hs, accept);
+	made = ebpfs_hs_make_accept(auth, proof, ephemeral, &hs, accept);
+	explicit_bzero(ephemeral, sizeof(ephemeral));
+	if (made < 0) {
+		/* Somebody who knows the secret made it so. */
+		stats_inc(drop_malformed);
+		explicit_bzero(&hs, sizeof(hs));
+		session_put(&srv->sessions, s);
+		owner_put(owner);
+		return EBPFS_REJECT_DENIED;
+	}
 	s->accept = *accept;
 	s->number = number;
 	memcpy(s->key, hs.key, sizeof(s->key));
@@ -162,7 +180,7 @@ void handshake_auth(struct worker *w, const struct route *r, const u8 *p, u32 le
 {
 	const struct ebpfs_auth *auth = (const struct ebpfs_auth *)p;
 	const struct export *export = NULL;
-	u8 secret[EBPFS_SECRET_LEN];
+	struct ebpfs_hs_proof proof;
 	struct ebpfs_accept accept;
 	struct session *s;
 	struct peer peer;
@@ -189,10 +207,10 @@ void handshake_auth(struct worker *w, const struct route *r, const u8 *p, u32 le
 		session_put(&w->srv->sessions, s);
 		return;
 	}
-	reason = judge(w->srv, r, auth, &number, &export, secret);
+	reason = judge(w->srv, r, auth, &number, &export, &proof);
 	if (!reason)
-		reason = admit(w, r, auth, number, export, secret, &accept);
-	explicit_bzero(secret, sizeof(secret));
+		reason = admit(w, r, auth, number, export, &proof, &accept);
+	explicit_bzero(&proof, sizeof(proof));
 	if (reason) {
 		reject(r, auth, reason);
 		return;

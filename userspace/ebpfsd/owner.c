@@ -94,11 +94,11 @@ void owner_put(struct owner *o)
 	free(o);
 }
 
-static bool is_owner(const struct owner *o, const struct ebpfs_auth *auth, u64 number,
+static bool is_owner(const struct owner *o, u64 id, const char *client, u64 number,
 		     const struct export *export)
 {
-	return o->id == le64_to_cpu(auth->owner) && o->number == number && o->export == export &&
-	       !strcmp(o->client, (const char *)auth->client);
+	return o->id == id && o->number == number && o->export == export &&
+	       !strcmp(o->client, client);
 }
 
 /* Room for one more of @client's, under the lock: who was silent for longest and would
@@ -128,7 +128,7 @@ static bool make_room(struct owners *os, const char *client)
 	return any && end_locked(os, any, "it makes room for a new one");
 }
 
-static struct owner *owner_new(struct owners *os, const struct ebpfs_auth *auth, u64 number,
+static struct owner *owner_new(struct owners *os, u64 id, const char *client, u64 number,
 			       const struct export *export)
 {
 	struct owner *o = calloc(1, sizeof(*o));
@@ -143,25 +143,25 @@ static struct owner *owner_new(struct owners *os, const struct ebpfs_auth *auth,
 	} while (!o->instance);
 	o->owners = os;
 	o->refs = 2;		/* the table's, the caller's */
-	o->id = le64_to_cpu(auth->owner);
+	o->id = id;
 	o->number = number;
 	o->export = export;
-	memcpy(o->client, auth->client, sizeof(o->client));
+	memcpy(o->client, client, sizeof(o->client));
 	return o;
 }
 
-struct owner *owner_get(struct owners *os, const struct ebpfs_auth *auth, u64 number,
+struct owner *owner_get(struct owners *os, u64 id, const char *client, u64 number,
 			const struct export *export, u64 now)
 {
-	struct owner **p = bucket(os, le64_to_cpu(auth->owner)), *o;
+	struct owner **p = bucket(os, id), *o;
 
 	pthread_mutex_lock(&os->lock);
-	for (o = *p; o && !is_owner(o, auth, number, export); o = o->next_id)
+	for (o = *p; o && !is_owner(o, id, client, number, export); o = o->next_id)
 		;
 	if (o) {
 		owner_ref(o);
-	} else if (make_room(os, (const char *)auth->client)) {
-		o = owner_new(os, auth, number, export);
+	} else if (make_room(os, client)) {
+		o = owner_new(os, id, client, number, export);
 		if (o) {
 			o->next_id = *p;
 			*p = o;

@@ -151,7 +151,8 @@ void owners_fini(struct owners *os);
 /**
  * owner_get() - whose session is this going to be?
  * @os: owners
- * @auth: what it was admitted by
+ * @id: of the mount, see struct ebpfs_ask
+ * @client: its name, EBPFS_CLIENT_MAX bytes, NUL terminated
  * @number: of the client's entry in the clients file
  * @export: what it may see
  * @now: ms
@@ -159,7 +160,7 @@ void owners_fini(struct owners *os);
  * Return: the owner, there already or new, with a reference; NULL without memory or
  * room: BUSY.
  */
-struct owner *owner_get(struct owners *os, const struct ebpfs_auth *auth, u64 number,
+struct owner *owner_get(struct owners *os, u64 id, const char *client, u64 number,
 			const struct export *export, u64 now);
 
 static inline struct owner *owner_ref(struct owner *o)

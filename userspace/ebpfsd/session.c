@@ -88,7 +88,7 @@ struct session *session_find_auth(struct sessions *ss, const struct peer *peer,
 	pthread_mutex_lock(&ss->lock);
 	s = ss->by_client[client_id & ss->mask];
 	while (s && !(s->client_id == client_id && !memcmp(&s->peer, peer, sizeof(*peer)) &&
-		      ebpfs_equal(s->auth_mac, auth->mac, EBPFS_MAC_LEN)))
+		      ebpfs_equal(s->auth_tag, auth->tag, sizeof(s->auth_tag))))
 		s = s->next_client;
 	if (s)
 		__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
@@ -143,7 +143,7 @@ struct session *session_new(const struct peer *peer, const struct export *export
 	s->export = export;
 	s->heard = now;
 	memcpy(s->client, auth->client, sizeof(s->client));
-	memcpy(s->auth_mac, auth->mac, sizeof(s->auth_mac));
+	memcpy(s->auth_tag, auth->tag, sizeof(s->auth_tag));
 	ebpfs_served_init(&s->served, slots, nslots, random.instance);
 	return s;
 fail:

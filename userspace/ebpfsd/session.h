@@ -74,7 +74,7 @@ struct reply_buf {
  * @client: its name, NUL terminated
  * @heard: when a good datagram last came, ms; READ_ONCE/WRITE_ONCE
  * @key: of the session
- * @auth_mac: of the AUTH that made it, to know that one again
+ * @auth_tag: of the AUTH that made it, to know that one again
  * @accept: how that was answered
  * @served: slots
  * @bufs: the slots' kept replies
@@ -105,7 +105,7 @@ struct session {
 	u64 number;
 	char client[EBPFS_CLIENT_MAX];
 	u8 key[EBPFS_MAC_LEN];
-	u8 auth_mac[EBPFS_MAC_LEN];
+	u8 auth_tag[EBPFS_AEAD_TAG];
 	struct ebpfs_accept accept;
 
 	struct session *owner_next;	/* under owners.lock */

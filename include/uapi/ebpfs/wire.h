@@ -169,6 +169,24 @@ struct ebpfs_challenge {
 };
 
 /**
+ * struct ebpfs_ask - what a client wants; encrypted in AUTH
+ * @sec: EBPFS_SEC_*
+ * @reserved: 0
+ * @slots: how many slots the client wants
+ * @features: offered, as in HELLO
+ * @owner: the mount, drawn at random when it was made; not 0
+ * @export: name, not empty, NUL padded, the last byte is NUL
+ */
+struct ebpfs_ask {
+	__u8   sec;
+	__u8   reserved;
+	__le16 slots;
+	__le32 features;
+	__le64 owner;
+	__u8   export[EBPFS_EXPORT_MAX];
+};
+
+/**
  * struct ebpfs_auth - the client proves that it knows the secret
  * @hdr: session is 0; version is the one chosen in CHALLENGE
  * @client_session: as in HELLO
@@ -178,14 +196,14 @@ struct ebpfs_challenge {
  * @cookie: as in CHALLENGE
  * @version_max: as in HELLO; a server that would have chosen another version
  *	from it was lied to, and keeps silent
- * @sec: EBPFS_SEC_*
- * @slots: how many slots the client wants
- * @features: offered, as in HELLO
- * @owner: the mount, drawn at random when it was made; not 0
+ * @reserved: 0
  * @client: name, not empty, NUL padded, the last byte is NUL
- * @export: name, likewise
- * @mac: keyed BLAKE2s under the secret over "ebpfs1 client" and all bytes from
- *	hdr.magic to the end of @export
+ * @ephemeral: X25519 public key
+ * @ask: struct ebpfs_ask, encrypted
+ * @tag: of it
+ *
+ * The last three are the first message of Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s under the
+ * client's secret; its prologue is all bytes from hdr.magic to the end of @client.
  */
 struct ebpfs_auth {
 	struct ebpfs_hdr hdr;
@@ -195,23 +213,20 @@ struct ebpfs_auth {
 	__le64 time;
 	__u8   cookie[EBPFS_COOKIE_LEN];
 	__u8   version_max;
-	__u8   sec;
-	__le16 slots;
-	__le32 features;
-	__le64 owner;
+	__u8   reserved[7];
 	__u8   client[EBPFS_CLIENT_MAX];
-	__u8   export[EBPFS_EXPORT_MAX];
-	__u8   mac[EBPFS_MAC_LEN];
+	__u8   ephemeral[32];
+	__u8   ask[sizeof(struct ebpfs_ask)];
+	__u8   tag[16];
 };
 
 /**
- * struct ebpfs_accept - the session exists; the server proves itself
- * @hdr: session is the client's
+ * struct ebpfs_terms - what the server grants; encrypted in ACCEPT
  * @server_session: the server's identity for the session, not 0
  * @server_instance: drawn at random at each start of the server
  * @slots: how many slots the client may use, at least 1
  * @version: chosen
- * @sec: as in AUTH
+ * @sec: as asked for
  * @features: common
  * @unit_max: most bytes one READ may ask for, 4096 to EBPFS_MSG_MAX
  * @cell_max: the largest cell that the client may ask for
@@ -222,14 +237,8 @@ struct ebpfs_auth {
  *	hear of, at least 1
  * @boot: another one after each start of the server's machine; 0: not known
  * @root_fh: handle of the export's root
- * @mac: keyed BLAKE2s under the secret over "ebpfs1 server", the mac of AUTH,
- *	and all bytes from hdr.magic to the end of @root_fh
- *
- * Both sides then have the session key: keyed BLAKE2s under the secret over
- * "ebpfs1 key", the mac of AUTH and the mac of ACCEPT.
  */
-struct ebpfs_accept {
-	struct ebpfs_hdr hdr;
+struct ebpfs_terms {
 	__le64 server_session;
 	__le64 server_instance;
 	__le16 slots;
@@ -243,7 +252,23 @@ struct ebpfs_accept {
 	__le16 lease;
 	__le32 boot;
 	__u8   root_fh[EBPFS_FH_MAX];
-	__u8   mac[EBPFS_MAC_LEN];
+};
+
+/**
+ * struct ebpfs_accept - the session exists; the server proves itself
+ * @hdr: session is the client's
+ * @ephemeral: X25519 public key
+ * @terms: struct ebpfs_terms, encrypted
+ * @tag: of it
+ *
+ * The second message of the handshake that AUTH began. Both sides then have the keys of
+ * the session, see Documentation/protocol.md.
+ */
+struct ebpfs_accept {
+	struct ebpfs_hdr hdr;
+	__u8   ephemeral[32];
+	__u8   terms[sizeof(struct ebpfs_terms)];
+	__u8   tag[16];
 };
 
 /**
