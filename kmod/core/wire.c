@@ -19,7 +19,8 @@ _Static_assert(sizeof(struct ebpfs_hdr) == 16 && sizeof(struct ebpfs_calls) == 2
 	       sizeof(struct ebpfs_attr) == 112 && sizeof(struct ebpfs_entry) == 128 &&
 	       sizeof(struct ebpfs_statfs) == 56 && sizeof(struct ebpfs_release) == 16 &&
 	       sizeof(struct ebpfs_recall) == 168 && sizeof(struct ebpfs_recalled) == 24 &&
-	       sizeof(struct ebpfs_lock) == 32, "wire structs have no padding");
+	       sizeof(struct ebpfs_lock) == 32 && sizeof(struct ebpfs_guard) == 24 &&
+	       sizeof(struct ebpfs_rekey) == 56, "wire structs have no padding");
 _Static_assert(EBPFS_CELL_MIN * EBPFS_CELLS_MAX >= EBPFS_MSG_MAX,
 	       "every reply fits the smallest grid");
 _Static_assert(EBPFS_CELL_MIN + sizeof(struct ebpfs_reply) <= EBPFS_UDP_PAYLOAD_BASE,
@@ -88,6 +89,9 @@ u32 ebpfs_type_min_len(u8 type)
 		return sizeof(struct ebpfs_recall);
 	case EBPFS_RECALLED:
 		return sizeof(struct ebpfs_recalled);
+	case EBPFS_REKEY:
+	case EBPFS_REKEYED:
+		return sizeof(struct ebpfs_rekey);
 	default:
 		return 0;
 	}

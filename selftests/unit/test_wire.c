@@ -49,6 +49,8 @@ static const struct {
 	{ EBPFS_NEED, 40, true },
 	{ EBPFS_RECALL, 168, true },
 	{ EBPFS_RECALLED, 24, true },
+	{ EBPFS_REKEY, 56, true },
+	{ EBPFS_REKEYED, 56, true },
 };
 
 static void type_min_len(void)

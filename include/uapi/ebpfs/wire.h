@@ -24,6 +24,8 @@
  *	                                    <--  UNKNOWN (a hint: session not known)
  *	                                    <--  RECALL (a lease ends, a lock is free)
  *	RECALLED                            -->
+ *	REKEY      (an ephemeral key)       -->
+ *	                                    <--  REKEYED (the other one)
  *
  * A *call* is identified within its session by a 64-bit id: the slot in the
  * low 16 bits, the slot's sequence number in the upper 48. A *reply* is a
@@ -92,15 +94,20 @@ enum ebpfs_type {
 	EBPFS_NEED	= 13,
 	EBPFS_RECALL	= 14,
 	EBPFS_RECALLED	= 15,
+	EBPFS_REKEY	= 16,
+	EBPFS_REKEYED	= 17,
 };
+
+#define EBPFS_GUARDED		0x80	/* ebpfs_hdr.type: struct ebpfs_guard follows the head */
 
 /**
  * struct ebpfs_hdr - first 16 bytes of every datagram
  * @crc: CRC32C (RFC 3720 B.4 polynomial, reflected, initial value and final
- *	XOR ~0) over all bytes of the datagram after this field
+ *	XOR ~0) over all bytes of the datagram after this field; of a guarded one: which
+ *	key, EBPFS_KEY_ID()
  * @magic: EBPFS_MAGIC
  * @version: EBPFS_VERSION; in HELLO the lowest version the client speaks
- * @type: enum ebpfs_type
+ * @type: enum ebpfs_type, and EBPFS_GUARDED if it is
  * @session: the receiver's identity for the session, drawn at random by the
  *	receiver when the session was made; 0 in HELLO and AUTH. In UNKNOWN it
  *	is the identity that was not known, which is the sender's to receive.
@@ -115,8 +122,37 @@ struct ebpfs_hdr {
 
 /* sec=: what protects the data of a session */
 #define EBPFS_SEC_CRC		1	/* CRC32C: accidents and off-path forgers only */
-#define EBPFS_SEC_INTEGRITY	2	/* reserved: authenticated */
-#define EBPFS_SEC_PRIVACY	3	/* reserved: authenticated and encrypted */
+#define EBPFS_SEC_INTEGRITY	2	/* authenticated */
+#define EBPFS_SEC_PRIVACY	3	/* authenticated and encrypted */
+
+/*
+ * Which key a guarded datagram has: the epoch, counted from 0 and at last from 65535 to 0
+ * again, and who of the sending side has numbered it.
+ */
+#define EBPFS_KEY_ID(epoch, sender)	((__u32)(__u16)(epoch) | (__u32)(sender) << 16)
+#define EBPFS_KEY_EPOCH(id)		((__u16)(id))
+#define EBPFS_KEY_SENDER(id)		((id) >> 16)
+
+enum ebpfs_sender {
+	EBPFS_SENDER_MAIN	= 0,	/* the client; the server's daemon */
+	EBPFS_SENDER_KERNEL	= 1,	/* the server's kernel, answering for the daemon */
+	EBPFS_SENDERS		= 2,
+};
+
+/**
+ * struct ebpfs_guard - behind the head of a datagram of a session with sec= integrity or
+ * privacy
+ * @number: of the datagram, never the same twice under a key
+ * @tag: Poly1305
+ *
+ * What follows is what would follow the head without it. The whole is ChaCha20-Poly1305
+ * (RFC 8439) with the nonce 0 (32 bits), @number; clear are the head and, for privacy, the
+ * rest of struct ebpfs_reply or ebpfs_data; for integrity everything.
+ */
+struct ebpfs_guard {
+	__le64 number;
+	__u8   tag[16];
+};
 
 /*
  * Feature bits: offered in HELLO and AUTH, the common ones answered. Those in
@@ -613,6 +649,23 @@ struct ebpfs_probe {
 	struct ebpfs_hdr hdr;
 	__le32 serial;
 	__le32 size;
+};
+
+/**
+ * struct ebpfs_rekey - REKEY: the client wants new keys; REKEYED: there they are
+ * @hdr: session is the receiver's
+ * @epoch: the next one
+ * @reserved: 0
+ * @ephemeral: X25519 public key of the sender
+ *
+ * Guarded by the present keys, in REKEYED by those that REKEY came by.
+ */
+struct ebpfs_rekey {
+	struct ebpfs_hdr hdr;
+	__le16 epoch;
+	__le16 reserved;
+	__le32 reserved2;
+	__u8   ephemeral[32];
 };
 
 /**
