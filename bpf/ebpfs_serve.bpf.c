@@ -37,7 +37,8 @@ struct {
 /* -1 if the kfunc shall judge it. */
 static __always_inline int judge_call(struct ebpfs_hdr *head, __u32 len)
 {
-	return ebpfs_is_ours(head) && head->type == EBPFS_CALL ? -1 : EBPFS_SERVE_PASS_OTHER;
+	return ebpfs_is_ours(head) && (head->type & ~EBPFS_GUARDED) == EBPFS_CALL ?
+	       -1 : EBPFS_SERVE_PASS_OTHER;
 }
 
 static __always_inline void count(__u32 verdict, const struct ebpfs_serve_opts *opts)
@@ -69,5 +70,6 @@ int ebpfs_serve_tc(struct __sk_buff *ctx)
 		return TCX_NEXT;
 	verdict = bpf_ebpfs_serve_skb(ctx, &opts, sizeof(opts));
 	count(verdict, &opts);
-	return verdict == EBPFS_SERVE_ANSWERED ? TCX_DROP : TCX_NEXT;
+	return verdict == EBPFS_SERVE_ANSWERED || verdict == EBPFS_SERVE_FORGED ||
+	       verdict == EBPFS_SERVE_REPLAYED ? TCX_DROP : TCX_NEXT;
 }

@@ -145,7 +145,7 @@ static __always_inline int ebpfs_judge_head(struct ebpfs_hdr *head, __u32 len)
 {
 	if (!ebpfs_is_ours(head))
 		return EBPFS_STEER_PASS_OTHER;
-	if (head->type != EBPFS_REPLY)
+	if ((head->type & ~EBPFS_GUARDED) != EBPFS_REPLY)
 		return EBPFS_STEER_PASS_TYPE;
 	if (len < sizeof(struct ebpfs_reply))
 		return EBPFS_STEER_PASS_MALFORMED;

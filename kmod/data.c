@@ -10,6 +10,8 @@
  * may outlive the call by then its pages may hold anything: the checksum no longer fits,
  * and the server has finished with that call anyway.
  *
+ * What is encrypted or authenticated is so on its way into memory of the node's, too.
+ *
  * Smaller cells are copied, heads and all, one behind the other. A packet has room for
  * 17 pieces, which would be some six cells and their heads; each piece costs more to be
  * added, and to be read by the server, than a copy of so few bytes, and each packet more
@@ -20,6 +22,7 @@
  */
 #include <linux/skbuff.h>
 
+#include "aead.h"
 #include "engine.h"
 #include "packet.h"
 #include "write.h"
@@ -73,8 +76,6 @@ void ebpfs_data_copy(const struct ebpfs_req *req, u32 at, void *to, u32 len)
 	ebpfs_data_copy_on(req, at, to, len, &piece);
 }
 
-#define EBPFS_CHUNK_ORDER	PAGE_ALLOC_COSTLY_ORDER
-#define EBPFS_CHUNK		(PAGE_SIZE << EBPFS_CHUNK_ORDER)
 #define EBPFS_CHUNKS_MAX	(EBPFS_WINDOW_MAX / EBPFS_CHUNK)	/* all that is in flight */
 
 /* A new chunk at the end of the list: the oldest if no packet is in it any more. */
@@ -247,14 +248,58 @@ static void ebpfs_data_grow(struct sk_buff *skb, u32 *more)
 	*more = 0;
 }
 
+/* A datagram whose head is @head, at @p, with its data encrypted on their way there. */
+static void ebpfs_data_guard(void *p, const struct ebpfs_data *head, const struct ebpfs_req *req,
+			     u32 offset, u32 len, u8 sec, struct ebpfs_sending *s,
+			     struct ebpfs_piece *piece)
+{
+	struct {
+		struct ebpfs_hdr hdr;
+		struct ebpfs_guard guard;
+		u8 rest[sizeof(*head) - sizeof(struct ebpfs_hdr)];
+	} *g = p;
+	u8 *to = (u8 *)(g + 1);
+	struct ebpfs_aead a;
+	u32 n;
+
+	BUILD_BUG_ON(sizeof(*g) != sizeof(*head) + sizeof(struct ebpfs_guard));
+	g->hdr = head->hdr;
+	g->hdr.crc = cpu_to_le32(s->id);
+	g->hdr.type |= EBPFS_GUARDED;
+	memcpy(g->rest, (const u8 *)head + sizeof(head->hdr), sizeof(g->rest));
+	ebpfs_aead_begin(&a, s->key, s->number);
+	ebpfs_aead_clear(&a, &g->hdr, sizeof(g->hdr));
+	ebpfs_aead_clear(&a, g->rest, sizeof(g->rest));
+	for (; len; len -= n, offset += n, to += n) {
+		const u8 *from;
+
+		if (offset - piece->at >= piece->len)
+			ebpfs_data_find(req, offset, piece);
+		from = piece->from + (offset - piece->at);
+		n = min(len, piece->at + piece->len - offset);
+		if (sec == EBPFS_SEC_PRIVACY) {
+			ebpfs_aead_encrypt(&a, to, from, n);
+		} else {
+			ebpfs_memcpy(to, from, n);
+			ebpfs_aead_clear(&a, to, n);
+		}
+	}
+	g->guard.number = cpu_to_le64(s->number++);
+	ebpfs_aead_end(&a, g->guard.tag);
+}
+
 /*
  * DATA datagrams that are copied, whole, into chunks: @cells of those that @f tells of.
+ * @s: how they are encrypted, NULL if they are not.
  * Return: those that there were no chunks for.
  */
-static u64 ebpfs_data_copies(struct sk_buff_head *out, struct ebpfs_chunks *chunks,
-			     const struct ebpfs_req *req, const struct ebpfs_frag *f, u64 cells)
+static u64 ebpfs_data_copies(struct sk_buff_head *out, const struct ebpfs_session *session,
+			     const struct ebpfs_req *req, const struct ebpfs_frag *f, u64 cells,
+			     struct ebpfs_sending *s)
 {
-	u32 offset, len, segs = 0, size = sizeof(struct ebpfs_data) + f->cell;
+	u32 room = ebpfs_keys_room(&session->keys);
+	u32 offset, len, segs = 0, size = sizeof(struct ebpfs_data) + room + f->cell;
+	struct ebpfs_chunks *chunks = &session->node->chunks;
 	struct ebpfs_piece piece = {};
 	struct sk_buff *skb = NULL;
 	struct ebpfs_data head, *p;
@@ -264,7 +309,7 @@ static u64 ebpfs_data_copies(struct sk_buff_head *out, struct ebpfs_chunks *chun
 	ebpfs_put_data(&head, f);
 	for (; cells; cells &= cells - 1) {
 		offset = __ffs64(cells) * f->cell;
-		len = sizeof(*p) + min_t(u32, f->cell, f->total - offset);
+		len = sizeof(*p) + room + min_t(u32, f->cell, f->total - offset);
 		p = ebpfs_chunk_take(chunks, len);
 		if (!p)
 			break;
@@ -289,10 +334,15 @@ static u64 ebpfs_data_copies(struct sk_buff_head *out, struct ebpfs_chunks *chun
 			ebpfs_chunk_add(skb, p, len);
 		}
 		end = (void *)p + len;
-		*p = head;
-		p->offset = cpu_to_le32(offset);
-		ebpfs_data_copy_on(req, offset, (u8 *)(p + 1), len - sizeof(*p), &piece);
-		ebpfs_seal(p, len);
+		head.offset = cpu_to_le32(offset);
+		if (s) {
+			ebpfs_data_guard(p, &head, req, offset, len - sizeof(*p) - room,
+					 session->keys.sec, s, &piece);
+		} else {
+			*p = head;
+			ebpfs_data_copy_on(req, offset, (u8 *)(p + 1), len - sizeof(*p), &piece);
+			ebpfs_seal(p, len);
+		}
 		segs++;
 	}
 	if (skb) {
@@ -313,7 +363,7 @@ static u64 ebpfs_data_copies(struct sk_buff_head *out, struct ebpfs_chunks *chun
  *
  * What lacks memory is left to the server, which will ask for it.
  */
-void ebpfs_data_build(struct sk_buff_head *out, const struct ebpfs_session *session,
+void ebpfs_data_build(struct sk_buff_head *out, struct ebpfs_session *session,
 		      const struct ebpfs_req *req, u16 cell, u8 attempt, u64 cells)
 {
 	struct ebpfs_chunks *chunks = &session->node->chunks;
@@ -329,8 +379,16 @@ void ebpfs_data_build(struct sk_buff_head *out, const struct ebpfs_session *sess
 	};
 
 	cells &= ebpfs_cell_set(ncells);
+	if (ebpfs_keys_guard(&session->keys)) {
+		struct ebpfs_sending s;
+
+		if (ebpfs_keys_send(&session->keys, hweight64(cells), &s))
+			ebpfs_data_copies(out, session, req, &f, cells, &s);
+		memzero_explicit(&s, sizeof(s));
+		return;
+	}
 	if (cell < PAGE_SIZE)
-		cells = ebpfs_data_copies(out, chunks, req, &f, cells);
+		cells = ebpfs_data_copies(out, session, req, &f, cells, NULL);
 	for (i = 0; i < ncells; i++) {
 		if (!(cells >> i & 1))
 			continue;

@@ -54,6 +54,7 @@
 #include <ebpfs/steer.h>
 
 #include "core/conn.h"
+#include "core/guard.h"
 #include "core/handshake.h"
 #include "core/node.h"
 #include "core/place.h"
@@ -102,7 +103,8 @@ struct ebpfs_path {
  * @server_instance: of the server's start
  * @unit_max: most bytes of a READ
  * @cell_max: most bytes of a fragment
- * @key: of the session
+ * @key: of its BYE
+ * @keys: of its datagrams
  * @conn: slots, window, timing
  * @rcu: frees it
  * @slots: memory for @conn
@@ -116,6 +118,7 @@ struct ebpfs_session {
 	u32 unit_max;
 	u32 cell_max;
 	u8 key[EBPFS_MAC_LEN];
+	struct ebpfs_keys keys;
 	struct ebpfs_conn conn;
 	struct rcu_head rcu;
 	struct ebpfs_slot slots[];
@@ -255,6 +258,8 @@ struct ebpfs_node {
  * @sec: EBPFS_SEC_*
  * @slots: wanted per session
  * @rsize: limit of a READ unit, bytes
+ * @rekey: ns after which there are new keys
+ * @rekey_after: datagrams, likewise
  * @timeo: ns
  * @retrans: as the option says
  * @soft: calls fail at their deadline
@@ -289,7 +294,7 @@ struct ebpfs_mount {
 	wait_queue_head_t wait;
 	dev_t dev;
 	const char *source;
-	char options[192];
+	char options[256];
 
 	char client[EBPFS_CLIENT_MAX];
 	char export[EBPFS_EXPORT_MAX];
@@ -297,6 +302,8 @@ struct ebpfs_mount {
 	u8 sec;
 	u16 slots;
 	u32 rsize;
+	u64 rekey;
+	u64 rekey_after;
 	u64 timeo;
 	u32 retrans;
 	bool soft;
@@ -440,12 +447,17 @@ void ebpfs_node_requeue(struct ebpfs_node *node);	/* node->lock held */
 void ebpfs_mount_abort(struct ebpfs_mount *mnt);	/* process */
 
 /* data.c APIs */
+#define EBPFS_CHUNK_ORDER	PAGE_ALLOC_COSTLY_ORDER
+#define EBPFS_CHUNK		(PAGE_SIZE << EBPFS_CHUNK_ORDER)
+/* Most payload of a datagram with a guard, which has to fit a chunk. */
+#define EBPFS_GUARDED_CELL_MAX	(EBPFS_CHUNK - sizeof(struct ebpfs_reply) - \
+				 sizeof(struct ebpfs_guard))
 #define EBPFS_INLINE_MAX	640	/* bytes of data that go into the CALL itself */
 void ebpfs_data_copy(const struct ebpfs_req *req, u32 at, void *to, u32 len);
 bool ebpfs_data_lendable(const struct ebpfs_req *req);
 void ebpfs_data_lend(struct sk_buff *skb, const struct ebpfs_req *req, u32 *crc);
 void ebpfs_chunks_free(struct ebpfs_chunks *chunks);
-void ebpfs_data_build(struct sk_buff_head *out, const struct ebpfs_session *session,
+void ebpfs_data_build(struct sk_buff_head *out, struct ebpfs_session *session,
 		      const struct ebpfs_req *req, u16 cell, u8 attempt, u64 cells);
 
 /* cred.c APIs */
@@ -471,6 +483,8 @@ int ebpfs_path_init(struct ebpfs_path *path);	/* process */
 int ebpfs_path_send(struct ebpfs_path *path, struct sock *sk, struct sk_buff *skb);
 int ebpfs_send_skb(struct ebpfs_node *node, struct sk_buff *skb);
 int ebpfs_send_copy(struct ebpfs_node *node, const void *msg, u32 len);
+int ebpfs_send_session(struct ebpfs_session *session, const void *msg, u32 len);
+bool ebpfs_skb_close(struct sk_buff *skb, struct ebpfs_session *session);
 u32 ebpfs_path_ceiling(struct ebpfs_node *node);	/* process: UDP payload bytes */
 
 /**
@@ -523,6 +537,10 @@ ebpfs_receive_replies(struct ebpfs_packet *pkt, const struct ebpfs_flow *flow,
 /* fill.c APIs */
 bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, u32 crc, const struct ebpfs_frag *f,
 		struct ebpfs_req *req, struct ebpfs_read_folio **folio);	/* softirq, RCU */
+bool ebpfs_fill_guarded(struct ebpfs_packet *pkt, u32 off, const struct ebpfs_reply *head,
+			const struct ebpfs_guard *guard, const u8 key[EBPFS_KEY_LEN], u8 sec,
+			const struct ebpfs_frag *f, struct ebpfs_req *req,
+			struct ebpfs_read_folio **folio);	/* softirq, RCU */
 
 /* kfunc.c APIs */
 int ebpfs_packet_look(struct ebpfs_packet *pkt, u32 len, u32 l3_off,
@@ -536,8 +554,8 @@ struct ebpfs_node *ebpfs_node_create(struct ebpfs_mount *mnt, const union ebpfs_
 void ebpfs_node_stop(struct ebpfs_node *node);
 void ebpfs_node_free(struct ebpfs_node *node);
 int ebpfs_node_remove(struct ebpfs_mount *mnt, u32 number, struct netlink_ext_ack *extack);
-void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
-		     u32 off, u32 len, u8 type, u64 session);	/* softirq, RCU */
+void ebpfs_node_hear(struct ebpfs_node *node, const void *msg, u32 len, u8 type,
+		     u64 session);				/* softirq, RCU */
 bool ebpfs_node_heard(struct ebpfs_node *node, const struct ebpfs_session *s,
 		      u64 now);				/* node->lock held */
 void ebpfs_node_arm(struct ebpfs_node *node, u64 at);	/* any context */

@@ -122,6 +122,7 @@ static void ebpfs_serving_free(struct rcu_head *rcu)
 
 	dst_cache_destroy(&s->path.dst);
 	fput(s->file);
+	ebpfs_keys_fini(&s->keys);
 	kvfree(s);
 	atomic_dec(&ebpfs_live);
 }
@@ -176,7 +177,8 @@ static int ebpfs_serve_session(struct ebpfs_daemon *d, const struct ebpfs_serve_
 	struct socket *sock;
 	int err;
 
-	if (!arg->slots || arg->slots > EBPFS_SLOTS_MAX || !arg->instance || !arg->peer_port)
+	if (!arg->slots || arg->slots > EBPFS_SLOTS_MAX || !arg->instance || !arg->peer_port ||
+	    arg->sec < EBPFS_SEC_CRC || arg->sec > EBPFS_SEC_PRIVACY || arg->reserved)
 		return -EINVAL;
 	if (d->nsessions >= EBPFS_SERVE_SESSIONS)
 		return -ENOSPC;
@@ -208,6 +210,7 @@ static int ebpfs_serve_session(struct ebpfs_daemon *d, const struct ebpfs_serve_
 	s->instance = arg->instance;
 	s->slots = arg->slots;
 	s->turn = jiffies;
+	ebpfs_keys_init_lent(&s->keys, arg->sec);
 	atomic_inc(&ebpfs_live);
 	list_add(&s->link, &d->sessions);
 	d->nsessions++;
@@ -219,6 +222,22 @@ err_file:
 err_free:
 	kvfree(s);
 	return err;
+}
+
+static int ebpfs_serve_keys(struct ebpfs_daemon *d, const struct ebpfs_serve_keys *arg)
+{
+	struct ebpfs_serving *s = ebpfs_serving_of(d, arg->server_id);
+	struct ebpfs_lent_keys lent = { .epoch = arg->epoch };
+
+	if (!s)
+		return -ENOENT;
+	if (!ebpfs_keys_guard(&s->keys) || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
+		return -EINVAL;
+	memcpy(lent.send, arg->send, sizeof(lent.send));
+	memcpy(lent.receive, arg->receive, sizeof(lent.receive));
+	ebpfs_keys_add_lent(&s->keys, &lent, ebpfs_now());
+	memzero_explicit(&lent, sizeof(lent));
+	return 0;
 }
 
 static int ebpfs_serve_end(struct ebpfs_daemon *d, u64 server_id)
@@ -377,6 +396,7 @@ static long ebpfs_serve_ioctl(struct file *file, unsigned int cmd, unsigned long
 		struct ebpfs_serve_session session;
 		struct ebpfs_serve_grant grant;
 		struct ebpfs_serve_names names;
+		struct ebpfs_serve_keys keys;
 		u64 id;
 	} in;
 	int err;
@@ -396,6 +416,10 @@ static long ebpfs_serve_ioctl(struct file *file, unsigned int cmd, unsigned long
 		break;
 	case EBPFS_SERVE_END:
 		err = ebpfs_serve_end(d, in.id);
+		break;
+	case EBPFS_SERVE_KEYS:
+		err = ebpfs_serve_keys(d, &in.keys);
+		memzero_explicit(&in, sizeof(in));
 		break;
 	case EBPFS_SERVE_REVOKE:
 		err = ebpfs_serve_revoke(d, &in.grant);

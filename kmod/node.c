@@ -97,6 +97,7 @@ static void ebpfs_session_free_rcu(struct rcu_head *rcu)
 	struct ebpfs_session *s = container_of(rcu, struct ebpfs_session, rcu);
 
 	ebpfs_conn_fini(&s->conn);
+	ebpfs_keys_fini(&s->keys);
 	memzero_explicit(s->key, sizeof(s->key));
 	kvfree(s);
 	atomic_dec(&ebpfs_live_sessions);
@@ -135,10 +136,15 @@ static void ebpfs_node_kick(struct ebpfs_node *node)
 static void ebpfs_node_set_sizes(struct ebpfs_node *node, const struct ebpfs_session *s)
 {
 	u32 most = min(s->unit_max, node->mnt->rsize) & PAGE_MASK;
+	u32 room = ebpfs_keys_room(&s->keys), cell;
 
 	lockdep_assert_held(&node->lock);
-	WRITE_ONCE(node->cell, min_t(u32, ebpfs_pmtu_cell(&node->pmtu), s->cell_max));
-	WRITE_ONCE(node->unit, ebpfs_pmtu_unit(&node->pmtu, most));
+	cell = min_t(u32, ebpfs_pmtu_cell(&node->pmtu, room), s->cell_max);
+	/* What is encrypted is put into chunks. */
+	if (room)
+		cell = min_t(u32, cell, EBPFS_GUARDED_CELL_MAX);
+	WRITE_ONCE(node->cell, cell);
+	WRITE_ONCE(node->unit, ebpfs_pmtu_unit(&node->pmtu, most, room));
 	WRITE_ONCE(node->unit_most, most);
 }
 
@@ -161,7 +167,7 @@ bool ebpfs_node_keeps(const struct ebpfs_node *node, u64 now)
 }
 
 /* So that the server hears of us while nothing is asked. Timer. Return: when again. */
-static u64 ebpfs_node_keep(struct ebpfs_node *node, const struct ebpfs_session *s, u64 now)
+static u64 ebpfs_node_keep(struct ebpfs_node *node, struct ebpfs_session *s, u64 now)
 {
 	u64 lease = READ_ONCE(node->lease);
 	u64 due = max(READ_ONCE(node->renewed_at) + lease / 3, node->keep_again);
@@ -181,7 +187,7 @@ static u64 ebpfs_node_keep(struct ebpfs_node *node, const struct ebpfs_session *
 	spin_unlock(&node->lock);
 	node->keep_again = now + lease / 10;
 	ebpfs_put_probe(&probe, EBPFS_PROBE, s->server_id, serial, sizeof(probe));
-	ebpfs_send_copy(node, &probe, sizeof(probe));
+	ebpfs_send_session(s, &probe, sizeof(probe));
 	return node->keep_again;
 }
 
@@ -196,7 +202,7 @@ static void ebpfs_node_timer(struct timer_list *timer)
 	struct ebpfs_mount *mnt = node->mnt;
 	struct ebpfs_session *session;
 	u64 next = EBPFS_NEVER, silence = 0, now = ebpfs_now();
-	bool kick, lost = false, tell = false;
+	bool kick, lost = false, tell = false, rekey = false;
 	u64 ids[EBPFS_DUE_BATCH];
 	u32 n;
 
@@ -210,6 +216,9 @@ static void ebpfs_node_timer(struct timer_list *timer)
 		} while (n == EBPFS_DUE_BATCH);
 		silence = ebpfs_conn_silence(&session->conn, now);
 		next = min(next, ebpfs_node_keep(node, session, now));
+		next = min(next, ebpfs_keys_tick(&session->keys, now));
+		rekey = ebpfs_keys_due(&session->keys, now);
+		next = min(next, READ_ONCE(session->keys.ask_at));
 	}
 	if (mnt->soft)
 		ebpfs_node_expire(node, now);
@@ -231,7 +240,7 @@ static void ebpfs_node_timer(struct timer_list *timer)
 	next = min(next, ebpfs_health_next(&node->health));
 	if (session)
 		next = min(next, node->pmtu.next_at);
-	kick = lost || ebpfs_health_next(&node->health) <= now ||
+	kick = lost || rekey || ebpfs_health_next(&node->health) <= now ||
 	       (session && node->pmtu.next_at <= now);
 	if (list_empty(&node->queue) && list_empty(&node->active))
 		ebpfs_chunks_free(&node->chunks);
@@ -286,16 +295,15 @@ bool ebpfs_node_heard(struct ebpfs_node *node, const struct ebpfs_session *s, u6
 /**
  * ebpfs_node_hear() - a datagram other than REPLY came from a node
  * @node: of whose socket and from whose address it is
- * @skb: linear
- * @off: of the datagram in it
+ * @msg: the datagram, plain
  * @len: bytes
  * @type: parsed
  * @session: parsed
  *
- * Context: softirq, RCU read lock held; the checksum is right.
+ * Context: softirq, RCU read lock held; the checksum is right. If it is one of a session
+ * with keys, its guard was.
  */
-void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
-		     u32 off, u32 len, u8 type, u64 session)
+void ebpfs_node_hear(struct ebpfs_node *node, const void *msg, u32 len, u8 type, u64 session)
 {
 	struct ebpfs_session *s = rcu_dereference(node->session);
 	const struct ebpfs_probe *probe;
@@ -309,10 +317,11 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 	case EBPFS_CHALLENGE:
 	case EBPFS_ACCEPT:
 	case EBPFS_REJECT:
+	case EBPFS_REKEYED:
 		if (len > sizeof(node->inbox))
 			return;
 		spin_lock(&node->work_lock);
-		memcpy(node->inbox, skb->data + off, len);
+		memcpy(node->inbox, msg, len);
 		node->inbox_len = len;
 		spin_unlock(&node->work_lock);
 		ebpfs_node_kick(node);
@@ -320,7 +329,7 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 	case EBPFS_PROBE_ACK:
 		if (!s || s->id != session)
 			break;
-		probe = (const struct ebpfs_probe *)(skb->data + off);
+		probe = msg;
 		ebpfs_stat_inc(node->stats, probe_acks);
 		ebpfs_conn_heard(&s->conn, now);
 		spin_lock(&node->lock);
@@ -331,8 +340,9 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 				node->keep_at = 0;
 			}
 		} else if (ebpfs_pmtu_acked(&node->pmtu, le32_to_cpu(probe->serial),
-				     le32_to_cpu(probe->size), now))
+					    len + ebpfs_keys_room(&s->keys), now)) {
 			ebpfs_node_set_sizes(node, s);
+		}
 		back = ebpfs_node_heard(node, s, now);
 		spin_unlock(&node->lock);
 		if (back)
@@ -342,7 +352,7 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 	case EBPFS_NEED:
 		if (!s || s->id != session)
 			ebpfs_stat_inc(node->stats, drop_session);
-		else if (ebpfs_parse_need(skb->data + off, &need))
+		else if (ebpfs_parse_need(msg, &need))
 			ebpfs_stat_inc(ebpfs_global_stats, drop_malformed);
 		else
 			ebpfs_node_need(node, s, &need);
@@ -352,7 +362,7 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 			ebpfs_stat_inc(node->stats, drop_session);
 			break;
 		}
-		if (ebpfs_parse_recall(skb->data + off, &recall)) {
+		if (ebpfs_parse_recall(msg, &recall)) {
 			ebpfs_stat_inc(ebpfs_global_stats, drop_malformed);
 			break;
 		}
@@ -362,8 +372,8 @@ void ebpfs_node_hear(struct ebpfs_node *node, const struct sk_buff *skb,
 		}
 		ebpfs_stat_inc(node->stats, recalls);
 		if (ebpfs_recall(node->mnt, &recall))
-			ebpfs_send_copy(node, &recalled,
-					ebpfs_put_recalled(&recalled, s->server_id, recall.id));
+			ebpfs_send_session(s, &recalled,
+					   ebpfs_put_recalled(&recalled, s->server_id, recall.id));
 		break;
 	case EBPFS_UNKNOWN:
 		if (!s || s->server_id != session) {
@@ -502,6 +512,7 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 	s->unit_max = hs->unit_max;
 	s->cell_max = hs->cell_max;
 	memcpy(s->key, hs->key, sizeof(s->key));
+	ebpfs_keys_init(&s->keys, hs->sec, false, hs->secrets, now, mnt->rekey, mnt->rekey_after);
 	ebpfs_conn_init(&s->conn, s->slots, hs->slots, now);
 	atomic_inc(&ebpfs_live_sessions);
 	spin_lock_bh(&ebpfs_sessions_lock);
@@ -535,6 +546,7 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 static void ebpfs_node_answer(struct ebpfs_node *node, const u8 *msg, u32 len)
 {
 	struct ebpfs_hs_session session;
+	struct ebpfs_session *s;
 	struct ebpfs_auth auth;
 	u64 id;
 	int n;
@@ -562,6 +574,13 @@ static void ebpfs_node_answer(struct ebpfs_node *node, const u8 *msg, u32 len)
 		if (n > 0 && n != EBPFS_REJECT_COOKIE)
 			ebpfs_node_refused(node, ebpfs_reason_errno(n), ebpfs_reason_text(n));
 		break;
+	case EBPFS_REKEYED:
+		/* Only the work replaces and frees sessions, so this one stays. */
+		s = rcu_dereference_protected(node->session, true);
+		if (s && s->id == id &&
+		    !ebpfs_keys_answered(&s->keys, (const struct ebpfs_rekey *)msg, ebpfs_now()))
+			ebpfs_stat_inc(node->stats, rekeys);
+		break;
 	}
 }
 
@@ -581,9 +600,30 @@ static void ebpfs_node_probe(struct ebpfs_node *node, struct ebpfs_session *s)
 	skb = ebpfs_skb_alloc(size);
 	if (!skb)
 		return;
+	size -= ebpfs_keys_room(&s->keys);
 	ebpfs_put_probe(skb_put(skb, size), EBPFS_PROBE, s->server_id, serial, size);
+	if (!ebpfs_skb_close(skb, s)) {
+		kfree_skb(skb);
+		return;
+	}
 	ebpfs_send_skb(node, skb);
 	ebpfs_stat_inc(node->stats, probes);
+}
+
+/* New keys, if it is time for them. Work. */
+static void ebpfs_node_rekey(struct ebpfs_node *node, struct ebpfs_session *s)
+{
+	u8 ephemeral[EBPFS_KEY_LEN];
+	struct ebpfs_rekey ask;
+	u64 now = ebpfs_now();
+
+	if (ebpfs_keys_due(&s->keys, now)) {
+		get_random_bytes(ephemeral, sizeof(ephemeral));
+		if (ebpfs_keys_ask(&s->keys, now, ephemeral, s->server_id, &ask))
+			ebpfs_send_session(s, &ask, sizeof(ask));
+		memzero_explicit(ephemeral, sizeof(ephemeral));
+	}
+	ebpfs_node_arm(node, READ_ONCE(s->keys.ask_at));
 }
 
 static void ebpfs_node_work(struct work_struct *work)
@@ -617,8 +657,11 @@ static void ebpfs_node_work(struct work_struct *work)
 
 	/* Only the work replaces and frees sessions, so this one stays. */
 	s = rcu_dereference_protected(node->session, true);
-	if (s)
+	if (s) {
 		ebpfs_node_probe(node, s);
+		if (ebpfs_keys_guard(&s->keys))
+			ebpfs_node_rekey(node, s);
+	}
 
 	spin_lock_bh(&node->lock);
 	next = ebpfs_health_next(&node->health);
@@ -741,7 +784,7 @@ static void ebpfs_node_goodbye(struct ebpfs_node *node, struct ebpfs_session *s)
 {
 	struct ebpfs_bye bye;
 
-	ebpfs_send_copy(node, &bye, ebpfs_hs_make_bye(s->server_id, s->key, &bye));
+	ebpfs_send_session(s, &bye, ebpfs_hs_make_bye(s->server_id, s->key, &bye));
 }
 
 /**

@@ -53,8 +53,11 @@ static void ebpfs_count_drop(struct ebpfs_node *node, enum ebpfs_verdict verdict
  * @seg: from one to the next
  * @count: how many
  * @len: bytes of all of them
+ * @head_len: bytes of a head, with its guard if there is one
+ * @guarded: each has one
+ * @guard: of the one whose head is @head
  *
- * Their heads differ in offset and checksum only.
+ * Their heads differ in offset and checksum, or guard, only.
  */
 struct ebpfs_run {
 	struct ebpfs_reply head;
@@ -63,6 +66,9 @@ struct ebpfs_run {
 	u32 seg;
 	u32 count;
 	u32 len;
+	u32 head_len;
+	bool guarded;
+	struct ebpfs_guard guard;
 };
 
 /* The next fragment of the run behind @f. */
@@ -121,13 +127,71 @@ static __always_inline bool ebpfs_head_follows(struct ebpfs_packet *pkt, u32 off
 	return !differ;
 }
 
+/* A head with a guard, as it lies in a packet. */
+struct ebpfs_guarded_head {
+	struct ebpfs_hdr hdr;
+	struct ebpfs_guard guard;
+	u8 rest[sizeof(struct ebpfs_reply) - sizeof(struct ebpfs_hdr)];
+};
+
+/* The head at @off becomes what it would be without a guard, but for its checksum: that is
+ * the key's id. False if the packet is shorter.
+ */
+static bool ebpfs_guarded_head(struct ebpfs_packet *pkt, u32 off, struct ebpfs_reply *head,
+			       struct ebpfs_guard *guard)
+{
+	struct ebpfs_guarded_head g;
+
+	BUILD_BUG_ON(sizeof(g) != sizeof(*head) + sizeof(*guard));
+	if (!ebpfs_packet_copy(pkt, off, &g, sizeof(g)))
+		return false;
+	head->hdr = g.hdr;
+	head->hdr.type &= ~EBPFS_GUARDED;
+	memcpy((u8 *)head + sizeof(head->hdr), g.rest, sizeof(g.rest));
+	*guard = g.guard;
+	return g.hdr.type & EBPFS_GUARDED;
+}
+
+/* As ebpfs_head_follows(), in a run with guards. */
+static noinline bool ebpfs_guarded_follows(struct ebpfs_packet *pkt, u32 off, u32 offset,
+					   struct ebpfs_reply *want, struct ebpfs_guard *guard)
+{
+	struct ebpfs_reply head;
+
+	want->offset = cpu_to_le32(offset);
+	return ebpfs_guarded_head(pkt, off, &head, guard) && !memcmp(want, &head, sizeof(head));
+}
+
+/*
+ * The fragment with a guard at @off, to where @req says. Return: may it be believed? What is
+ * not is counted here.
+ */
+static noinline bool ebpfs_run_fill_guarded(struct ebpfs_packet *pkt, u32 off,
+					    struct ebpfs_session *session,
+					    const struct ebpfs_run *run, const u8 *key,
+					    const struct ebpfs_frag *f, struct ebpfs_req *req,
+					    struct ebpfs_read_folio **folio)
+{
+	if (!ebpfs_fill_guarded(pkt, off, &run->head, &run->guard, key, session->keys.sec, f, req,
+				folio)) {
+		ebpfs_stat_inc(session->node->stats, drop_tag);
+		return false;
+	}
+	if (!ebpfs_keys_take(&session->keys, f->crc, le64_to_cpu(run->guard.number), ebpfs_now())) {
+		ebpfs_stat_inc(session->node->stats, drop_replay);
+		return false;
+	}
+	return true;
+}
+
 /*
  * Goes through the run and finds its end, at most @most fragments and @len bytes away.
  * Those of @claimed are written to where @req says; returns which of them are right.
- * A head is read once, and by then compared.
+ * A head is read once, and by then compared. @key: of a run with guards.
  */
-static u64 ebpfs_run_fill(struct ebpfs_packet *pkt, struct ebpfs_run *run, u32 most, u32 len,
-			  u64 claimed, struct ebpfs_req *req, u32 *bytes)
+static u64 ebpfs_run_fill(struct ebpfs_packet *pkt, struct ebpfs_session *session,
+			  struct ebpfs_run *run, u32 most, u32 len, u64 claimed, const u8 *key,
+			  struct ebpfs_req *req, u32 *bytes)
 {
 	struct ebpfs_reply *want = &run->head;
 	struct ebpfs_read_folio *folio = NULL;
@@ -136,16 +200,21 @@ static u64 ebpfs_run_fill(struct ebpfs_packet *pkt, struct ebpfs_run *run, u32 m
 	u64 good = 0;
 
 	for (run->count = 0; run->count < most; run->count++, ebpfs_run_next(&f)) {
-		size = sizeof(*want) + f.len;
+		size = run->head_len + f.len;
 		if (run->count) {
 			if (size != min(run->seg, len - at) ||
-			    !ebpfs_head_follows(pkt, run->off + at, f.offset, want))
+			    (unlikely(run->guarded) ?
+			     !ebpfs_guarded_follows(pkt, run->off + at, f.offset, want, &run->guard) :
+			     !ebpfs_head_follows(pkt, run->off + at, f.offset, want)))
 				break;
 			f.crc = le32_to_cpu(want->hdr.crc);
 		}
 		if (claimed >> f.index & 1 &&
-		    ebpfs_fill(pkt, run->off + at + sizeof(*want),
-			       ebpfs_crc_head(want, sizeof(*want)), &f, req, &folio)) {
+		    (unlikely(run->guarded) ?
+		     ebpfs_run_fill_guarded(pkt, run->off + at + run->head_len, session, run, key,
+					    &f, req, &folio) :
+		     ebpfs_fill(pkt, run->off + at + sizeof(*want),
+				ebpfs_crc_head(want, sizeof(*want)), &f, req, &folio))) {
 			good |= 1ull << f.index;
 			*bytes += f.len;
 		}
@@ -188,15 +257,24 @@ ebpfs_receive_run(struct ebpfs_packet *pkt, struct ebpfs_session *session, struc
 	enum ebpfs_verdict verdict;
 	enum ebpfs_filled filled;
 	u64 claimed, good, now;
+	u8 key[EBPFS_KEY_LEN];
 	void *owner;
 
+	/* Before anything is claimed for what cannot be read. */
+	if (unlikely(run->guarded) && !ebpfs_keys_find(&session->keys, run->f.crc, key)) {
+		ebpfs_run_fill(pkt, session, run, most, len, 0, NULL, NULL, &filled_bytes);
+		ebpfs_stat_add(node->stats, drop_key, run->count);
+		return EBPFS_STEER_USELESS;
+	}
 	verdict = ebpfs_conn_claim_cells(&session->conn, &run->f, cells, &owner, &claimed);
 	if (verdict != EBPFS_CLAIMED) {
-		ebpfs_run_fill(pkt, run, most, len, 0, NULL, &filled_bytes);
+		ebpfs_run_fill(pkt, session, run, most, len, 0, NULL, NULL, &filled_bytes);
 		ebpfs_count_drop(node, verdict, run->count);
 		return EBPFS_STEER_USELESS;
 	}
-	good = ebpfs_run_fill(pkt, run, most, len, claimed, owner, &filled_bytes);
+	good = ebpfs_run_fill(pkt, session, run, most, len, claimed, key, owner, &filled_bytes);
+	if (unlikely(run->guarded))
+		memzero_explicit(key, sizeof(key));
 	now = ebpfs_now();
 	filled = ebpfs_conn_filled_cells(&session->conn, &run->f, claimed, good, now, &res);
 	if (filled == EBPFS_FILL_COMPLETE) {
@@ -211,7 +289,8 @@ ebpfs_receive_run(struct ebpfs_packet *pkt, struct ebpfs_session *session, struc
 		ebpfs_count_filled(node, way, run->count, filled_bytes);
 	} else {
 		ebpfs_count_drop(node, EBPFS_DROP_DUPLICATE, hweight64(cells & ~claimed));
-		ebpfs_stat_add(node->stats, drop_crc, hweight64(cells & claimed & ~good));
+		if (!run->guarded)
+			ebpfs_stat_add(node->stats, drop_crc, hweight64(cells & claimed & ~good));
 		ebpfs_count_filled(node, way, hweight64(good), filled_bytes);
 	}
 	*bytes += filled_bytes;
@@ -220,9 +299,11 @@ ebpfs_receive_run(struct ebpfs_packet *pkt, struct ebpfs_session *session, struc
 }
 
 /* Bytes of the datagram that begins so. */
-static u32 ebpfs_reply_size(const struct ebpfs_reply *head)
+static u32 ebpfs_reply_size(const struct ebpfs_run *run)
 {
-	return sizeof(*head) + min_t(u32, le16_to_cpu(head->cell),
+	const struct ebpfs_reply *head = &run->head;
+
+	return run->head_len + min_t(u32, le16_to_cpu(head->cell),
 				     le32_to_cpu(head->total) - le32_to_cpu(head->offset));
 }
 
@@ -250,7 +331,12 @@ static int ebpfs_receive_head(struct ebpfs_packet *pkt, const struct ebpfs_flow 
 	if (run->len < sizeof(struct ebpfs_hdr) ||
 	    !ebpfs_packet_copy(pkt, run->off, head, min_t(u32, run->len, sizeof(*head))))
 		return EBPFS_STEER_PASS_MALFORMED;
-	type = ebpfs_parse_hdr(head, run->len, &id);
+	run->guarded = head->hdr.type == (EBPFS_REPLY | EBPFS_GUARDED);
+	run->head_len = sizeof(*head) + (run->guarded ? sizeof(run->guard) : 0);
+	if (unlikely(run->guarded) &&
+	    (run->len < run->head_len || !ebpfs_guarded_head(pkt, run->off, head, &run->guard)))
+		return EBPFS_STEER_PASS_MALFORMED;
+	type = ebpfs_parse_hdr(head, run->len - (run->head_len - sizeof(*head)), &id);
 	if (type != EBPFS_REPLY)
 		return type < 0 ? EBPFS_STEER_PASS_MALFORMED : EBPFS_STEER_PASS_TYPE;
 	if (!*session || (*session)->id != id) {
@@ -270,12 +356,16 @@ static int ebpfs_receive_head(struct ebpfs_packet *pkt, const struct ebpfs_flow 
 							EBPFS_STEER_PASS_SESSION;
 		}
 	}
+	if (unlikely(run->guarded != ebpfs_keys_guard(&(*session)->keys))) {
+		ebpfs_stat_inc((*session)->node->stats, drop_unguarded);
+		return EBPFS_STEER_USELESS;
+	}
 	/* Generic XDP sees super-packets, but not their segment size: that of the first,
 	 * which is as long as its own head says.
 	 */
-	if (way == EBPFS_WAY_XDP && !run->seg && ebpfs_reply_size(head) < run->len)
-		run->seg = run->len = ebpfs_reply_size(head);
-	if (ebpfs_parse_reply(head, run->len, &run->f))
+	if (way == EBPFS_WAY_XDP && !run->seg && ebpfs_reply_size(run) < run->len)
+		run->seg = run->len = ebpfs_reply_size(run);
+	if (ebpfs_parse_reply(head, run->len - (run->head_len - sizeof(*head)), &run->f))
 		return EBPFS_STEER_PASS_MALFORMED;
 	run->f.ce = flow->ce;
 	return 0;
@@ -357,6 +447,58 @@ static bool ebpfs_skb_flow(const struct sk_buff *skb, struct ebpfs_flow *flow)
 	return false;
 }
 
+/* Are datagrams of @type believed in a session with keys only with a guard? */
+static bool ebpfs_of_session(u8 type)
+{
+	return type == EBPFS_PROBE_ACK || type == EBPFS_NEED || type == EBPFS_RECALL ||
+	       type == EBPFS_REKEYED;
+}
+
+/*
+ * A datagram with a guard, and none of a reply, opened in memory of its own. @buf: to be
+ * freed. Return: the plain one, or NULL, counted.
+ */
+static const void *ebpfs_open_guarded(struct ebpfs_node *node, const struct sk_buff *skb, u32 off,
+				      u32 *len, void **buf)
+{
+	struct ebpfs_session *s = rcu_dereference(node->session);
+	struct ebpfs_hdr *hdr;
+	void *p;
+
+	p = kmalloc(*len, GFP_ATOMIC | __GFP_NOWARN);
+	if (!p || skb_copy_bits(skb, off, p, *len))
+		goto out;
+	hdr = p;
+	if (!s || hdr->session != cpu_to_le64(s->id)) {
+		ebpfs_stat_inc(node->stats, drop_session);
+		goto out;
+	}
+	if (!ebpfs_keys_guard(&s->keys)) {
+		ebpfs_stat_inc(node->stats, drop_unguarded);
+		goto out;
+	}
+	switch (ebpfs_guard_open(&s->keys, p, *len, ebpfs_now())) {
+	case 0:
+		*buf = p;
+		*len -= sizeof(struct ebpfs_guard);
+		return p + sizeof(struct ebpfs_guard);
+	case -ENOKEY:
+		ebpfs_stat_inc(node->stats, drop_key);
+		break;
+	case -EKEYREJECTED:
+		ebpfs_stat_inc(node->stats, drop_tag);
+		break;
+	case -EALREADY:
+		ebpfs_stat_inc(node->stats, drop_replay);
+		break;
+	default:
+		ebpfs_stat_inc(ebpfs_global_stats, drop_malformed);
+	}
+out:
+	kfree(p);
+	return NULL;
+}
+
 /**
  * ebpfs_encap_rcv() - the plain way in
  * @sk: a node's socket
@@ -373,7 +515,10 @@ int ebpfs_encap_rcv(struct sock *sk, struct sk_buff *skb)
 	struct ebpfs_node *node;
 	struct ebpfs_flow flow;
 	u32 seg, len, off = sizeof(struct udphdr);
+	struct ebpfs_session *s;
 	struct ebpfs_hdr hdr;
+	void *buf = NULL;
+	const void *msg;
 	u64 session;
 	int type;
 
@@ -386,7 +531,7 @@ int ebpfs_encap_rcv(struct sock *sk, struct sk_buff *skb)
 	    hdr.magic != cpu_to_le16(EBPFS_MAGIC))
 		goto malformed;
 
-	if (hdr.type == EBPFS_REPLY) {
+	if (hdr.type == EBPFS_REPLY || hdr.type == (EBPFS_REPLY | EBPFS_GUARDED)) {
 		if (ebpfs_receive_replies(&pkt, &flow, off, len, seg, EBPFS_WAY_PLAIN, &out) ==
 		    EBPFS_STEER_PASS_MALFORMED)
 			goto malformed;
@@ -404,19 +549,34 @@ int ebpfs_encap_rcv(struct sock *sk, struct sk_buff *skb)
 	 */
 	if (skb_linearize(skb))
 		goto drop;
-	type = ebpfs_parse_hdr(skb->data + off, len, &session);
+	msg = skb->data + off;
+	if (hdr.type & EBPFS_GUARDED) {
+		msg = ebpfs_open_guarded(node, skb, off, &len, &buf);
+		if (!msg)
+			goto drop;
+	}
+	type = ebpfs_parse_hdr(msg, len, &session);
 	if (type < 0)
 		goto malformed;
-	if (!ebpfs_sealed(skb->data + off, len)) {
+	if (!buf && !ebpfs_sealed(msg, len)) {
 		ebpfs_stat_inc(node->stats, drop_crc);
 		goto drop;
 	}
-	ebpfs_node_hear(node, skb, off, len, type, session);
+	/* What belongs to a session with keys has a guard, and nothing else does. */
+	s = rcu_dereference(node->session);
+	if (ebpfs_of_session(type) ? !buf && s && ebpfs_keys_guard(&s->keys) : !!buf) {
+		ebpfs_stat_inc(node->stats, drop_unguarded);
+		goto drop;
+	}
+	if (type == EBPFS_REKEYED && !buf)
+		goto malformed;
+	ebpfs_node_hear(node, msg, len, type, session);
 	goto drop;
 
 malformed:
 	ebpfs_stat_inc(ebpfs_global_stats, drop_malformed);
 drop:
+	kfree(buf);
 	consume_skb(skb);
 	return 0;
 }

@@ -101,6 +101,9 @@ static void ebpfs_req_finish(struct ebpfs_req *req, int err)
 	ebpfs_calls_end(mnt);
 }
 
+/* A WRITE that is copied into its call's datagram, to be encrypted there, has no more. */
+#define EBPFS_WHOLE_MAX	(3 * PAGE_SIZE)
+
 /* Datagrams under construction: built under node->lock, sent without it. */
 struct ebpfs_batch {
 	struct sk_buff_head skbs;
@@ -109,6 +112,7 @@ struct ebpfs_batch {
 	u32 room;		/* bytes of UDP payload that still fit */
 	u16 count;
 	const u8 *fh;		/* handle of the last call */
+	struct ebpfs_session *session;	/* set with the first call */
 };
 
 static void ebpfs_batch_init(struct ebpfs_batch *b)
@@ -126,7 +130,10 @@ static void ebpfs_batch_close(struct ebpfs_batch *b)
 		return;
 	head = (struct ebpfs_calls *)b->skb->data;
 	head->count = cpu_to_le16(b->count);
-	ebpfs_seal(head, b->skb->len);
+	if (!ebpfs_skb_close(b->skb, b->session)) {
+		__skb_unlink(b->skb, &b->skbs);
+		kfree_skb(b->skb);
+	}
 	b->skb = NULL;
 }
 
@@ -139,6 +146,7 @@ static bool ebpfs_batch_whole(struct ebpfs_batch *b, struct ebpfs_node *node,
 			      struct ebpfs_call_info *c)
 {
 	u32 all, linear, path = READ_ONCE(node->cell) + sizeof(struct ebpfs_reply), crc;
+	bool guard = ebpfs_keys_guard(&session->keys);
 	struct ebpfs_calls *head;
 	struct sk_buff *skb;
 
@@ -146,18 +154,29 @@ static bool ebpfs_batch_whole(struct ebpfs_batch *b, struct ebpfs_node *node,
 		return false;
 	c->apart = false;
 	all = sizeof(*head) + ebpfs_call_size(c, false);
-	if (all > path || !ebpfs_data_lendable(req))
+	if (all > path || (guard ? all > EBPFS_WHOLE_MAX : !ebpfs_data_lendable(req)))
 		return false;
-	linear = all - round_up(req->data_len, 8);
-	skb = ebpfs_skb_alloc(linear);
+	linear = guard ? all : all - round_up(req->data_len, 8);
+	skb = ebpfs_skb_alloc(linear + ebpfs_keys_room(&session->keys));
 	if (!skb)
 		return true;
 	head = skb_put(skb, linear);
 	ebpfs_put_calls(head, session->server_id, 1, READ_ONCE(node->cell));
 	ebpfs_put_call(head + 1, c, false);
-	crc = ebpfs_crc_head(head, linear);
-	ebpfs_data_lend(skb, req, &crc);
-	head->hdr.crc = cpu_to_le32(ebpfs_crc_end(crc));
+	if (guard) {
+		void *data = (u8 *)head + all - round_up(req->data_len, 8);
+
+		ebpfs_data_copy(req, 0, data, req->data_len);
+		memset(data + req->data_len, 0, -req->data_len & 7);
+		if (!ebpfs_skb_close(skb, session)) {
+			kfree_skb(skb);
+			return true;
+		}
+	} else {
+		crc = ebpfs_crc_head(head, linear);
+		ebpfs_data_lend(skb, req, &crc);
+		head->hdr.crc = cpu_to_le32(ebpfs_crc_end(crc));
+	}
 	__skb_queue_tail(&b->skbs, skb);
 	return true;
 }
@@ -168,8 +187,8 @@ static void ebpfs_batch_add(struct ebpfs_batch *b, struct ebpfs_node *node,
 			    struct ebpfs_call_info *c, bool alone)
 {
 	bool reuse = b->skb && req->fh && b->fh == req->fh;
+	u32 size, room = ebpfs_keys_room(&session->keys);
 	u8 inlined[EBPFS_INLINE_MAX];
-	u32 size;
 
 	c->op = req->op;
 	c->cred = ebpfs_user_number(req->user);
@@ -195,9 +214,10 @@ static void ebpfs_batch_add(struct ebpfs_batch *b, struct ebpfs_node *node,
 		size = ebpfs_call_size(c, false);
 	}
 	if (!b->skb) {
-		u32 max = alone ? sizeof(struct ebpfs_calls) + size : EBPFS_UDP_PAYLOAD_BASE;
+		u32 max = alone ? sizeof(struct ebpfs_calls) + size : EBPFS_UDP_PAYLOAD_BASE - room;
 
-		b->skb = ebpfs_skb_alloc(max);
+		b->session = session;
+		b->skb = ebpfs_skb_alloc(max + room);
 		if (!b->skb)
 			return;
 		skb_put(b->skb, ebpfs_put_calls(b->skb->data, session->server_id, 0,

@@ -230,7 +230,41 @@ int ebpfs_send_skb(struct ebpfs_node *node, struct sk_buff *skb)
 	return err;
 }
 
-/* The same for a message that lies ready. */
+/**
+ * ebpfs_skb_close() - a datagram of a session is complete
+ * @skb: its data is the datagram; has tailroom for ebpfs_keys_room()
+ * @session: of which it is
+ *
+ * It gets its checksum or its guard. Return: false if it cannot be sent: keys are used up.
+ */
+bool ebpfs_skb_close(struct sk_buff *skb, struct ebpfs_session *session)
+{
+	u32 len = skb->len;
+
+	if (!ebpfs_keys_guard(&session->keys)) {
+		ebpfs_seal(skb->data, len);
+		return true;
+	}
+	skb_put(skb, ebpfs_keys_room(&session->keys));
+	return ebpfs_guard_put(&session->keys, skb->data, len);
+}
+
+/* A message of a session, which lies ready, to its server. */
+int ebpfs_send_session(struct ebpfs_session *session, const void *msg, u32 len)
+{
+	struct sk_buff *skb = ebpfs_skb_alloc(len + ebpfs_keys_room(&session->keys));
+
+	if (!skb)
+		return -ENOMEM;
+	skb_put_data(skb, msg, len);
+	if (!ebpfs_skb_close(skb, session)) {
+		kfree_skb(skb);
+		return -EKEYEXPIRED;
+	}
+	return ebpfs_send_skb(session->node, skb);
+}
+
+/* A message that lies ready and belongs to no session. */
 int ebpfs_send_copy(struct ebpfs_node *node, const void *msg, u32 len)
 {
 	struct sk_buff *skb = ebpfs_skb_alloc(len);

@@ -7,6 +7,9 @@
  *	take	each call's sequence, so that it is answered here at most once
  *	send
  *
+ * Replies of a session with keys are encrypted (or copied, to be authenticated) out of the
+ * folios into memory of the packets' own: nothing is lent then.
+ *
  * All calls of a datagram are built before the first is taken: if one cannot be, nothing
  * has happened, and ebpfsd answers the datagram. A repetition always goes to ebpfsd,
  * which copies, so that a page that changes while it is sent cannot spoil every attempt:
@@ -20,6 +23,7 @@
 #include <linux/percpu.h>
 #include <linux/xarray.h>
 
+#include "aead.h"
 #include "packet.h"
 #include "serve.h"
 
@@ -115,6 +119,10 @@ static struct page *ebpfs_lending_page(struct ebpfs_lending *l, bool last)
  * @head: where the next one goes
  * @in: offset of that in the pages
  * @left: heads that still fit there
+ * @chunk: memory for datagrams with guards: compound page, of which we have a reference
+ * @chunk_at: offset of what is free there
+ * @epoch: of the keys that the calls came by
+ * @sending: how they are encrypted
  *
  * Neighbouring datagrams share a packet if all but the last have the same length, whether
  * or not they belong to the same reply.
@@ -131,6 +139,10 @@ struct ebpfs_packing {
 	struct ebpfs_reply *head;
 	u32 in;
 	u32 left;
+	struct page *chunk;
+	u32 chunk_at;
+	u16 epoch;
+	struct ebpfs_sending sending;
 };
 
 /* The packet gets no further cell. */
@@ -152,6 +164,8 @@ static void ebpfs_packing_close(struct ebpfs_packing *p)
 static void ebpfs_packing_end(struct ebpfs_packing *p)
 {
 	ebpfs_packing_close(p);
+	if (p->chunk)
+		put_page(p->chunk);
 	if (!p->heads)
 		return;
 	page_ref_sub(p->heads, p->left);
@@ -249,6 +263,95 @@ static int ebpfs_packing_room(struct ebpfs_packing *p, u64 pos, u32 len)
 	return EBPFS_SERVE_ANSWERED;
 }
 
+/*
+ * Room for a whole datagram of @len bytes behind what is in the packet, or in another one;
+ * NULL without memory. Neighbours in a chunk are one piece of a packet.
+ */
+static void *ebpfs_packing_whole(struct ebpfs_packing *p, u32 len)
+{
+	bool grow = p->skb;
+
+	if (p->skb && (len > p->size || p->len + len > EBPFS_UDP_PAYLOAD_MAX))
+		ebpfs_packing_close(p);
+	if (!p->chunk || p->chunk_at + len > EBPFS_CHUNK) {
+		if (p->chunk)
+			put_page(p->chunk);
+		p->chunk = alloc_pages(GFP_ATOMIC | __GFP_COMP | __GFP_NOWARN | __GFP_NORETRY,
+				       EBPFS_CHUNK_ORDER);
+		if (!p->chunk || len > EBPFS_CHUNK)
+			return NULL;
+		p->chunk_at = 0;
+		grow = false;
+	}
+	if (!p->skb) {
+		p->skb = ebpfs_skb_alloc(0);
+		if (!p->skb)
+			return NULL;
+		__skb_queue_tail(&p->out, p->skb);
+		p->len = 0;
+		p->segs = 0;
+		p->size = len;
+		grow = false;
+	}
+	if (grow)
+		skb_coalesce_rx_frag(p->skb, skb_shinfo(p->skb)->nr_frags - 1, len, len);
+	else
+		ebpfs_skb_add(p->skb, p->chunk, page_address(p->chunk) + p->chunk_at, len);
+	p->chunk_at += len;
+	return page_address(p->chunk) + p->chunk_at - len;
+}
+
+/* As ebpfs_serve_cell(), in a session with keys. */
+static int ebpfs_serve_guarded(struct ebpfs_packing *p, const struct ebpfs_serving *s,
+			       const struct ebpfs_reply *like, const struct ebpfs_frag *f,
+			       struct ebpfs_lending *l)
+{
+	struct {
+		struct ebpfs_hdr hdr;
+		struct ebpfs_guard guard;
+		u8 rest[sizeof(*like) - sizeof(struct ebpfs_hdr)];
+	} *g;
+	u32 n, left, len = sizeof(*g) + f->len;
+	struct ebpfs_reply head = *like;
+	struct ebpfs_aead a;
+	u8 *to;
+
+	g = ebpfs_packing_whole(p, len);
+	if (!g)
+		return EBPFS_SERVE_PASS_MEMORY;
+	head.offset = cpu_to_le32(f->offset);
+	head.hdr.crc = cpu_to_le32(p->sending.id);
+	head.hdr.type |= EBPFS_GUARDED;
+	g->hdr = head.hdr;
+	g->guard.number = cpu_to_le64(p->sending.number);
+	memcpy(g->rest, (const u8 *)&head + sizeof(head.hdr), sizeof(g->rest));
+	ebpfs_aead_begin(&a, p->sending.key, p->sending.number++);
+	ebpfs_aead_clear(&a, &head, sizeof(head));
+	to = (u8 *)(g + 1);
+	for (left = f->len; left; left -= n, l->pos += n, to += n) {
+		const u8 *from;
+
+		if (l->pos >= l->end && !ebpfs_lending_step(l)) {
+			memzero_explicit(&a, sizeof(a));
+			return EBPFS_SERVE_PASS_CACHE;
+		}
+		from = l->base + (l->pos - l->start);
+		n = min_t(u64, left, l->end - l->pos);
+		if (s->keys.sec == EBPFS_SEC_PRIVACY) {
+			ebpfs_aead_encrypt(&a, to, from, n);
+		} else {
+			ebpfs_memcpy(to, from, n);
+			ebpfs_aead_clear(&a, to, n);
+		}
+	}
+	ebpfs_aead_end(&a, g->guard.tag);
+	p->len += len;
+	p->segs++;
+	if (len < p->size)
+		ebpfs_packing_close(p);
+	return EBPFS_SERVE_ANSWERED;
+}
+
 /* One REPLY, whose head is @like but for its offset and its checksum. */
 static int ebpfs_serve_cell(struct ebpfs_packing *p, const struct ebpfs_reply *like,
 			    const struct ebpfs_frag *f, struct ebpfs_lending *l)
@@ -286,7 +389,7 @@ static int ebpfs_serve_cell(struct ebpfs_packing *p, const struct ebpfs_reply *l
 }
 
 /* The reply to a READ. */
-static int ebpfs_serve_build(const struct ebpfs_serving *s, const struct ebpfs_grant *g,
+static int ebpfs_serve_build(struct ebpfs_serving *s, const struct ebpfs_grant *g,
 			     const struct ebpfs_call_info *c, struct ebpfs_packing *p, u32 *bytes)
 {
 	struct inode *inode = file_inode(g->file);
@@ -309,9 +412,13 @@ static int ebpfs_serve_build(const struct ebpfs_serving *s, const struct ebpfs_g
 	if (c->arg + f.total >= size)
 		f.flags = EBPFS_REPLY_EOF;
 	ebpfs_put_reply(&like, &f);
+	if (ebpfs_keys_guard(&s->keys) &&
+	    !ebpfs_keys_send_by(&s->keys, p->epoch, ebpfs_ncells(f.total, f.cell), &p->sending))
+		return EBPFS_SERVE_PASS_KEY;
 	do {
 		f.len = min_t(u32, f.cell, f.total - f.offset);
-		verdict = ebpfs_serve_cell(p, &like, &f, &l);
+		verdict = ebpfs_keys_guard(&s->keys) ? ebpfs_serve_guarded(p, s, &like, &f, &l) :
+						       ebpfs_serve_cell(p, &like, &f, &l);
 		f.offset += f.len;
 	} while (verdict == EBPFS_SERVE_ANSWERED && f.offset < f.total);
 	/* If it was cut meanwhile, the folios may hold what is no longer the file's. */
@@ -322,7 +429,7 @@ static int ebpfs_serve_build(const struct ebpfs_serving *s, const struct ebpfs_g
 	return verdict;
 }
 
-static int ebpfs_serve_call(const struct ebpfs_serving *s, const struct ebpfs_call_info *c,
+static int ebpfs_serve_call(struct ebpfs_serving *s, const struct ebpfs_call_info *c,
 			    struct ebpfs_packing *p, u32 *bytes)
 {
 	u16 slot = EBPFS_ID_SLOT(c->id);
@@ -361,7 +468,8 @@ static int ebpfs_serve_calls_of(struct ebpfs_serving *s, const u8 *p, u32 len,
 	int verdict;
 	u32 i;
 
-	if (!ebpfs_sealed(p, len) || ebpfs_begin_calls(p, len, &it))
+	if ((!ebpfs_keys_guard(&s->keys) && !ebpfs_sealed(p, len)) ||
+	    ebpfs_begin_calls(p, len, &it))
 		return EBPFS_SERVE_PASS_OTHER;
 	while (ebpfs_next_call(&it, &c)) {
 		if (opts->calls >= ARRAY_SIZE(ids))
@@ -388,6 +496,47 @@ static bool ebpfs_serve_reads(const u8 *p, u32 len)
 	       first->op == cpu_to_le16(EBPFS_OP_READ);
 }
 
+/*
+ * A CALL with a guard, in memory of ours, becomes plain: @p and @len of it. Opened here, it is
+ * known here, so a repetition is taken; whoever dealt with it the first time.
+ * Return: 0 or a verdict.
+ */
+static int ebpfs_serve_open(struct ebpfs_serving *s, u8 **p, u32 *len, u16 *epoch)
+{
+	const struct ebpfs_hdr *hdr = (const struct ebpfs_hdr *)*p;
+
+	*epoch = EBPFS_KEY_EPOCH(le32_to_cpu(hdr->crc));
+	switch (ebpfs_guard_open(&s->keys, *p, *len, ebpfs_now())) {
+	case 0:
+		*p += sizeof(struct ebpfs_guard);
+		*len -= sizeof(struct ebpfs_guard);
+		return 0;
+	case -EKEYREJECTED:
+		return EBPFS_SERVE_FORGED;
+	case -EALREADY:
+		return EBPFS_SERVE_REPLAYED;
+	default:
+		return EBPFS_SERVE_PASS_KEY;
+	}
+}
+
+/* The type of the datagram at @p without its guard, and its session; or -EBADMSG. */
+static int ebpfs_serve_type(u8 *p, u32 len, bool *guarded, u64 *id)
+{
+	struct ebpfs_hdr *hdr = (struct ebpfs_hdr *)p;
+	int type;
+
+	*guarded = hdr->type & EBPFS_GUARDED;
+	if (!*guarded)
+		return ebpfs_parse_hdr(p, len, id);
+	if (len < sizeof(struct ebpfs_guard) + sizeof(struct ebpfs_calls))
+		return -EBADMSG;
+	hdr->type &= ~EBPFS_GUARDED;
+	type = ebpfs_parse_hdr(p, len - sizeof(struct ebpfs_guard), id);
+	hdr->type |= EBPFS_GUARDED;
+	return type;
+}
+
 /**
  * ebpfs_serve() - answer the calls in a packet
  * @skb: at TC ingress; not changed
@@ -404,6 +553,7 @@ int ebpfs_serve(struct sk_buff *skb, struct ebpfs_serve_opts *opts)
 	struct ebpfs_packing packing;
 	struct ebpfs_serving *s;
 	u32 off, len;
+	bool guarded;
 	int verdict;
 	u64 id;
 	u8 *p;
@@ -415,19 +565,29 @@ int ebpfs_serve(struct sk_buff *skb, struct ebpfs_serve_opts *opts)
 	    len < sizeof(struct ebpfs_calls) || len > EBPFS_UDP_PAYLOAD_BASE)
 		return EBPFS_SERVE_PASS_OTHER;
 	p = this_cpu_ptr(ebpfs_serve_calls);
-	if (!ebpfs_packet_copy(&pkt, off, p, len) || ebpfs_parse_hdr(p, len, &id) != EBPFS_CALL)
+	if (!ebpfs_packet_copy(&pkt, off, p, len) ||
+	    ebpfs_serve_type(p, len, &guarded, &id) != EBPFS_CALL)
 		return EBPFS_SERVE_PASS_OTHER;
 	s = ebpfs_serving_find(id);
 	if (!s || sock_net(s->sock) != flow.net ||
 	    s->path.port != flow.local_port || !ebpfs_addr_equal(&s->path.to, &flow.from))
 		return EBPFS_SERVE_PASS_SESSION;
+	if (guarded != ebpfs_keys_guard(&s->keys))
+		return EBPFS_SERVE_PASS_KEY;
+	if (guarded) {
+		verdict = ebpfs_serve_open(s, &p, &len, &packing.epoch);
+		if (verdict)
+			return verdict;
+	}
 	/* Most of what is for ebpfsd shows without being parsed. */
 	if (!ebpfs_serve_reads(p, len))
 		return EBPFS_SERVE_PASS_OP;
 	if (time_after_eq(jiffies, READ_ONCE(s->turn) + HZ)) {
 		WRITE_ONCE(s->turn, jiffies);
+		ebpfs_keys_tick(&s->keys, ebpfs_now());
 		return EBPFS_SERVE_PASS_TURN;
 	}
+	packing.chunk = NULL;
 	packing.lists = READ_ONCE(s->path.lists);
 	packing.skb = NULL;
 	packing.heads = NULL;
@@ -435,6 +595,8 @@ int ebpfs_serve(struct sk_buff *skb, struct ebpfs_serve_opts *opts)
 	__skb_queue_head_init(&packing.out);
 	verdict = ebpfs_serve_calls_of(s, p, len, &packing, opts);
 	ebpfs_packing_end(&packing);
+	if (guarded)
+		memzero_explicit(&packing.sending, sizeof(packing.sending));
 	if (verdict != EBPFS_SERVE_ANSWERED) {
 		__skb_queue_purge(&packing.out);
 		opts->bytes = 0;

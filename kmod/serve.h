@@ -37,6 +37,7 @@ struct ebpfs_daemon;
  * @turn: when a datagram was last left to ebpfsd, jiffies; READ_ONCE/WRITE_ONCE
  * @instance: of replies
  * @slots: entries of @seq
+ * @keys: of its datagrams
  * @rcu: frees it
  * @seq: sequence of the last call that was answered here, by slot
  */
@@ -53,6 +54,7 @@ struct ebpfs_serving {
 	unsigned long turn;
 	u32 instance;
 	u16 slots;
+	struct ebpfs_keys keys;
 	struct rcu_head rcu;
 	atomic64_t seq[];
 };

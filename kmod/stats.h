@@ -33,6 +33,12 @@
 	X(drop_session)							\
 	X(drop_address)							\
 	X(drop_malformed)						\
+	/* and of sessions with keys: sent without a guard (or with one where there are no	\
+	 * keys), by a key that is not known, not authentic, not for the first time */	\
+	X(drop_unguarded)						\
+	X(drop_key)							\
+	X(drop_tag)							\
+	X(drop_replay)							\
 	/* calls */							\
 	X(calls)							\
 	X(calls_resent)							\
@@ -48,6 +54,7 @@
 	X(handshakes_failed)						\
 	X(sessions)							\
 	X(session_unknown)						\
+	X(rekeys)							\
 	X(node_lost)							\
 	X(probes)							\
 	X(probe_acks)							\

@@ -31,6 +31,8 @@ enum ebpfs_param {
 	Opt_hard,
 	Opt_name,
 	Opt_port,
+	Opt_rekey,
+	Opt_rekeydatagrams,
 	Opt_retrans,
 	Opt_rsize,
 	Opt_sec,
@@ -56,6 +58,8 @@ static const struct fs_parameter_spec ebpfs_params[] = {
 	fsparam_flag("hard", Opt_hard),
 	fsparam_string("name", Opt_name),
 	fsparam_u32("port", Opt_port),
+	fsparam_u32("rekey", Opt_rekey),
+	fsparam_u64("rekeydatagrams", Opt_rekeydatagrams),
 	fsparam_u32("retrans", Opt_retrans),
 	fsparam_u32("rsize", Opt_rsize),
 	fsparam_enum("sec", Opt_sec, ebpfs_secs),
@@ -81,6 +85,8 @@ static const struct fs_parameter_spec ebpfs_params[] = {
  * @slots: per session
  * @actimeo: seconds
  * @sec: EBPFS_SEC_*
+ * @rekey: seconds after which there are new keys
+ * @rekeydatagrams: under one key, likewise
  * @soft: or hard
  * @noac: nothing is believed, and writes are synchronous
  * @nocto: opening asks only for what is not believed any more
@@ -95,6 +101,8 @@ struct ebpfs_fc {
 	u32 slots;
 	u32 actimeo;
 	u8 sec;
+	u32 rekey;
+	u64 rekeydatagrams;
 	bool soft;
 	bool noac;
 	bool nocto;
@@ -147,6 +155,17 @@ static int ebpfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 			return invalfc(fc, "port=%u: 1 to 65535", res.uint_32);
 		cfg->port = res.uint_32;
 		break;
+	case Opt_rekey:
+		if (!res.uint_32 || res.uint_32 > 86400)
+			return invalfc(fc, "rekey=%u: 1 to 86400 seconds", res.uint_32);
+		cfg->rekey = res.uint_32;
+		break;
+	case Opt_rekeydatagrams:
+		if (!res.uint_64 || res.uint_64 > EBPFS_KEYS_DATAGRAMS)
+			return invalfc(fc, "rekeydatagrams=%llu: 1 to %llu", res.uint_64,
+				       EBPFS_KEYS_DATAGRAMS);
+		cfg->rekeydatagrams = res.uint_64;
+		break;
 	case Opt_retrans:
 		if (res.uint_32 > 100)
 			return invalfc(fc, "retrans=%u: 0 to 100", res.uint_32);
@@ -160,8 +179,6 @@ static int ebpfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		cfg->rsize = res.uint_32;
 		break;
 	case Opt_sec:
-		if (res.uint_32 != EBPFS_SEC_CRC)
-			return invalfc(fc, "sec=%s: not supported yet; sec=crc is", param->string);
 		cfg->sec = res.uint_32;
 		break;
 	case Opt_slots:
@@ -418,6 +435,7 @@ static const struct super_operations ebpfs_sops = {
 static void ebpfs_apply(struct ebpfs_sb *sbi, const struct ebpfs_fc *cfg)
 {
 	struct ebpfs_mount *mnt = &sbi->mnt;
+	int n;
 
 	mnt->timeo = (u64)cfg->timeo * (NSEC_PER_SEC / 10);
 	mnt->retrans = cfg->retrans;
@@ -426,11 +444,17 @@ static void ebpfs_apply(struct ebpfs_sb *sbi, const struct ebpfs_fc *cfg)
 	sbi->noac = cfg->noac;
 	sbi->actimeo = cfg->noac ? 0 : cfg->actimeo * NSEC_PER_SEC;
 	sbi->nocto = cfg->nocto;
-	snprintf(mnt->options, sizeof(mnt->options),
-		 "name=%s,sec=crc,timeo=%u,retrans=%u,%s,actimeo=%u%s%s,slots=%u,rsize=%u",
-		 mnt->client, cfg->timeo, cfg->retrans, cfg->soft ? "soft" : "hard",
-		 cfg->actimeo, cfg->noac ? ",noac" : "", cfg->nocto ? ",nocto" : "",
-		 mnt->slots, mnt->rsize);
+	n = scnprintf(mnt->options, sizeof(mnt->options),
+		      "name=%s,sec=%s,timeo=%u,retrans=%u,%s,actimeo=%u%s%s,slots=%u,rsize=%u",
+		      mnt->client, ebpfs_secs[mnt->sec - EBPFS_SEC_CRC].name, cfg->timeo,
+		      cfg->retrans, cfg->soft ? "soft" : "hard", cfg->actimeo,
+		      cfg->noac ? ",noac" : "", cfg->nocto ? ",nocto" : "", mnt->slots, mnt->rsize);
+	if (mnt->sec == EBPFS_SEC_CRC)
+		return;
+	n += scnprintf(mnt->options + n, sizeof(mnt->options) - n, ",rekey=%u", cfg->rekey);
+	if (cfg->rekeydatagrams != EBPFS_KEYS_DATAGRAMS)
+		scnprintf(mnt->options + n, sizeof(mnt->options) - n, ",rekeydatagrams=%llu",
+			  cfg->rekeydatagrams);
 }
 
 static int ebpfs_fill_super(struct super_block *sb, struct fs_context *fc)
@@ -445,6 +469,8 @@ static int ebpfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	mnt->sec = cfg->sec;
 	mnt->slots = cfg->slots;
 	mnt->rsize = cfg->rsize;
+	mnt->rekey = cfg->rekey * NSEC_PER_SEC;
+	mnt->rekey_after = cfg->rekeydatagrams;
 	ebpfs_apply(sbi, cfg);
 	mnt->dev = sb->s_dev;
 	mnt->source = kstrdup(fc->source, GFP_KERNEL);
@@ -509,6 +535,9 @@ static int ebpfs_reconfigure(struct fs_context *fc)
 		return invalfc(fc, "name= cannot be changed while mounted");
 	if (cfg->slots != sbi->mnt.slots || cfg->rsize != sbi->mnt.rsize)
 		return invalfc(fc, "slots= and rsize= cannot be changed while mounted");
+	if (cfg->sec != sbi->mnt.sec || cfg->rekey * NSEC_PER_SEC != sbi->mnt.rekey ||
+	    cfg->rekeydatagrams != sbi->mnt.rekey_after)
+		return invalfc(fc, "sec=, rekey= and rekeydatagrams= cannot be changed while mounted");
 	sync_filesystem(sb);
 	ebpfs_apply(sbi, cfg);
 	return 0;
@@ -553,6 +582,8 @@ static int ebpfs_init_fs_context(struct fs_context *fc)
 		cfg->nocto = sbi->nocto;
 		cfg->actimeo = sbi->actimeo_opt;
 		cfg->sec = mnt->sec;
+		cfg->rekey = mnt->rekey / NSEC_PER_SEC;
+		cfg->rekeydatagrams = mnt->rekey_after;
 		cfg->slots = mnt->slots;
 		cfg->rsize = mnt->rsize;
 	} else {
@@ -569,6 +600,8 @@ static int ebpfs_init_fs_context(struct fs_context *fc)
 		cfg->retrans = 2;
 		cfg->actimeo = 3;
 		cfg->sec = EBPFS_SEC_CRC;
+		cfg->rekey = EBPFS_KEYS_AGE / NSEC_PER_SEC;
+		cfg->rekeydatagrams = EBPFS_KEYS_DATAGRAMS;
 		cfg->slots = 128;
 		cfg->rsize = EBPFS_MSG_MAX;
 	}

@@ -97,7 +97,7 @@ static void use_newest(struct ebpfs_keys *k, u64 now)
 }
 
 void ebpfs_keys_init(struct ebpfs_keys *k, u8 sec, bool server,
-		     const u8 secrets[3][EBPFS_KEY_LEN], u64 now)
+		     const u8 secrets[3][EBPFS_KEY_LEN], u64 now, u64 max_age, u64 max_sent)
 {
 	memset(k, 0, sizeof(*k));
 	ebpfs_lock_init(&k->lock);
@@ -106,10 +106,14 @@ void ebpfs_keys_init(struct ebpfs_keys *k, u8 sec, bool server,
 	k->sender = EBPFS_SENDER_MAIN;
 	k->fresh = true;
 	k->old_until = EBPFS_NEVER;
-	k->max_age = EBPFS_KEYS_AGE;
-	k->max_sent = EBPFS_KEYS_DATAGRAMS;
-	if (ebpfs_keys_guard(k))
-		install(k, 0, secrets, now);
+	k->max_age = max_age;
+	k->max_sent = max_sent;
+	k->ask_at = EBPFS_NEVER;
+	if (!ebpfs_keys_guard(k))
+		return;
+	install(k, 0, secrets, now);
+	if (!server)
+		k->ask_at = now + max_age;
 }
 
 void ebpfs_keys_fini(struct ebpfs_keys *k)
@@ -137,6 +141,7 @@ void ebpfs_keys_init_lent(struct ebpfs_keys *k, u8 sec)
 	k->sec = sec;
 	k->server = true;
 	k->sender = EBPFS_SENDER_KERNEL;
+	k->ask_at = EBPFS_NEVER;
 	k->old_until = EBPFS_NEVER;
 }
 
@@ -311,23 +316,24 @@ static void put_rekey(struct ebpfs_rekey *out, u8 type, u64 session, u16 epoch,
 	memcpy(out->ephemeral, ephemeral, sizeof(out->ephemeral));
 }
 
+bool ebpfs_keys_due(const struct ebpfs_keys *k, u64 now)
+{
+	u64 sent;
+
+	if (!ebpfs_keys_guard(k) || k->server)
+		return false;
+	if (now >= READ_ONCE(k->ask_at))
+		return true;
+	sent = READ_ONCE(k->epochs[READ_ONCE(k->newest) & 1].sent);
+	return READ_ONCE(k->fresh) && sent >= k->max_sent;
+}
+
 bool ebpfs_keys_ask(struct ebpfs_keys *k, u64 now, const u8 ephemeral[EBPFS_KEY_LEN],
 		    u64 session, struct ebpfs_rekey *out)
 {
-	const struct ebpfs_epoch *e;
 	u64 wait;
 
-	if (!ebpfs_keys_guard(k))
-		return false;
-	ebpfs_lock_take(&k->lock);
-	e = epoch_at(k, k->newest);
-	if (k->fresh && now - e->since < k->max_age && e->sent < k->max_sent) {
-		k->ask_at = e->since + k->max_age;
-		ebpfs_lock_drop(&k->lock);
-		return false;
-	}
-	ebpfs_lock_drop(&k->lock);
-	if (!k->fresh && now < k->ask_at)
+	if (!ebpfs_keys_due(k, now))
 		return false;
 	if (k->fresh) {
 		memcpy(k->own, ephemeral, sizeof(k->own));
@@ -337,7 +343,8 @@ bool ebpfs_keys_ask(struct ebpfs_keys *k, u64 now, const u8 ephemeral[EBPFS_KEY_
 		k->fresh = false;
 	}
 	wait = now - k->since_asked;
-	k->ask_at = now + (wait < ASK_AGAIN ? ASK_AGAIN : wait < ASK_MOST ? wait : ASK_MOST);
+	WRITE_ONCE(k->ask_at, now + (wait < ASK_AGAIN ? ASK_AGAIN :
+				     wait < ASK_MOST ? wait : ASK_MOST));
 	put_rekey(out, EBPFS_REKEY, session, k->newest + 1, k->asked);
 	return true;
 }
@@ -357,7 +364,7 @@ int ebpfs_keys_answered(struct ebpfs_keys *k, const struct ebpfs_rekey *msg, u64
 	ebpfs_lock_drop(&k->lock);
 	ebpfs_wipe(secrets, sizeof(secrets));
 	ebpfs_wipe(k->own, sizeof(k->own));
-	k->ask_at = now + k->max_age;
+	WRITE_ONCE(k->ask_at, now + k->max_age);
 	return 0;
 }
 

@@ -82,7 +82,7 @@ struct ebpfs_epoch {
  * @epochs: by the lowest bit of their numbers
  * @max_age: ns, after which the client asks for new keys
  * @max_sent: datagrams, likewise
- * @ask_at: client: when to ask, or again
+ * @ask_at: client: when to ask, or again; EBPFS_NEVER without keys
  * @since_asked: client: when it asked first, ns
  * @asked: client: ephemeral public key
  * @own: client: ephemeral private key
@@ -117,11 +117,13 @@ struct ebpfs_keys {
  * @server: which side
  * @secrets: struct ebpfs_hs_session
  * @now: ns
+ * @max_age: ns; client: after which there are new ones
+ * @max_sent: datagrams, likewise
  *
  * ebpfs_keys_fini() overwrites them; nobody may use them any more then.
  */
 void ebpfs_keys_init(struct ebpfs_keys *k, u8 sec, bool server,
-		     const u8 secrets[3][EBPFS_KEY_LEN], u64 now);
+		     const u8 secrets[3][EBPFS_KEY_LEN], u64 now, u64 max_age, u64 max_sent);
 void ebpfs_keys_fini(struct ebpfs_keys *k);
 
 /**
@@ -210,6 +212,9 @@ u32 ebpfs_guard_put(struct ebpfs_keys *k, void *p, u32 len);
  * -EALREADY: it came before. Unless it is 0, the datagram's bytes are unspecified.
  */
 int ebpfs_guard_open(struct ebpfs_keys *k, void *p, u32 len, u64 now);
+
+/* Client: would ebpfs_keys_ask() ask? Cheap. */
+bool ebpfs_keys_due(const struct ebpfs_keys *k, u64 now);
 
 /**
  * ebpfs_keys_ask() - client: is it time for new keys, or to ask for them again?

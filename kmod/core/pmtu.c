@@ -103,9 +103,9 @@ void ebpfs_pmtu_blackhole(struct ebpfs_pmtu *p, u64 now)
 	search(p, now);
 }
 
-u16 ebpfs_pmtu_cell(const struct ebpfs_pmtu *p)
+u16 ebpfs_pmtu_cell(const struct ebpfs_pmtu *p, u32 room)
 {
-	u32 cell = (p->size - sizeof(struct ebpfs_reply)) & ~7u;
+	u32 cell = (p->size - sizeof(struct ebpfs_reply) - room) & ~7u;
 
 	if (cell > EBPFS_CELL_MAX)
 		cell = EBPFS_CELL_MAX;
@@ -115,12 +115,12 @@ u16 ebpfs_pmtu_cell(const struct ebpfs_pmtu *p)
 	return (u16)cell;
 }
 
-u32 ebpfs_pmtu_unit(const struct ebpfs_pmtu *p, u32 unit_max)
+u32 ebpfs_pmtu_unit(const struct ebpfs_pmtu *p, u32 unit_max, u32 room)
 {
 	u32 unit = (unit_max < EBPFS_MSG_MAX ? unit_max : EBPFS_MSG_MAX) & ~(PAGE - 1);
-	u16 cell = ebpfs_pmtu_cell(p);
+	u16 cell = ebpfs_pmtu_cell(p, room);
 
-	while (unit > PAGE && unit + ebpfs_ncells(unit, cell) * sizeof(struct ebpfs_reply) >
+	while (unit > PAGE && unit + ebpfs_ncells(unit, cell) * (sizeof(struct ebpfs_reply) + room) >
 			      GSO_BYTES_MAX)
 		unit -= PAGE;
 	return unit > PAGE ? unit : PAGE;

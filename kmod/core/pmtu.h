@@ -59,11 +59,12 @@ bool ebpfs_pmtu_acked(struct ebpfs_pmtu *p, u32 serial, u32 size, u64 now);
 void ebpfs_pmtu_blackhole(struct ebpfs_pmtu *p, u64 now);
 
 /* Bytes of payload per reply fragment that the path carries: a valid cell. Whole pages, if
- * that gives up no more than a quarter of the largest. */
-u16 ebpfs_pmtu_cell(const struct ebpfs_pmtu *p);
+ * that gives up no more than a quarter of the largest. @room: that a datagram is longer by,
+ * ebpfs_keys_room(). */
+u16 ebpfs_pmtu_cell(const struct ebpfs_pmtu *p, u32 room);
 
 /* Bytes to ask for in one READ so that the reply fits one GSO send: a multiple
  * of 4096, at most @unit_max, at least 4096. */
-u32 ebpfs_pmtu_unit(const struct ebpfs_pmtu *p, u32 unit_max);
+u32 ebpfs_pmtu_unit(const struct ebpfs_pmtu *p, u32 unit_max, u32 room);
 
 #endif /* EBPFS_CORE_PMTU_H */

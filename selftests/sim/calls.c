@@ -60,8 +60,8 @@ static void batch_send(struct world *w, struct batch *b)
 u16 session_cell(struct world *w, const struct csession *cs)
 {
 	const struct ebpfs_pmtu *p = &cs->node->pmtu;
-	u32 unit = ebpfs_pmtu_unit(p, cs->hs.unit_max);
-	u16 cell = ebpfs_pmtu_cell(p);
+	u32 unit = ebpfs_pmtu_unit(p, cs->hs.unit_max, 0);
+	u16 cell = ebpfs_pmtu_cell(p, 0);
 
 	CHECK(w, cell >= EBPFS_CELL_MIN && cell <= EBPFS_CELL_MAX && cell % 8 == 0 &&
 	      cell + sizeof(struct ebpfs_reply) <= p->size,

@@ -338,7 +338,7 @@ static void probe_acked(struct world *w, struct cnode *n, struct dgram *d, u64 s
 	if (ebpfs_pmtu_acked(&n->pmtu, le32_to_cpu(p->serial), le32_to_cpu(p->size), w->now)) {
 		COUNT(w, grown);
 		TRACE(w, "pmtu  client %lu node %lu: %lu bytes, cell %lu", n->client->index,
-		      n->index, n->pmtu.size, ebpfs_pmtu_cell(&n->pmtu));
+		      n->index, n->pmtu.size, ebpfs_pmtu_cell(&n->pmtu, 0));
 		CHECK(w, n->pmtu.size <= w->cfg.ceiling && n->pmtu.size >= EBPFS_UDP_PAYLOAD_BASE,
 		      "a path size is between base and ceiling", "%u", n->pmtu.size);
 	}

@@ -28,8 +28,9 @@ static void begin(struct pair *p, u8 sec)
 {
 	p->now = 100 * SEC;
 	p->drawn = 1;
-	ebpfs_keys_init(&p->client, sec, false, secrets, p->now);
-	ebpfs_keys_init(&p->server, sec, true, secrets, p->now);
+	ebpfs_keys_init(&p->client, sec, false, secrets, p->now, EBPFS_KEYS_AGE,
+			EBPFS_KEYS_DATAGRAMS);
+	ebpfs_keys_init(&p->server, sec, true, secrets, p->now, 0, 0);
 }
 
 static void end(struct pair *p)
@@ -422,7 +423,7 @@ static void two_in_a_row(void)
 
 	begin(&x, EBPFS_SEC_PRIVACY);
 	x.client.max_age = SEC;
-	x.now += SEC;
+	x.client.ask_at = x.now += SEC;
 	EXPECT(rekey(&x));
 	EXPECT_EQ(pass(&x.client, &x.server, x.now), 0);
 	x.now += SEC;
@@ -495,7 +496,7 @@ static void questions_that_are_none(void)
 	EXPECT_EQ(ebpfs_keys_answered(&x.client, &answer, x.now), 0);
 	/* No others at once, so that nobody makes a server compute without end. */
 	EXPECT_EQ(pass(&x.client, &x.server, x.now), 0);
-	x.client.max_age = 0;
+	x.client.ask_at = 0;
 	ASSERT(ebpfs_keys_ask(&x.client, x.now, a, 1, &ask));
 	ask.hdr.crc = cpu_to_le32(EBPFS_KEY_ID(1, 0));
 	EXPECT_EQ(ebpfs_keys_answer(&x.server, &ask, b, 2, x.now, &answer), -EBADMSG);

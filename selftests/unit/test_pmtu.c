@@ -237,7 +237,7 @@ static void cell_is_valid_and_fits(void)
 	ebpfs_pmtu_init(&p, 65507, 0);
 	for (size = EBPFS_UDP_PAYLOAD_BASE; size <= 65507; size++) {
 		p.size = size;
-		cell = ebpfs_pmtu_cell(&p);
+		cell = ebpfs_pmtu_cell(&p, 0);
 		EXPECT(cell >= EBPFS_CELL_MIN && cell <= EBPFS_CELL_MAX && cell % 8 == 0);
 		EXPECT(cell + sizeof(struct ebpfs_reply) <= size);
 		most = (size - sizeof(struct ebpfs_reply)) & ~7u;
@@ -258,19 +258,19 @@ static void unit_fits_one_super_packet(void)
 	ebpfs_pmtu_init(&p, 65507, 0);
 	for (size = EBPFS_UDP_PAYLOAD_BASE; size <= 65507; size += 3) {
 		p.size = size;
-		unit = ebpfs_pmtu_unit(&p, EBPFS_MSG_MAX);
+		unit = ebpfs_pmtu_unit(&p, EBPFS_MSG_MAX, 0);
 		EXPECT(unit % 4096 == 0 && unit >= 4096);
-		EXPECT(unit + ebpfs_ncells(unit, ebpfs_pmtu_cell(&p)) *
+		EXPECT(unit + ebpfs_ncells(unit, ebpfs_pmtu_cell(&p, 0)) *
 		       sizeof(struct ebpfs_reply) <= 65507);
 		/* One page more would not fit. */
-		EXPECT(unit + 4096 + ebpfs_ncells(unit + 4096, ebpfs_pmtu_cell(&p)) *
+		EXPECT(unit + 4096 + ebpfs_ncells(unit + 4096, ebpfs_pmtu_cell(&p, 0)) *
 		       sizeof(struct ebpfs_reply) > 65507);
 	}
 	for (max = 0; max < 70000; max += 1000) {
-		unit = ebpfs_pmtu_unit(&p, max);
+		unit = ebpfs_pmtu_unit(&p, max, 0);
 		EXPECT(unit >= 4096 && unit % 4096 == 0 && (unit <= max || max < 4096));
 	}
-	EXPECT(ebpfs_pmtu_unit(&p, ~0u) <= EBPFS_MSG_MAX);
+	EXPECT(ebpfs_pmtu_unit(&p, ~0u, 0) <= EBPFS_MSG_MAX);
 }
 
 static const struct ktap_test tests[] = {

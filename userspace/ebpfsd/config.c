@@ -178,6 +178,7 @@ static struct config_export *new_export(struct config *c, const char *name, cons
 	memset(e, 0, sizeof(*e));
 	strcpy(e->name, name);
 	e->squash = SQUASH_ROOT;
+	e->sec = EBPFS_SEC_CRC;
 	e->anonuid = CONFIG_NOBODY;
 	e->anongid = CONFIG_NOBODY;
 	e->where = copy(where);
@@ -204,6 +205,19 @@ static void set_id(struct config *c, u32 *id, const char *key, const char *value
 		mistake(c, where, "%s \"%s\" is not a number from 1 to %u", key, value, ~0u - 1);
 }
 
+static void set_sec(struct config *c, struct config_export *e, const char *value,
+		    const char *where)
+{
+	if (!strcmp(value, "crc"))
+		e->sec = EBPFS_SEC_CRC;
+	else if (!strcmp(value, "integrity"))
+		e->sec = EBPFS_SEC_INTEGRITY;
+	else if (!strcmp(value, "privacy"))
+		e->sec = EBPFS_SEC_PRIVACY;
+	else
+		mistake(c, where, "sec \"%s\" is none of crc, integrity and privacy", value);
+}
+
 /* An option after the path in -e, called as in exports(5). */
 static void set_option(struct config *c, struct config_export *e, const char *option,
 		       const char *where)
@@ -222,14 +236,16 @@ static void set_option(struct config *c, struct config_export *e, const char *op
 		e->privileged_xattrs = true;
 	else if (!strcmp(option, "watch"))
 		e->watch = true;
+	else if (!strncmp(option, "sec=", 4))
+		set_sec(c, e, option + 4, where);
 	else if (!strncmp(option, "anonuid=", 8))
 		set_id(c, &e->anonuid, "anonuid", option + 8, where);
 	else if (!strncmp(option, "anongid=", 8))
 		set_id(c, &e->anongid, "anongid", option + 8, where);
 	else
 		mistake(c, where, "unknown option \"%s\": ro, rw, root_squash, no_root_squash, "
-			"all_squash, privileged_xattrs, watch, anonuid=N and anongid=N are known (a "
-			"path with a comma goes into the configuration file)", option);
+			"all_squash, privileged_xattrs, watch, sec=SEC, anonuid=N and anongid=N are "
+			"known (a path with a comma goes into the configuration file)", option);
 }
 
 void config_add_export(struct config *c, const char *arg)
@@ -402,6 +418,8 @@ static void set_export(struct config *c, struct config_export *e, const char *ke
 		set_yes(c, &e->privileged_xattrs, key, value, where);
 	else if (!strcmp(key, "watch"))
 		set_yes(c, &e->watch, key, value, where);
+	else if (!strcmp(key, "sec"))
+		set_sec(c, e, value, where);
 	else if (!strcmp(key, "anonuid"))
 		set_id(c, &e->anonuid, key, value, where);
 	else if (!strcmp(key, "anongid"))
@@ -410,7 +428,7 @@ static void set_export(struct config *c, struct config_export *e, const char *ke
 		config_set_path(c, &e->idmap, value, where);
 	else
 		mistake(c, where, "unknown key \"%s\": in an export path, clients, access, "
-			"squash, privileged-xattrs, watch, anonuid, anongid and idmap are known "
+			"squash, privileged-xattrs, watch, sec, anonuid, anongid and idmap are known "
 			"(global keys stand before the first export)", key);
 }
 

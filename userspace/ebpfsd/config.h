@@ -47,6 +47,7 @@ enum squash {
  * @privileged_xattrs: root of clients may have attributes that need more than the
  *	capabilities over files
  * @watch: clients are told what local processes change
+ * @sec: EBPFS_SEC_*, the least that a client must mount with
  * @anonuid: user number of the anonymous user
  * @anongid: its group
  * @idmap: path of the file with users' other numbers, NULL: they have the same
@@ -60,6 +61,7 @@ struct config_export {
 	enum squash squash;
 	bool privileged_xattrs;
 	bool watch;
+	u8 sec;
 	u32 anonuid;
 	u32 anongid;
 	char *idmap;

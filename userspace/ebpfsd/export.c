@@ -195,6 +195,7 @@ static unsigned int open_one(struct export *e, const struct config_export *c,
 	e->squash = c->squash;
 	e->privileged_xattrs = c->privileged_xattrs;
 	e->watch = c->watch;
+	e->sec = c->sec;
 	if (c->idmap && idmap_read(c->idmap, &e->idmap)) {
 		log_error("%s: the idmap of export %s has to be mended", c->where, e->name);
 		return 1;

@@ -37,6 +37,7 @@ struct user;
  * @privileged_xattrs: who acts as root here may have trusted.* attributes and those of
  *	files' capabilities
  * @watch: what local processes change is to be watched (watch.c)
+ * @sec: EBPFS_SEC_*, the least that a client must mount with
  * @anonymous: the user for those, and who is not in @idmap; NULL if there are none
  * @superuser: who a client's superuser is here; NULL: the daemon's own root
  * @idmap: from clients' users to ours; NULL: they have the same numbers
@@ -51,6 +52,7 @@ struct export {
 	enum squash squash;
 	bool privileged_xattrs;
 	bool watch;
+	u8 sec;
 	struct user *anonymous;
 	struct user *superuser;
 	struct idmap *idmap;

@@ -129,6 +129,31 @@ static void put_v4(u8 *to, struct in_addr addr)
 	memcpy(to + 12, &addr, 4);
 }
 
+/* The newest keys of @s, if it has any; 0 or the error. */
+static int tell_keys(struct session *s)
+{
+	struct ebpfs_serve_keys arg = { .server_id = s->id };
+	struct ebpfs_lent_keys lent;
+	int err;
+
+	if (!ebpfs_keys_guard(&s->keys))
+		return 0;
+	ebpfs_keys_lend(&s->keys, &lent);
+	arg.epoch = lent.epoch;
+	memcpy(arg.send, lent.send, sizeof(arg.send));
+	memcpy(arg.receive, lent.receive, sizeof(arg.receive));
+	err = tell(EBPFS_SERVE_KEYS, &arg);
+	explicit_bzero(&lent, sizeof(lent));
+	explicit_bzero(&arg, sizeof(arg));
+	return err;
+}
+
+void grant_session_rekeyed(struct session *s)
+{
+	if (s->lent)
+		tell_keys(s);
+}
+
 /* Not twice: another thread may just have done it. @s is not locked. */
 static int begin_session(struct session *s, const struct route *r)
 {
@@ -140,6 +165,7 @@ static int begin_session(struct session *s, const struct route *r)
 		.peer_port = s->peer.port,
 		.slots = s->served.nslots,
 		.socket = l->fd,
+		.sec = s->keys.sec,
 	};
 	int err = ENOENT;
 
@@ -156,6 +182,7 @@ static int begin_session(struct session *s, const struct route *r)
 		if (!err) {
 			s->lent = true;
 			s->lent_instance = arg.instance;
+			err = tell_keys(s);
 		}
 	}
 	pthread_mutex_unlock(&s->lock);

@@ -52,6 +52,9 @@ bool grant_read(struct session *s, const struct ebpfs_call_info *c, struct file 
  * disk; no lock is held. */
 void grant_run(struct job *job);
 
+/* @s, locked, has new keys. */
+void grant_session_rekeyed(struct session *s);
+
 /* @s has ended. */
 void grant_session_end(struct session *s);
 

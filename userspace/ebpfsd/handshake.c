@@ -83,7 +83,7 @@ static u16 judge(struct server *srv, const struct route *r, const struct ebpfs_a
 					      sizeof(proof->ask.export)));
 		return EBPFS_REJECT_EXPORT;
 	}
-	if (proof->ask.sec != EBPFS_SEC_CRC)
+	if (proof->ask.sec < (*export)->sec || proof->ask.sec > EBPFS_SEC_PRIVACY)
 		return EBPFS_REJECT_SEC;
 	return 0;
 }
@@ -149,7 +149,7 @@ static u16 admit(struct worker *w, const struct route *r, const struct ebpfs_aut
 	}
 	s->accept = *accept;
 	s->number = number;
-	memcpy(s->key, hs.key, sizeof(s->key));
+	session_set_keys(s, &hs, w->now);
 	id = s->id;
 	explicit_bzero(&hs, sizeof(hs));
 	if (session_add(&srv->sessions, s, w->now)) {

@@ -209,20 +209,23 @@ unsigned int owner_recall(struct owner *o, const struct ebpfs_recall_info *r)
 {
 	struct {
 		struct route route;
-		u64 id;
+		u8 bytes[sizeof(struct ebpfs_recall) + sizeof(struct ebpfs_guard)]
+			__attribute__((aligned(8)));
+		u32 len;
 	} to[OWNER_TELL_MAX];
-	u8 buf[sizeof(struct ebpfs_recall)] __attribute__((aligned(8)));
 	unsigned int n = 0, i;
 	struct session *s;
 
 	pthread_mutex_lock(&o->owners->lock);
 	for (s = o->first; s && n < OWNER_TELL_MAX; s = s->owner_next) {
 		to[n].route = s->route;
-		to[n++].id = s->client_id;
+		to[n].len = session_close(s, to[n].bytes,
+					  ebpfs_put_recall(to[n].bytes, s->client_id, r));
+		n += to[n].len > 0;
 	}
 	pthread_mutex_unlock(&o->owners->lock);
 	for (i = 0; i < n; i++)
-		send_datagram(&to[i].route, buf, ebpfs_put_recall(buf, to[i].id, r));
+		send_datagram(&to[i].route, to[i].bytes, to[i].len);
 	if (n)
 		stats_inc(recalls_sent);
 	return n;

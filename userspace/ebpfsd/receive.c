@@ -13,6 +13,10 @@
  * dealt with as one, all others by themselves.
  *
  * What ebpfs_parse_hdr() and the checksum did not accept is only counted.
+ *
+ * Datagrams with a guard are opened where they lie, each before it is looked at, all that
+ * came together before the first is dealt with; then they are as others, but that their
+ * session must be one with keys (w->guarded).
  */
 #include <netinet/udp.h>
 #include <poll.h>
@@ -20,9 +24,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "cred.h"
+#include "grant.h"
 #include "hold.h"
 #include "log.h"
 #include "serve.h"
@@ -106,9 +112,9 @@ void worker_forget_sessions(struct worker *w)
 			uncache(w, &w->cache[i]);
 }
 
-/* The session called @id, locked, if @r is where its client is; the reference
- * is the cache's. NULL: dealt with. */
-static struct session *enter_session(struct worker *w, const struct route *r, u64 id)
+/* The session called @id, if @r is where its client is; the reference is the cache's.
+ * NULL: dealt with. */
+static struct session *look_up_session(struct worker *w, const struct route *r, u64 id)
 {
 	struct session **cached = &w->cache[id % WORKER_CACHE], *s = *cached;
 	struct peer peer;
@@ -128,10 +134,24 @@ static struct session *enter_session(struct worker *w, const struct route *r, u6
 		stats_inc(drop_address);
 		return NULL;
 	}
+	return s;
+}
+
+/* The same, locked, for a datagram that is as it should be. */
+static struct session *enter_session(struct worker *w, const struct route *r, u64 id)
+{
+	struct session *s = look_up_session(w, r, id);
+
+	if (!s)
+		return NULL;
+	if (ebpfs_keys_guard(&s->keys) != w->guarded) {
+		stats_inc(drop_unguarded);
+		return NULL;
+	}
 	pthread_mutex_lock(&s->lock);
 	if (s->dead) {
 		pthread_mutex_unlock(&s->lock);
-		uncache(w, cached);
+		uncache(w, &w->cache[id % WORKER_CACHE]);
 		say_unknown(w, r, id);
 		return NULL;
 	}
@@ -180,9 +200,10 @@ static void receive_calls(struct worker *w, const struct route *r, const u8 *p, 
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* How many of the datagrams at @p, of @segment bytes each but the last, are fragments of
- * data that continue the first, which is @f. */
-static u32 count_run(const u8 *p, u32 left, u32 segment, struct ebpfs_frag f)
+/* How many of the datagrams at @p, @segment bytes from one to the next, are fragments of
+ * data that continue the first, which is @f. @over: bytes between them. */
+static u32 count_run(const struct worker *w, const u8 *p, u32 left, u32 segment, u32 over,
+		     struct ebpfs_frag f)
 {
 	const u8 *first = p;
 	u32 n = 1, len;
@@ -190,8 +211,8 @@ static u32 count_run(const u8 *p, u32 left, u32 segment, struct ebpfs_frag f)
 	for (; left > segment; n++) {
 		p += segment;
 		left -= segment;
-		len = left < segment ? left : segment;
-		if (!ebpfs_next_data(p, len, first, &f) || !ebpfs_sealed(p, len))
+		len = left < segment - over ? left : segment - over;
+		if (!ebpfs_next_data(p, len, first, &f) || (!w->guarded && !ebpfs_sealed(p, len)))
 			break;
 	}
 	return n;
@@ -209,7 +230,7 @@ static u32 receive_data(struct worker *w, const struct route *r, const u8 *p, u3
 	};
 	struct ebpfs_frag f;
 	struct session *s;
-	u32 all = len;
+	u32 all = len, over = w->guarded ? sizeof(struct ebpfs_guard) : 0;
 
 	if (ebpfs_parse_data(p, len, &f)) {
 		stats_inc(drop_malformed);
@@ -217,8 +238,8 @@ static u32 receive_data(struct worker *w, const struct route *r, const u8 *p, u3
 	}
 	run.cell = f.cell;
 	if (left > len) {
-		run.n = count_run(p, left, segment, f);
-		all = left < run.n * segment ? left : run.n * segment;
+		run.n = count_run(w, p, left, segment, over, f);
+		all = left < run.n * segment - over ? left : run.n * segment - over;
 		stats_add(datagrams_in, run.n - 1);
 		stats_add(bytes_in, all - len);
 	}
@@ -234,17 +255,47 @@ static void receive_probe(struct worker *w, const struct route *r, const u8 *p, 
 {
 	const struct ebpfs_probe *probe = (const struct ebpfs_probe *)p;
 	struct session *s = enter_to_serve(w, r, id);
-	u64 client_id;
 	u32 len;
 
 	if (!s)
 		return;
-	client_id = s->client_id;
-	pthread_mutex_unlock(&s->lock);
 	stats_inc(probes);
-	len = ebpfs_put_probe(w->scratch, EBPFS_PROBE_ACK, client_id, le32_to_cpu(probe->serial),
-			      le32_to_cpu(probe->size));
+	len = ebpfs_put_probe(w->scratch, EBPFS_PROBE_ACK, s->client_id,
+			      le32_to_cpu(probe->serial), le32_to_cpu(probe->size));
+	len = session_close(s, w->scratch, len);
+	pthread_mutex_unlock(&s->lock);
 	send_datagram(r, w->scratch, len);
+}
+
+/* The client wants new keys. */
+static void receive_rekey(struct worker *w, const struct route *r, const u8 *p, u64 id)
+{
+	struct session *s = enter_to_serve(w, r, id);
+	u8 ephemeral[EBPFS_KEY_LEN];
+	struct {
+		struct ebpfs_rekey msg;
+		u8 room[sizeof(struct ebpfs_guard)];
+	} out;
+	u32 len = 0;
+	int made;
+
+	if (!s)
+		return;
+	if (!w->guarded || getrandom(ephemeral, sizeof(ephemeral), 0) != sizeof(ephemeral)) {
+		pthread_mutex_unlock(&s->lock);
+		return;
+	}
+	made = ebpfs_keys_answer(&s->keys, (const struct ebpfs_rekey *)p, ephemeral, s->client_id,
+				 w->now * EBPFS_NSEC_PER_MSEC, &out.msg);
+	explicit_bzero(ephemeral, sizeof(ephemeral));
+	if (made > 0)
+		grant_session_rekeyed(s);
+	if (made >= 0)
+		len = session_close(s, &out, sizeof(out.msg));
+	pthread_mutex_unlock(&s->lock);
+	if (made > 0)
+		stats_inc(rekeys);
+	send_datagram(r, &out, len);
 }
 
 static void receive_bye(struct worker *w, const struct route *r, const u8 *p, u64 id)
@@ -292,7 +343,7 @@ static u32 receive_one(struct worker *w, const struct route *r, const u8 *p, u32
 		stats_inc(drop_malformed);
 		return len;
 	}
-	if (!ebpfs_sealed(p, len)) {
+	if (!w->guarded && !ebpfs_sealed(p, len)) {
 		stats_inc(drop_crc);
 		return len;
 	}
@@ -307,6 +358,9 @@ static u32 receive_one(struct worker *w, const struct route *r, const u8 *p, u32
 		break;
 	case EBPFS_PROBE:
 		receive_probe(w, r, p, id);
+		break;
+	case EBPFS_REKEY:
+		receive_rekey(w, r, p, id);
 		break;
 	case EBPFS_HELLO:
 		handshake_hello(w, r, p, len);
@@ -323,9 +377,90 @@ static u32 receive_one(struct worker *w, const struct route *r, const u8 *p, u32
 	return len;
 }
 
-void receive_datagrams(struct worker *w, const struct route *r, const u8 *p, u32 len, u32 segment)
+/* Of @len bytes at @p: has the datagram a guard? */
+static bool has_guard(const u8 *p, u32 len)
+{
+	return len >= sizeof(struct ebpfs_hdr) + sizeof(struct ebpfs_guard) &&
+	       ((const struct ebpfs_hdr *)p)->magic == cpu_to_le16(EBPFS_MAGIC) &&
+	       ((const struct ebpfs_hdr *)p)->type & EBPFS_GUARDED;
+}
+
+/* Opens the datagram at @p. What is not good becomes one without a magic number. */
+static void open_guard(struct worker *w, const struct route *r, u8 *p, u32 len)
+{
+	struct ebpfs_hdr *h = (struct ebpfs_hdr *)p;
+	struct session *s = look_up_session(w, r, le64_to_cpu(h->session));
+	int err = -EBADMSG;
+
+	if (s && !ebpfs_keys_guard(&s->keys))
+		stats_inc(drop_unguarded);
+	else if (s)
+		err = ebpfs_guard_open(&s->keys, p, len, w->now * EBPFS_NSEC_PER_MSEC);
+	switch (err) {
+	case 0:
+		return;
+	case -ENOKEY:
+		stats_inc(drop_key);
+		break;
+	case -EKEYREJECTED:
+		stats_inc(drop_tag);
+		break;
+	case -EALREADY:
+		stats_inc(drop_replay);
+		break;
+	}
+	((struct ebpfs_hdr *)(p + sizeof(struct ebpfs_guard)))->magic = 0;
+}
+
+/* As receive_datagrams(), of those whose first one has a guard: then all have. */
+static void receive_guarded(struct worker *w, const struct route *r, u8 *p, u32 len, u32 segment)
+{
+	const u32 guard = sizeof(struct ebpfs_guard);
+	u32 at, one;
+	u8 *plain;
+
+	for (at = 0; at < len; at += segment) {
+		one = len - at < segment ? len - at : segment;
+		if (has_guard(p + at, one)) {
+			open_guard(w, r, p + at, one);
+			continue;
+		}
+		/* None of ours; only the last one may be shorter. */
+		stats_inc(drop_malformed);
+		if (one < sizeof(struct ebpfs_hdr) + guard) {
+			len = at;
+			break;
+		}
+		((struct ebpfs_hdr *)(p + at + guard))->magic = 0;
+	}
+	w->guarded = true;
+	for (at = 0; at < len; at += one + guard) {
+		one = (len - at < segment ? len - at : segment) - guard;
+		plain = p + at + guard;
+		if (((struct ebpfs_hdr *)plain)->magic == cpu_to_le16(EBPFS_MAGIC)) {
+			one = receive_one(w, r, plain, one, len - at - guard, segment);
+		} else {
+			stats_inc(datagrams_in);
+			stats_add(bytes_in, one);
+		}
+	}
+	w->guarded = false;
+}
+
+void receive_datagrams(struct worker *w, const struct route *r, u8 *p, u32 len, u32 segment)
 {
 	u32 one;
+
+	if (has_guard(p, len)) {
+		if (!segment || segment > len)
+			segment = len;
+		/* Not as they are sent: nothing is aligned, and nobody sends so. */
+		if (segment % 8 && segment < len)
+			stats_inc(drop_malformed);
+		else
+			receive_guarded(w, r, p, len, segment);
+		return;
+	}
 
 	if (!segment || segment >= len) {
 		receive_one(w, r, p, len, len, len);

@@ -238,6 +238,8 @@ void send_datagram(const struct route *r, const void *p, u32 len)
 	struct batch b;
 	int err;
 
+	if (!len)
+		return;
 	batch_begin(&b, r);
 	b.iov[0].iov_base = (void *)p;
 	b.iov[0].iov_len = len;
@@ -248,8 +250,76 @@ void send_datagram(const struct route *r, const void *p, u32 len)
 		count_error(err);
 }
 
-void send_reply(const struct session *s, u16 slot, u64 cells, const u8 *data,
-		const struct route *r)
+/* A head with a guard, as it goes out. */
+struct guarded_head {
+	struct ebpfs_hdr hdr;
+	struct ebpfs_guard guard;
+	u8 rest[HEAD - sizeof(struct ebpfs_hdr)];
+};
+
+/* What is encrypted lies here until it is sent: with the heads, as Poly1305 wants it. */
+static __thread u8 encrypted[EBPFS_MSG_MAX + EBPFS_CELLS_MAX * (HEAD + 8)]
+	__attribute__((aligned(8)));
+
+/* One fragment, encrypted to @to, of which HEAD bytes are used besides. */
+static void guard_fragment(const struct ebpfs_keys *k, struct ebpfs_sending *sending,
+			   const struct ebpfs_frag *f, const u8 *data, struct guarded_head *out,
+			   u8 *to)
+{
+	struct ebpfs_reply *head = (struct ebpfs_reply *)to;
+	u32 clear = ebpfs_guard_clear(k->sec, EBPFS_REPLY, HEAD - sizeof(head->hdr) + f->len);
+	u8 *text = to + sizeof(head->hdr) + clear;
+	u32 len = HEAD + f->len - (u32)(text - to);
+
+	ebpfs_put_reply(head, f);
+	head->hdr.crc = cpu_to_le32(sending->id);
+	head->hdr.type |= EBPFS_GUARDED;
+	if (!len && f->len)
+		memcpy(to + HEAD, data, f->len);
+	ebpfs_aead_seal(text, out->guard.tag, sending->key, sending->number,
+			(struct ebpfs_bytes){ to, (size_t)(text - to) }, data, len);
+	out->hdr = head->hdr;
+	out->guard.number = cpu_to_le64(sending->number++);
+	memcpy(out->rest, &head->hdr + 1, sizeof(out->rest));
+}
+
+/* As send_reply(), of a session with keys. */
+static void send_guarded(struct session *s, u16 slot, u64 cells, const u8 *data,
+			 const struct route *r)
+{
+	struct guarded_head heads[SEGMENTS_MAX];
+	struct ebpfs_sending sending;
+	struct ebpfs_frag f;
+	u8 *to = encrypted;
+	struct batch b;
+
+	if (!ebpfs_keys_send(&s->keys, hweight64(cells), &sending))
+		return;
+	batch_begin(&b, r);
+	for (; cells; cells &= cells - 1) {
+		struct iovec *iov;
+
+		ebpfs_served_frag(&s->served, slot, (u8)__ffs64(cells), &f);
+		if (b.segments == SEGMENTS_MAX ||
+		    b.len + sizeof(*heads) + f.len > EBPFS_UDP_PAYLOAD_MAX) {
+			batch_send(&b, r);
+			to = encrypted;
+		}
+		f.session = s->client_id;
+		guard_fragment(&s->keys, &sending, &f, data + f.offset, &heads[b.segments], to);
+		iov = &b.iov[2 * b.segments];
+		iov[0] = (struct iovec){ &heads[b.segments], sizeof(*heads) };
+		iov[1] = (struct iovec){ to + HEAD, f.len };
+		to += (HEAD + f.len + 7) & ~7u;
+		b.len += sizeof(*heads) + f.len;
+		b.segments++;
+	}
+	if (b.segments)
+		batch_send(&b, r);
+	explicit_bzero(&sending, sizeof(sending));
+}
+
+void send_reply(struct session *s, u16 slot, u64 cells, const u8 *data, const struct route *r)
 {
 	struct ebpfs_reply heads[SEGMENTS_MAX];
 	struct ebpfs_frag f;
@@ -258,6 +328,10 @@ void send_reply(const struct session *s, u16 slot, u64 cells, const u8 *data,
 
 	if (!data)
 		data = (const u8 *)"";	/* an error, or nothing: no bytes, no buffer */
+	if (ebpfs_keys_guard(&s->keys)) {
+		send_guarded(s, slot, cells, data, r);
+		return;
+	}
 	batch_begin(&b, r);
 	for (; cells; cells &= cells - 1) {
 		struct ebpfs_reply *head = &heads[b.segments];
@@ -311,24 +385,28 @@ void replies_send(struct replies *rs)
 	batch_send(&b, &rs->route);
 }
 
-void send_reply_later(struct replies *rs, const struct session *s, u16 slot, const u8 *data,
+void send_reply_later(struct replies *rs, struct session *s, u16 slot, const u8 *data,
 		      const struct route *r)
 {
+	u32 room = ebpfs_keys_room(&s->keys);
 	struct ebpfs_frag f;
 	u8 *p;
 
 	ebpfs_served_frag(&s->served, slot, 0, &f);
-	if (rs->n && (rs->len != HEAD + f.len || !same_way(&rs->route, r)))
+	if (rs->n && (rs->len != HEAD + f.len + room || !same_way(&rs->route, r)))
 		replies_send(rs);
 	if (!rs->n) {
 		rs->route = *r;
-		rs->len = HEAD + f.len;
+		rs->len = HEAD + f.len + room;
 	}
-	p = rs->bytes + rs->n++ * rs->len;
+	p = rs->bytes + rs->n * rs->len;
 	f.session = s->client_id;
 	ebpfs_put_reply(p, &f);
 	memcpy(p + HEAD, data, f.len);
-	ebpfs_seal(p, rs->len);
+	ebpfs_seal(p, HEAD + f.len);
+	if (!session_close(s, p, HEAD + f.len))
+		return;
+	rs->n++;
 	if (rs->n == REPLIES_MAX)
 		replies_send(rs);
 }

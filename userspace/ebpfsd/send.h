@@ -58,7 +58,7 @@ struct route {
 int listener_open(struct listener *l, const union ebpfs_sockaddr *addr, bool first);
 void listener_close(struct listener *l);
 
-/* Send @len bytes at @p, sealed. */
+/* Send @len bytes at @p, sealed or with a guard; 0: nothing. */
 void send_datagram(const struct route *r, const void *p, u32 len);
 
 /**
@@ -71,8 +71,7 @@ void send_datagram(const struct route *r, const void *p, u32 len);
  *
  * What cannot be sent is counted and left to the client's retransmission.
  */
-void send_reply(const struct session *s, u16 slot, u64 cells, const u8 *data,
-		const struct route *r);
+void send_reply(struct session *s, u16 slot, u64 cells, const u8 *data, const struct route *r);
 
 #define REPLIES_MAX	8
 #define REPLIES_LEN	256	/* bytes of a short one, head and all */
@@ -82,7 +81,7 @@ void send_reply(const struct session *s, u16 slot, u64 cells, const u8 *data,
  * @route: where to
  * @n: how many
  * @len: bytes of each
- * @bytes: @n of them, sealed
+ * @bytes: @n of them, sealed or with guards
  *
  * Copies: what they were made of may change.
  */
@@ -100,7 +99,7 @@ struct replies {
  *
  * Sooner or later replies_send() must come.
  */
-void send_reply_later(struct replies *rs, const struct session *s, u16 slot, const u8 *data,
+void send_reply_later(struct replies *rs, struct session *s, u16 slot, const u8 *data,
 		      const struct route *r);
 
 /* Send what is in @rs, if there is anything. */

@@ -138,7 +138,8 @@ static bool only_once(u16 op)
 /* Of a large transfer: there are others like it, before it and behind it. */
 static bool may_leave_later(const struct ebpfs_call_info *c, const struct op_result *res)
 {
-	_Static_assert(sizeof(struct ebpfs_reply) + sizeof(struct ebpfs_written) <= REPLIES_LEN &&
+	_Static_assert(sizeof(struct ebpfs_reply) + sizeof(struct ebpfs_written) +
+		       sizeof(struct ebpfs_guard) <= REPLIES_LEN &&
 		       sizeof(struct ebpfs_written) <= EBPFS_CELL_MIN, "a short reply");
 
 	return c->op == EBPFS_OP_WRITE && c->apart && res->total == sizeof(struct ebpfs_written);
@@ -605,7 +606,7 @@ static void wait_for_data(struct worker *w, struct session *s, const struct rout
 			  const struct ebpfs_call_info *c, u64 missing)
 {
 	struct incoming in = { .c = c, .r = r };
-	u8 buf[sizeof(struct ebpfs_need)] __attribute__((aligned(8)));
+	u8 buf[sizeof(struct ebpfs_need) + sizeof(struct ebpfs_guard)] __attribute__((aligned(8)));
 	struct ebpfs_need_info need = {
 		.id = c->id,
 		.missing = missing,
@@ -617,7 +618,7 @@ static void wait_for_data(struct worker *w, struct session *s, const struct rout
 	gather_wait(&w->srv->sessions, s, c->id, job_new(&w->srv->sessions, s, &in), w->now);
 	if (!missing)
 		return;
-	send_datagram(r, buf, ebpfs_put_need(buf, s->client_id, &need));
+	send_datagram(r, buf, session_close(s, buf, ebpfs_put_need(buf, s->client_id, &need)));
 	stats_inc(needs_sent);
 }
 

@@ -111,8 +111,16 @@ void session_put(struct sessions *ss, struct session *s)
 	free(s->gathers);
 	free(s->served.slots);
 	pthread_mutex_destroy(&s->lock);
+	if (s->keys.sec)
+		ebpfs_keys_fini(&s->keys);
 	explicit_bzero(s, sizeof(*s));
 	free(s);
+}
+
+void session_set_keys(struct session *s, const struct ebpfs_hs_session *hs, u64 now)
+{
+	memcpy(s->key, hs->key, sizeof(s->key));
+	ebpfs_keys_init(&s->keys, hs->sec, true, hs->secrets, now * EBPFS_NSEC_PER_MSEC, 0, 0);
 }
 
 struct session *session_new(const struct peer *peer, const struct export *export,
@@ -307,6 +315,11 @@ void sessions_tick(struct sessions *ss, u64 now)
 			stats_inc(sessions_idle);
 		session_put(ss, s);
 	}
+	pthread_mutex_lock(&ss->lock);
+	for (s = ss->first; s; s = s->next)
+		if (ebpfs_keys_guard(&s->keys))
+			ebpfs_keys_tick(&s->keys, now * EBPFS_NSEC_PER_MSEC);
+	pthread_mutex_unlock(&ss->lock);
 	if (READ_ONCE(ss->data_bytes) <= ss->budget / 4)
 		return;
 	pthread_mutex_lock(&ss->lock);

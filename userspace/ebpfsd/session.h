@@ -19,6 +19,8 @@
 #ifndef EBPFSD_SESSION_H
 #define EBPFSD_SESSION_H
 
+#include "core/guard.h"
+#include "core/handshake.h"
 #include "core/served.h"
 #include "cred.h"
 #include "gather.h"
@@ -73,7 +75,8 @@ struct reply_buf {
  * @number: of the client's entry in the clients file
  * @client: its name, NUL terminated
  * @heard: when a good datagram last came, ms; READ_ONCE/WRITE_ONCE
- * @key: of the session
+ * @key: of its BYE
+ * @keys: of its datagrams
  * @auth_tag: of the AUTH that made it, to know that one again
  * @accept: how that was answered
  * @served: slots
@@ -105,6 +108,7 @@ struct session {
 	u64 number;
 	char client[EBPFS_CLIENT_MAX];
 	u8 key[EBPFS_MAC_LEN];
+	struct ebpfs_keys keys;
 	u8 auth_tag[EBPFS_AEAD_TAG];
 	struct ebpfs_accept accept;
 
@@ -162,10 +166,14 @@ struct session *session_find_auth(struct sessions *ss, const struct peer *peer,
  * @nslots: granted
  * @now: ms
  *
- * Set number, key, accept, route and owner (with a reference), then session_add(). Return: NULL without memory.
+ * Set number, key, accept, route and owner (with a reference), session_set_keys(), then
+ * session_add(). Return: NULL without memory.
  */
 struct session *session_new(const struct peer *peer, const struct export *export,
 			    const struct ebpfs_auth *auth, u16 nslots, u64 now);
+
+/* The keys of a new session's datagrams, once. @now: ms. */
+void session_set_keys(struct session *s, const struct ebpfs_hs_session *hs, u64 now);
 
 /**
  * session_add() - make a new session known
@@ -186,6 +194,19 @@ bool session_end(struct sessions *ss, struct session *s, const char *why);
 
 /* End all sessions of @owner. */
 void sessions_end_owner(struct sessions *ss, struct owner *owner, const char *why);
+
+/**
+ * session_close() - a datagram of a session is complete
+ * @s: session
+ * @p: the datagram, sealed; with room for struct ebpfs_guard behind it
+ * @len: bytes
+ *
+ * It gets a guard if the session has keys. Return: its bytes, 0 if it cannot be sent.
+ */
+static inline u32 session_close(struct session *s, void *p, u32 len)
+{
+	return ebpfs_keys_guard(&s->keys) ? ebpfs_guard_put(&s->keys, p, len) : len;
+}
 
 /* How many there are. */
 u32 sessions_count(struct sessions *ss);

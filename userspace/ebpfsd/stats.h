@@ -74,6 +74,11 @@
 	X(drop_data)		/* fragments that contradict their call */ \
 	X(drop_late)		/* reply nobody waits for any more */	\
 	X(drop_mac)		/* BYE without the session's key */	\
+	X(drop_unguarded)	/* no guard in a session with keys, or the reverse */ \
+	X(drop_key)		/* by a key that is not known (any more) */ \
+	X(drop_tag)		/* not authentic */			\
+	X(drop_replay)		/* came before */			\
+	X(rekeys)		/* new keys of a session */		\
 	X(bad_handles)		/* without our tag, or of another export */ \
 	X(hellos)							\
 	X(auths)							\

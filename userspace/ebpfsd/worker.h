@@ -40,6 +40,7 @@ struct server;
  * @seen: what was just written, in this round
  * @unknowns: when and how often UNKNOWN was said, by source
  * @replies: that leave at the end of the round at the latest
+ * @guarded: the datagram being dealt with had a guard, which was good
  * @scratch: for PROBE_ACK, a datagram that is not aligned, data in small pieces
  * @started: posted once, when the worker serves or has failed
  * @error: -errno if it could not start
@@ -68,6 +69,7 @@ struct worker {
 		u32 count;
 	} unknowns[WORKER_SOURCES];
 	struct replies replies;
+	bool guarded;
 	u8 scratch[65536] __attribute__((aligned(8)));
 	sem_t *started;
 	int error;
@@ -80,12 +82,11 @@ void *worker_run(void *arg);
  * receive_datagrams() - everything that datagrams which came together cause
  * @w: worker
  * @r: where they came from
- * @p: their bytes, 8-aligned
+ * @p: their bytes, 8-aligned; what is encrypted is decrypted there
  * @len: how many
  * @segment: bytes of each but the last, 0 if there is one
  */
-void receive_datagrams(struct worker *w, const struct route *r, const u8 *p, u32 len,
-		       u32 segment);
+void receive_datagrams(struct worker *w, const struct route *r, u8 *p, u32 len, u32 segment);
 
 /* Let go of the sessions in the cache. */
 void worker_forget_sessions(struct worker *w);

@@ -21,6 +21,9 @@
  *
  * EBPFS_SERVE_SESSION: calls of this session may be answered. Errors: EEXIST; EINVAL;
  *	EBADF; ENOTSOCK: no UDP socket; ENOSPC: there are EBPFS_SERVE_SESSIONS.
+ * EBPFS_SERVE_KEYS: keys of an epoch of a session with sec= integrity or privacy: without
+ *	any, nothing of it is answered. The one before is kept for a while. Errors: ENOENT;
+ *	EINVAL.
  * EBPFS_SERVE_END: no more of them, and its grants end. Error: ENOENT.
  * EBPFS_SERVE_GRANT: the user may read the file with this handle, until its ctime
  *	changes: rights do not change without. Does nothing if it may already. Errors:
@@ -63,6 +66,8 @@
  * @slots: of the session
  * @socket: descriptor of the UDP socket that the calls go to
  * @instance: of every reply that is made here, older than any that ebpfsd will make
+ * @sec: EBPFS_SEC_* of the protocol
+ * @reserved: 0
  */
 struct ebpfs_serve_session {
 	__u64 server_id;
@@ -74,6 +79,24 @@ struct ebpfs_serve_session {
 	__u16 slots;
 	__s32 socket;
 	__u32 instance;
+	__u32 sec;
+	__u32 reserved;
+};
+
+/**
+ * struct ebpfs_serve_keys - secret
+ * @server_id: session
+ * @epoch: of them
+ * @reserved: 0
+ * @send: of the server's kernel
+ * @receive: of the client
+ */
+struct ebpfs_serve_keys {
+	__u64 server_id;
+	__u16 epoch;
+	__u16 reserved[3];
+	__u8  send[32];
+	__u8  receive[32];
 };
 
 /**
@@ -138,6 +161,7 @@ struct ebpfs_serve_file {
 #define EBPFS_SERVE_GRANT	_IOW(0xeb, 3, struct ebpfs_serve_grant)
 #define EBPFS_SERVE_REVOKE	_IOW(0xeb, 4, struct ebpfs_serve_grant)
 #define EBPFS_SERVE_DESCRIBE	_IOW(0xeb, 5, struct ebpfs_serve_names)
+#define EBPFS_SERVE_KEYS	_IOW(0xeb, 6, struct ebpfs_serve_keys)
 #endif
 
 /**
@@ -165,6 +189,10 @@ struct ebpfs_serve_opts {
  * @EBPFS_SERVE_PASS_GRANT: pass: not granted, or the file has changed since
  * @EBPFS_SERVE_PASS_CACHE: pass: not all of it is in the page cache
  * @EBPFS_SERVE_PASS_MEMORY: pass: no memory for the replies
+ * @EBPFS_SERVE_PASS_KEY: pass: by keys that are not known here, or without a guard in a
+ *	session that has keys
+ * @EBPFS_SERVE_FORGED: taken: not authentic
+ * @EBPFS_SERVE_REPLAYED: taken: came before
  * @EBPFS_SERVE_VERDICTS: how many there is room for, a power of two
  */
 enum ebpfs_serve_verdict {
@@ -177,6 +205,9 @@ enum ebpfs_serve_verdict {
 	EBPFS_SERVE_PASS_GRANT		= 6,
 	EBPFS_SERVE_PASS_CACHE		= 7,
 	EBPFS_SERVE_PASS_MEMORY		= 8,
+	EBPFS_SERVE_PASS_KEY		= 9,
+	EBPFS_SERVE_FORGED		= 10,
+	EBPFS_SERVE_REPLAYED		= 11,
 	EBPFS_SERVE_VERDICTS		= 16
 };
 
