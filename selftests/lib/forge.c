@@ -30,11 +30,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
-#include <net/ethernet.h>
 #include <net/if.h>
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
-#include <netinet/udp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +40,7 @@
 
 #include "core/wire.h"
 #include "data.h"
+#include "frame.h"
 
 #define KEPT		64	/* frames kept for replay */
 #define SMALL_FRAME	9014u
@@ -56,22 +53,6 @@ static const char *const names[ATTACKS] = {
 	"replay",
 };
 
-/**
- * struct heard - a datagram as it was on the wire
- * @v6: IPv6
- * @ip: its IP header
- * @udp: its UDP header
- * @payload: of UDP
- * @len: bytes of it
- */
-struct heard {
-	bool v6;
-	const u8 *ip;
-	const struct udphdr *udp;
-	const u8 *payload;
-	u32 len;
-};
-
 static enum attack attack;
 static struct in_addr foreign4;
 static struct in6_addr foreign6;
@@ -82,59 +63,6 @@ static void __attribute__((noreturn)) die(const char *what)
 {
 	fprintf(stderr, "forge: cannot %s: %s\n", what, strerror(errno));
 	exit(2);
-}
-
-static u32 sum(u32 total, const void *data, size_t len)
-{
-	const u8 *p = data;
-
-	for (; len > 1; len -= 2, p += 2)
-		total += p[0] << 8 | p[1];
-	return len ? total + (p[0] << 8) : total;
-}
-
-static u16 fold(u32 total)
-{
-	while (total >> 16)
-		total = (total & 0xffff) + (total >> 16);
-	return htons(~total);
-}
-
-static bool dissect(const u8 *frame, size_t len, struct heard *h)
-{
-	u16 type;
-
-	if (len < sizeof(struct ether_header) + sizeof(struct ip) + sizeof(struct udphdr))
-		return false;
-	type = frame[12] << 8 | frame[13];
-	h->ip = frame + sizeof(struct ether_header);
-	h->v6 = type == ETHERTYPE_IPV6;
-	if (h->v6) {
-		if (len < sizeof(struct ether_header) + sizeof(struct ip6_hdr) + sizeof(struct udphdr) ||
-		    h->ip[6] != IPPROTO_UDP)
-			return false;
-		h->udp = (const struct udphdr *)(h->ip + sizeof(struct ip6_hdr));
-	} else {
-		if (type != ETHERTYPE_IP || h->ip[0] != 0x45 || h->ip[9] != IPPROTO_UDP)
-			return false;
-		h->udp = (const struct udphdr *)(h->ip + sizeof(struct ip));
-	}
-	h->payload = (const u8 *)(h->udp + 1);
-	h->len = frame + len - h->payload;
-	if (h->len > ntohs(h->udp->len) - sizeof(*h->udp))
-		h->len = ntohs(h->udp->len) - sizeof(*h->udp);
-	return true;
-}
-
-/* Of the @len bytes from @udp on, behind the IP header at @ip. */
-static void put_checksum(const u8 *ip, bool v6, struct udphdr *udp, u32 len)
-{
-	/* Both addresses, which follow each other. */
-	u32 total = v6 ? sum(len + IPPROTO_UDP, &((const struct ip6_hdr *)ip)->ip6_src, 32) :
-			 sum(len + IPPROTO_UDP, &((const struct ip *)ip)->ip_src, 8);
-
-	udp->check = 0;
-	udp->check = fold(sum(total, udp, len)) ?: 0xffff;
 }
 
 /* The IP header of an answer to @h, with @len bytes of UDP; returns its own. */
