@@ -84,8 +84,10 @@ static char *read_line(const char *path)
 		return NULL;
 	len = getline(&line, &size, file);
 	fclose(file);
-	if (len < 0)
+	if (len < 0) {
+		free(line);
 		return NULL;
+	}
 	line[strcspn(line, "\n")] = '\0';
 	return line;
 }
@@ -206,6 +208,7 @@ static void check_bpf(void)
 		    "programs are interpreted, and slow");
 	else
 		add(LEVEL_OK, "jit", NULL, "programs are compiled");
+	free(jit);
 
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
 		add(LEVEL_FAIL, "btf", "use a kernel with CONFIG_DEBUG_INFO_BTF",
@@ -230,6 +233,7 @@ static void check_module(void)
 	srcversion = read_line("/sys/module/ebpfs/srcversion");
 	add(LEVEL_OK, "module", NULL, "ebpfs is loaded%s%s", srcversion ? ", srcversion " : "",
 	    srcversion ? srcversion : "");
+	free(srcversion);
 	if (nl_open(false))
 		add(LEVEL_OK, "netlink", NULL, "the module answers");
 	else
@@ -363,6 +367,7 @@ static void check_machine(void)
 		    "%s takes a microsecond and more to read, and every call reads it", clock);
 	else
 		add(LEVEL_OK, "clock", NULL, "%s", clock);
+	free(clock);
 
 	for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++) {
 		char path[64], *value;
@@ -378,6 +383,7 @@ static void check_machine(void)
 		else
 			add(LEVEL_OK, buffers[i], NULL, "%s bytes; ebpfsd started by root goes beyond",
 			    value);
+		free(value);
 	}
 }
 
