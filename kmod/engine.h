@@ -438,7 +438,8 @@ int ebpfs_call(struct ebpfs_req *req);			/* process, sleeps, killable */
 int ebpfs_call_patiently(struct ebpfs_req *req);	/* likewise */
 void ebpfs_dispatch(struct ebpfs_node *node);		/* any context but hardirq */
 void ebpfs_req_leave_slot(struct ebpfs_session *session, struct ebpfs_req *req,
-			  u16 slot, const struct ebpfs_result *res, u64 now);	/* softirq: receive.c */
+			  u16 slot, const struct ebpfs_result *res,
+			  u64 now);			/* softirq: receive.c */
 void ebpfs_node_resend(struct ebpfs_node *node, struct ebpfs_session *session,
 		       const u64 *ids, u32 n);		/* softirq, node->lock not held */
 void ebpfs_node_drain(struct ebpfs_node *node, int err);	/* any context but hardirq */

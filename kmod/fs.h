@@ -273,7 +273,8 @@ int ebpfs_call_req(struct inode *inode, struct ebpfs_req *req);
 int ebpfs_commit(struct inode *inode, __le64 *verifier);
 int ebpfs_commit_changes(struct inode *inode);
 struct ebpfs_uncommitted ebpfs_commit_begins(struct inode *inode);
-void ebpfs_committed(struct inode *inode, const struct ebpfs_uncommitted *u, u64 boot); /* softirq */
+void ebpfs_committed(struct inode *inode, const struct ebpfs_uncommitted *u,
+		     u64 boot);				/* softirq */
 void ebpfs_changed(struct inode *inode, const struct ebpfs_req *req);
 int ebpfs_call_change(struct inode *inode, struct ebpfs_req *req,
 		      const struct ebpfs_written *done);

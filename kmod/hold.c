@@ -444,7 +444,8 @@ bool ebpfs_recall(struct ebpfs_mount *mnt, const struct ebpfs_recall_info *r)
 	struct inode *inode;
 	bool now = false, wait = false;
 
-	inode = find_inode_rcu(sbi->sb, ebpfs_place_hash(r->fh, r->fh_len), ebpfs_recall_test, &key);
+	inode = find_inode_rcu(sbi->sb, ebpfs_place_hash(r->fh, r->fh_len), ebpfs_recall_test,
+			       &key);
 	spin_lock(&sbi->holds_lock);
 	/* It may be of a grant that has not come yet. */
 	sbi->recalled = max(sbi->recalled, r->hold);

@@ -116,7 +116,8 @@ static int ebpfs_fill_node(struct sk_buff *skb, struct netlink_callback *cb,
 			   NLM_F_MULTI, EBPFS_CMD_NODE_GET);
 	if (!head)
 		return -EMSGSIZE;
-	len = node->path.to.sa.sa_family == AF_INET ? sizeof(node->path.to.in) : sizeof(node->path.to.in6);
+	len = node->path.to.sa.sa_family == AF_INET ? sizeof(node->path.to.in) :
+	      sizeof(node->path.to.in6);
 	if (nla_put_u32(skb, EBPFS_A_MOUNT, node->mnt->number) ||
 	    nla_put_u32(skb, EBPFS_A_NODE, node->number) ||
 	    nla_put(skb, EBPFS_A_ADDRESS, len, &node->path.to) ||

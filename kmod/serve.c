@@ -490,7 +490,8 @@ static int ebpfs_serve_calls_of(struct ebpfs_serving *s, const u8 *p, u32 len,
 /* Is the first call of the datagram at @p a READ, if it is one at all? */
 static bool ebpfs_serve_reads(const u8 *p, u32 len)
 {
-	const struct ebpfs_call *first = (const struct ebpfs_call *)(p + sizeof(struct ebpfs_calls));
+	const struct ebpfs_call *first =
+		(const struct ebpfs_call *)(p + sizeof(struct ebpfs_calls));
 
 	return len >= sizeof(struct ebpfs_calls) + sizeof(*first) &&
 	       first->op == cpu_to_le16(EBPFS_OP_READ);

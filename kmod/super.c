@@ -249,7 +249,8 @@ static int ebpfs_parse_source(struct fs_context *fc, struct ebpfs_fc *cfg,
 	hosts = copy;
 	export = strstr(copy, ":/");
 	if (!export || export == copy) {
-		err = invalfc(fc, "source '%s' is not SERVER[:PORT][,SERVER...]:/EXPORT", fc->source);
+		err = invalfc(fc, "source '%s' is not SERVER[:PORT][,SERVER...]:/EXPORT",
+			      fc->source);
 		goto out;
 	}
 	*export++ = 0;
@@ -336,7 +337,8 @@ static void ebpfs_explain(struct fs_context *fc, struct ebpfs_mount *mnt, int er
 			mnt->client);
 		break;
 	case -ENOENT:
-		errorfc(fc, "the server has no export '%s' for client '%s'", mnt->export, mnt->client);
+		errorfc(fc, "the server has no export '%s' for client '%s'", mnt->export,
+			mnt->client);
 		break;
 	case -EKEYREJECTED:
 		errorfc(fc, "the server does not know the secret of client '%s': not the server it claims to be?",

@@ -300,9 +300,9 @@ static void ebpfs_walk_unit(struct ebpfs_walk *walk, struct inode *inode, loff_t
 		pass = NULL;
 	}
 	walk->first = !walk->pass || (walk->first && pass);
-	if (!pass)
+	if (!pass) {
 		pass = ebpfs_pass_begin(inode);
-	else if (pass->nready == EBPFS_READY_UNITS) {
+	} else if (pass->nready == EBPFS_READY_UNITS) {
 		ebpfs_write_submit(pass, &pass->ready, EBPFS_WRITE_UNSTABLE);
 		pass->nready = 0;
 	}

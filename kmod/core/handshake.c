@@ -156,7 +156,8 @@ static bool valid_terms(const struct ebpfs_hs_client *hs, const struct ebpfs_ter
 	u16 fh_len = le16_to_cpu(a->root_fh_len);
 	u16 slots = le16_to_cpu(a->slots);
 
-	return a->server_session && a->owner_instance && a->lease && slots && slots <= EBPFS_SLOTS_MAX &&
+	return a->server_session && a->owner_instance && a->lease &&
+	       slots && slots <= EBPFS_SLOTS_MAX &&
 	       a->version == EBPFS_VERSION && a->sec == hs->sec &&
 	       !(le32_to_cpu(a->features) & ~EBPFS_FEAT_ALL) &&
 	       unit_max >= 4096 && unit_max <= EBPFS_MSG_MAX &&

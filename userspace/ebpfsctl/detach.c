@@ -99,7 +99,8 @@ static int run(const struct command *cmd, int argc, char **argv)
 		/* A pin without any program is cleared away, too. */
 		if (steer != serve && !wanted(&pins[i], steer, serve))
 			continue;
-		if ((!steer || pin_remove_steer(&pins[i])) && (!serve || pin_remove_serve(&pins[i])))
+		if ((!steer || pin_remove_steer(&pins[i])) &&
+		    (!serve || pin_remove_serve(&pins[i])))
 			done++;
 		else
 			good = false;

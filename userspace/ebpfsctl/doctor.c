@@ -98,8 +98,8 @@ static void check_kernel(void)
 	struct utsname uts;
 
 	uname(&uts);
-	sscanf(uts.release, "%u.%u", &major, &minor);
-	if (major < 6 || (major == 6 && minor < 6))
+	if (sscanf(uts.release, "%u.%u", &major, &minor) != 2 ||
+	    major < 6 || (major == 6 && minor < 6))
 		add(LEVEL_FAIL, "kernel", "use kernel 6.12 or later",
 		    "%s is too old: tcx links came with 6.6", uts.release);
 	else if (major == 6 && minor < 12)
@@ -185,7 +185,8 @@ static void check_config(void)
 		    "%s is not set in %s: needed for %s", needed[i].name, path, needed[i].why);
 	}
 	if (!missing)
-		add(LEVEL_OK, "config", NULL, "%s has the %zu options that are needed", path, count);
+		add(LEVEL_OK, "config", NULL, "%s has the %zu options that are needed", path,
+		    count);
 }
 
 static void check_bpf(void)
@@ -352,7 +353,9 @@ static void check_interfaces(int count, char **names)
 
 static void check_machine(void)
 {
-	static const char *const slow[] = { "hpet", "acpi_pm", "jiffies", "refined-jiffies", "pit" };
+	static const char *const slow[] = {
+		"hpet", "acpi_pm", "jiffies", "refined-jiffies", "pit"
+	};
 	char *clock = read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource");
 	static const char *const buffers[] = { "rmem_max", "wmem_max" };
 	bool is_slow = false;
@@ -377,7 +380,8 @@ static void check_machine(void)
 		if (!value)
 			add(LEVEL_OK, buffers[i], NULL, "not told in this network namespace");
 		else if (strtoul(value, NULL, 10) < 212992)
-			add(LEVEL_WARN, buffers[i], ctl_format("sysctl -w net.core.%s=8388608", buffers[i]),
+			add(LEVEL_WARN, buffers[i],
+			    ctl_format("sysctl -w net.core.%s=8388608", buffers[i]),
 			    "%s bytes are less than the kernel's default: servers may drop bursts",
 			    value);
 		else

@@ -12,7 +12,7 @@
 static const char help[] =
 	"usage: ebpfsctl key generate [OPTION...]\n"
 	"\n"
-	"Prints a new random secret of a client: " "base64 of 32 bytes, one line. It belongs\n"
+	"Prints a new random secret of a client: base64 of 32 bytes, one line. It belongs\n"
 	"into /etc/ebpfs/secret on the client and, behind the client's name, into\n"
 	"/etc/ebpfs/clients on the servers, both of mode 0600:\n"
 	"\n"

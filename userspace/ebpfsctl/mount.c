@@ -326,7 +326,8 @@ int mount_main(int argc, char **argv)
 
 	if (options.remount) {
 		tell(&options);
-		if (namespace && (status = enter_namespace(namespace)))
+		status = namespace ? enter_namespace(namespace) : 0;
+		if (status)
 			return status;
 		return fake ? 0 : remount(argv[optind + 1], &options, sloppy);
 	}
@@ -347,7 +348,8 @@ int mount_main(int argc, char **argv)
 	if (status || fake)
 		return status;
 	/* Files and names were this namespace's, the directory is the other's. */
-	if (namespace && (status = enter_namespace(namespace)))
+	status = namespace ? enter_namespace(namespace) : 0;
+	if (status)
 		return status;
 	return do_mount(numeric, argv[optind + 1], &options, sloppy);
 }

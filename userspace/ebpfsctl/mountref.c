@@ -98,9 +98,8 @@ static void walk(bool (*want)(const struct entry *entry, void *data), void *data
 
 		if (!type || strncmp(type + 3, "ebpfs ", 6))
 			continue;
-		sscanf(line, "%*u %*u %" SCNu32 ":%" SCNu32 " %*s %n%*s%n", &entry.major,
-		       &entry.minor, &start, &end);
-		if (!end)
+		if (sscanf(line, "%*u %*u %" SCNu32 ":%" SCNu32 " %*s %n%*s%n", &entry.major,
+			   &entry.minor, &start, &end) != 2 || !end)
 			continue;
 		line[end] = '\0';
 		entry.point = line + start;

@@ -260,7 +260,8 @@ struct pin *pins_list(size_t *count)
 		uint32_t ifindex;
 		int end = 0;
 
-		if (sscanf(entry->d_name, "%" SCNu64 "-%" SCNu32 "%n", &netns, &ifindex, &end) != 2 ||
+		if (sscanf(entry->d_name, "%" SCNu64 "-%" SCNu32 "%n", &netns, &ifindex,
+			   &end) != 2 ||
 		    entry->d_name[end])
 			continue;
 		pins = ctl_grow(pins, *count, sizeof(*pins));

@@ -129,7 +129,8 @@ static int load_probe(enum bpf_prog_type type, int btf_fd, int kfunc, char *log,
 
 	_Static_assert(sizeof(struct ebpfs_steer_opts) == 16 &&
 		       sizeof(struct ebpfs_serve_opts) == 16, "the probe's stack layout");
-	return bpf_prog_load(type, "ebpfs_probe", "GPL", code, sizeof(code) / sizeof(code[0]), &opts);
+	return bpf_prog_load(type, "ebpfs_probe", "GPL", code,
+			     sizeof(code) / sizeof(code[0]), &opts);
 }
 
 static enum kfunc_state probe(enum bpf_prog_type type, const char *name, char *why, size_t size)

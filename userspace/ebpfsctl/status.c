@@ -266,7 +266,8 @@ void mount_text(const struct nl_mount *mount)
 	printf("mount %u: %s at %s%s\n", mount->number, mount->source,
 	       point ? point : "(not visible here)", mount->aborted ? ", aborted" : "");
 	if (ctl_verbose)
-		printf("    device %u:%u, options %s\n", mount->major, mount->minor, mount->options);
+		printf("    device %u:%u, options %s\n", mount->major, mount->minor,
+		       mount->options);
 	printf("    %u nodes, %u requests (%u waiting), steered %s\n", mount->nodes,
 	       mount->requests, mount->waiting,
 	       text_share(share, nl_steered_share(&mount->stats)));

@@ -122,6 +122,7 @@ void config_add_listen(struct config *c, const char *arg, const char *where)
 		return;
 	}
 	for (i = 0; i < c->nlistens; i++) {
+		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): made from zeroes */
 		if (!memcmp(&c->listens[i], &addr, sizeof(addr))) {
 			mistake(c, where, "listen address %s is there twice", arg);
 			return;
@@ -330,7 +331,8 @@ static void set_global(struct config *c, const char *key, char *value, const cha
 	u64 n;
 
 	if (!strcmp(key, "listen")) {
-		for (addr = strtok_r(value, " \t", &save); addr; addr = strtok_r(NULL, " \t", &save))
+		for (addr = strtok_r(value, " \t", &save); addr;
+		     addr = strtok_r(NULL, " \t", &save))
 			config_add_listen(c, addr, where);
 	} else if (!strcmp(key, "threads")) {
 		config_set_threads(c, value, where);
@@ -354,8 +356,8 @@ static void set_global(struct config *c, const char *key, char *value, const cha
 		if (parse_number(value, 1, CONFIG_LEASE_MAX, &n))
 			c->lease = (unsigned int)n;
 		else
-			mistake(c, where, "lease \"%s\" is not a number of seconds from 1 to %d", value,
-				CONFIG_LEASE_MAX);
+			mistake(c, where, "lease \"%s\" is not a number of seconds from 1 to %d",
+				value, CONFIG_LEASE_MAX);
 	} else if (!strcmp(key, "locks-max")) {
 		if (parse_number(value, 1, CONFIG_LOCKS_MAX, &n))
 			c->locks_max = (unsigned int)n;

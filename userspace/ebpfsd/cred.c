@@ -111,6 +111,7 @@ static struct cred *find(struct creds *creds, u32 number)
 
 static void drop(struct creds *creds, struct cred *c)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): see creds_store() */
 	struct cred **p = bucket_of(creds, c->number);
 
 	while (*p != c)
@@ -215,9 +216,10 @@ int creds_store(struct creds *creds, const struct export *e, u32 number, const u
 	list_in(creds, c);
 	creds->count++;
 	creds->bytes += u->ngroups * sizeof(gid_t);
+	/* There are as many in the list as were counted, which the analyzer does not know. */
 	while (creds->count > CREDS_MAX ||
 	       (creds->bytes > CREDS_BYTES && creds->oldest != creds->newest))
-		drop(creds, creds->oldest);
+		drop(creds, creds->oldest);	/* NOLINT(clang-analyzer-unix.Malloc) */
 	return 0;
 }
 
@@ -235,7 +237,8 @@ int cred_become(const struct user *u)
 	if (!u)
 		return 0;
 	if (raised.is && u->uid) {
-		log_error("a thread is to act as user %u with capabilities of root: ebpfsd ends", u->uid);
+		log_error("a thread is to act as user %u with capabilities of root: ebpfsd ends",
+			  u->uid);
 		abort();
 	}
 	if (!self.known) {

@@ -155,7 +155,8 @@ static bool try_handle(struct export *e, const char *where, const char *path, bo
 		errno = -ret;
 		if (ret == -EPERM)
 			log_error("%s: %s: files cannot be opened by handle: %m (ebpfsd needs "
-				  "CAP_DAC_READ_SEARCH in the initial user namespace)", where, path);
+				  "CAP_DAC_READ_SEARCH in the initial user namespace)",
+				  where, path);
 		else
 			log_error("%s: %s: its filesystem has no lasting file handles: %m (ext4, "
 				  "xfs, btrfs, tmpfs and CephFS have; overlayfs with nfs_export=on)",

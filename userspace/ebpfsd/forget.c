@@ -189,7 +189,8 @@ int forget_begin(const struct exports *exports, const char *state_dir)
 		errno = -err;
 		goto fail;
 	}
-	log_warning("EBPFSD_FORGETFUL: what is not committed will be lost; in %u files it was", undone);
+	log_warning("EBPFSD_FORGETFUL: what is not committed will be lost; in %u files it was",
+		    undone);
 	return 0;
 fail:
 	err = -errno;

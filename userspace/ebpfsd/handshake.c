@@ -154,7 +154,8 @@ static u16 admit(struct worker *w, const struct route *r, const struct ebpfs_aut
 	explicit_bzero(&hs, sizeof(hs));
 	if (session_add(&srv->sessions, s, w->now)) {
 		log_warning_limited("client %s at %s has to wait: sessions-max is %u, and they are "
-				    "in use, or half of them by this client", (const char *)auth->client,
+				    "in use, or half of them by this client",
+				    (const char *)auth->client,
 				    ebpfs_addr_format(&r->to, true, addr), srv->sessions.max);
 		owner_put(owner);
 		return EBPFS_REJECT_BUSY;

@@ -607,8 +607,8 @@ u32 holds_changed(struct server *srv, u32 dev_major, u32 dev_minor)
 
 	while (more) {
 		pthread_mutex_lock(&hs->lock);
-		more = ebpfs_holds_changed_some(&hs->table, &k, offsetof(struct file_key, type), &at,
-						&recalled, now_ns());
+		more = ebpfs_holds_changed_some(&hs->table, &k, offsetof(struct file_key, type),
+						&at, &recalled, now_ns());
 		if (!more && recalled)
 			pthread_cond_signal(&hs->wake);
 		pthread_mutex_unlock(&hs->lock);

@@ -308,7 +308,8 @@ int op_described(const struct export *e, struct ebpfs_serve_file *f, struct ebpf
 		return err;
 	if (f->type > 0xffff || f->len > HANDLE_KERNEL_MAX)
 		return -EOVERFLOW;
-	len = handle_build(e, (u16)f->type, (u8)(f->stat.stx_mode >> 12), f->handle, (u8)f->len, fh);
+	len = handle_build(e, (u16)f->type, (u8)(f->stat.stx_mode >> 12), f->handle, (u8)f->len,
+			   fh);
 	put_entry_info(e, &f->stat, fh, len, info);
 	return 0;
 }

@@ -78,7 +78,7 @@ int op_may(struct op *op, int fd, const struct statx *sx, bool *asked)
 	if (op->e->local && root)
 		return (int)(executable ? most : most & ~(u32)EBPFS_MAY_EXEC);
 	if (op->e->local && u->uid == sx->stx_uid)
-		return (int)(most & sx->stx_mode >> 6 & 7);
+		return (int)(most & (sx->stx_mode >> 6) & 7);
 	if (!op->c->count)
 		return -EOPNOTSUPP;
 	if (!op->may_wait && !op->e->in_memory)

@@ -457,6 +457,7 @@ int op_append(struct op *op, struct file *any)
 	if (!ret)
 		ret = settle_again(op, file->fd, NULL, &done);
 	if (ret > 0) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): by settle_again() */
 		at = done.offset;
 		/* Of what was not committed in that life nothing is promised in this. */
 		ret = op_put_written(op, ~verifier, done.count, &before, false, file);

@@ -186,7 +186,8 @@ static bool open_dir(const struct export *e, struct orphan_dir *d)
 		return false;
 	if (fstat(d->fd, &st) || st.st_uid || st.st_mode & 077) {
 		log_warning("%s: " ORPHAN_DIR " is not root's own with mode 0700 and not used: what is "
-			    "removed while it is open does not outlive a restart of ebpfsd", e->name);
+			    "removed while it is open does not outlive a restart of ebpfsd",
+			    e->name);
 		close(d->fd);
 		d->fd = -1;
 		d->refused = true;
@@ -548,7 +549,7 @@ void orphans_sweep(struct server *srv)
 	struct orphan *o;
 
 	pthread_mutex_lock(&set.lock);
-	while ((o = set.doomed)) {
+	while (set.doomed) {
 		/* In the order of the locks. */
 		pthread_mutex_unlock(&set.lock);
 		pthread_mutex_lock(&set.work);

@@ -321,7 +321,8 @@ void owners_tick(struct owners *os, u64 now)
 	pthread_mutex_lock(&os->lock);
 	for (o = os->first; o; o = next) {
 		next = o->next;
-		if (now > READ_ONCE(o->heard) + os->lease && end_locked(os, o, "silent for too long"))
+		if (now > READ_ONCE(o->heard) + os->lease &&
+		    end_locked(os, o, "silent for too long"))
 			stats_inc(owners_expired);
 	}
 	pthread_mutex_unlock(&os->lock);
@@ -397,7 +398,8 @@ void owners_fini(struct owners *os)
 	if (!os->srv)
 		return;
 	while ((o = os->first)) {
-		unlist(os, o);
+		/* The one before is not in the list any more, which the analyzer does not see. */
+		unlist(os, o);	/* NOLINT(clang-analyzer-unix.Malloc) */
 		owner_put(o);
 	}
 	while ((o = os->ending)) {

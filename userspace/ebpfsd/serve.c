@@ -422,12 +422,12 @@ void serve_read_done(struct worker *w, struct job *job, int n)
 	else if (n < 0)
 		res.status = (u16)-n;
 	if (!res.status) {
-		if (op_at_end(job->file, job->call.arg + job->done))
+		if (op_at_end(job->file, job->call.arg + job->done)) {
 			res.flags = EBPFS_REPLY_EOF;
-		else if (!n)
+		} else if (!n) {
 			/* It shrank, and grew again since: still, here it ended. */
 			res.flags = EBPFS_REPLY_EOF;
-		else if (job->done < job->call.count) {
+		} else if (job->done < job->call.count) {
 			if (!submit_read(w, job))
 				job_end(w->srv, job, NULL, w->now);
 			return;

@@ -360,7 +360,8 @@ void sessions_revoke(struct sessions *ss, struct clients *clients)
 	while ((s = pick(ss, is_revoked, clients))) {
 		if (session_end(ss, s, "its client was removed or has a new secret"))
 			stats_inc(sessions_revoked);
-		session_put(ss, s);
+		/* The reference that ended was the table's, this one is pick()'s. */
+		session_put(ss, s);	/* NOLINT(clang-analyzer-unix.Malloc) */
 	}
 }
 

@@ -7,8 +7,9 @@
  * session says it protects, the slots of core/served.h above all; it is held
  * while a call is executed at once and while replies are sent, but not while
  * something waits for a disk. Order: sessions.lock, then session.lock, and the
- * latter is only tried then; sessions.lock, then owners.lock. Sessions are reference counted; one that has
- * ended stays in memory until nobody uses it, marked dead, without buffers.
+ * latter is only tried then; sessions.lock, then owners.lock. Sessions are
+ * reference counted; one that has ended stays in memory until nobody uses it,
+ * marked dead, without buffers.
  *
  * Reply buffers belong to a slot until its next call, or to a job (serve.h)
  * while that is executed. All of them count against a budget; being over it

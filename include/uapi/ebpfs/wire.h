@@ -61,7 +61,7 @@
 #define EBPFS_MSG_MAX		65536	/* bytes in one reply */
 #define EBPFS_CELLS_MAX		64	/* fragments in one reply */
 #define EBPFS_CELL_MIN		1024	/* bytes; MSG_MAX / CELLS_MAX */
-#define EBPFS_CELL_MAX		65456	/* bytes; multiple of 8, with its head fits one UDP datagram */
+#define EBPFS_CELL_MAX		65456	/* bytes; multiple of 8, with its head fits a datagram */
 #define EBPFS_SLOTS_MAX		1024	/* slots in one session */
 #define EBPFS_FH_MAX		128	/* bytes in a file handle */
 #define EBPFS_NAME_MAX		255	/* bytes in a name, also of an extended attribute */
@@ -364,25 +364,34 @@ enum ebpfs_op {
 	EBPFS_OP_STATFS		= 7,	/* fh -> struct ebpfs_statfs */
 	EBPFS_OP_CRED		= 8,	/* arg = number, struct ebpfs_cred -> nothing */
 	EBPFS_OP_ACCESS		= 9,	/* fh, count = EBPFS_MAY_* -> struct ebpfs_access */
-	EBPFS_OP_CREATE		= 10,	/* dir fh, name, hold, struct ebpfs_create -> struct ebpfs_entry */
+	EBPFS_OP_CREATE		= 10,	/* dir fh, name, hold, struct ebpfs_create ->
+					 * struct ebpfs_entry */
 	EBPFS_OP_REMOVE		= 11,	/* dir fh, name, arg = EBPFS_REMOVE_* -> nothing */
-	EBPFS_OP_RENAME		= 12,	/* dir fh, name, arg = RENAME_*, struct ebpfs_target -> nothing */
+	EBPFS_OP_RENAME		= 12,	/* dir fh, name, arg = RENAME_*, struct ebpfs_target ->
+					 * nothing */
 	EBPFS_OP_LINK		= 13,	/* fh, struct ebpfs_target -> struct ebpfs_attr */
 	EBPFS_OP_SETATTR	= 14,	/* fh, struct ebpfs_setattr -> struct ebpfs_written */
-	EBPFS_OP_WRITE		= 15,	/* fh, arg = offset, count = EBPFS_WRITE_*, bytes -> struct ebpfs_written */
-	EBPFS_OP_COMMIT		= 16,	/* fh, arg = offset, count = bytes or 0 for all, or EBPFS_COMMIT_* -> struct ebpfs_written */
+	EBPFS_OP_WRITE		= 15,	/* fh, arg = offset, count = EBPFS_WRITE_*, bytes ->
+					 * struct ebpfs_written */
+	EBPFS_OP_COMMIT		= 16,	/* fh, arg = offset, count = bytes or 0 for all, or
+					 * EBPFS_COMMIT_* -> struct ebpfs_written */
 	EBPFS_OP_GETXATTR	= 17,	/* fh, name of the attribute, count -> its value */
 	EBPFS_OP_LISTXATTR	= 18,	/* fh, count -> names, each with its NUL */
-	EBPFS_OP_SETXATTR	= 19,	/* fh, name of the attribute, arg = XATTR_*, value -> struct ebpfs_written */
+	EBPFS_OP_SETXATTR	= 19,	/* fh, name of the attribute, arg = XATTR_*, value ->
+					 * struct ebpfs_written */
 	EBPFS_OP_REMOVEXATTR	= 20,	/* fh, name of the attribute -> struct ebpfs_written */
 	EBPFS_OP_FALLOCATE	= 21,	/* fh, struct ebpfs_range -> struct ebpfs_written */
-	EBPFS_OP_SEEK		= 22,	/* fh, arg = offset, count = SEEK_DATA or SEEK_HOLE -> struct ebpfs_offset */
+	EBPFS_OP_SEEK		= 22,	/* fh, arg = offset, count = SEEK_DATA or SEEK_HOLE ->
+					 * struct ebpfs_offset */
 	EBPFS_OP_COPY		= 23,	/* fh, struct ebpfs_copy -> struct ebpfs_written */
 	EBPFS_OP_APPEND		= 24,	/* fh, bytes -> struct ebpfs_written */
 	EBPFS_OP_RELEASE	= 25,	/* struct ebpfs_release ... -> nothing */
-	EBPFS_OP_LOCK		= 26,	/* fh, arg = number, struct ebpfs_lock -> nothing, or TEST: struct ebpfs_lock */
-	EBPFS_OP_TMPFILE	= 27,	/* dir fh, hold, struct ebpfs_create -> struct ebpfs_entry */
-	EBPFS_OP_WRITEATTR	= 28,	/* as WRITE, and struct ebpfs_setattr -> struct ebpfs_written */
+	EBPFS_OP_LOCK		= 26,	/* fh, arg = number, struct ebpfs_lock -> nothing, or
+					 * TEST: struct ebpfs_lock */
+	EBPFS_OP_TMPFILE	= 27,	/* dir fh, hold, struct ebpfs_create ->
+					 * struct ebpfs_entry */
+	EBPFS_OP_WRITEATTR	= 28,	/* as WRITE, and struct ebpfs_setattr ->
+					 * struct ebpfs_written */
 };
 
 #define EBPFS_OP_LAST	EBPFS_OP_WRITEATTR
@@ -683,8 +692,10 @@ struct ebpfs_bye {
  * a number in arg that is higher than any before from this owner. A server that
  * holds the file for this owner under a higher number already leaves it at that.
  */
-#define EBPFS_HOLD_OPEN		(1u << 0)	/* the file stays as long as it is held, with a name or without */
-#define EBPFS_HOLD_LEASE	(1u << 1)	/* nobody else changes it before the owner was told by RECALL */
+#define EBPFS_HOLD_OPEN		(1u << 0)	/* the file stays as long as it is held, with
+					 * a name or without */
+#define EBPFS_HOLD_LEASE	(1u << 1)	/* nobody else changes it before the owner was
+					 * told by RECALL */
 #define EBPFS_HOLD_ALL		((1u << 2) - 1)
 
 /*
@@ -711,7 +722,7 @@ struct ebpfs_release {
 
 /* ebpfs_recall.kind */
 #define EBPFS_RECALL_LEASE	1	/* the lease is over: answer when it is not used any more */
-#define EBPFS_RECALL_LOCK	2	/* a lock that was asked for with WAIT may be free; no answer */
+#define EBPFS_RECALL_LOCK	2	/* a lock asked for with WAIT may be free; no answer */
 
 /**
  * struct ebpfs_recall - the server takes a lease back
@@ -759,7 +770,7 @@ struct ebpfs_recalled {
 #define EBPFS_LOCK_NONE		2	/* unlock; TEST's answer: nobody is in the way */
 
 /* ebpfs_lock.flags */
-#define EBPFS_LOCK_WAIT		(1u << 0)	/* if it is refused: RECALL_LOCK when it may be free */
+#define EBPFS_LOCK_WAIT		(1u << 0)	/* if refused: RECALL_LOCK when it may be free */
 #define EBPFS_LOCK_RECLAIM	(1u << 1)	/* held before the server lost it */
 #define EBPFS_LOCK_TEST		(1u << 2)	/* who would be in the way? */
 
