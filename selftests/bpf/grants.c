@@ -47,7 +47,9 @@ static struct ebpfs_serve_session session_of(uint64_t id)
 
 static struct ebpfs_serve_grant grant_of(uint64_t id, int file)
 {
-	return (struct ebpfs_serve_grant){ .server_id = id, .file = file, .fh_len = 8, .fh = "handle" };
+	return (struct ebpfs_serve_grant){
+		.server_id = id, .file = file, .fh_len = 8, .fh = "handle",
+	};
 }
 
 /* A file of its own for a test, with these permissions; open as @flags say. */

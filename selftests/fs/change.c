@@ -225,7 +225,8 @@ static void nameless_files(void)
 	fd = open(C("."), O_RDWR | O_TMPFILE | O_EXCL, 0600);
 	ASSERT(fd >= 0);
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	EXPECT_EQ(ERRNO_OF(linkat(AT_FDCWD, self, AT_FDCWD, C("other"), AT_SYMLINK_FOLLOW)), ENOENT);
+	EXPECT_EQ(ERRNO_OF(linkat(AT_FDCWD, self, AT_FDCWD, C("other"),
+				  AT_SYMLINK_FOLLOW)), ENOENT);
 	EXPECT_EQ(close(fd), 0);
 	EXPECT_EQ(unlink(C("name")), 0);
 	EXPECT_EQ(opening(C("name"), O_RDWR | O_TMPFILE, 0600), ENOENT);
@@ -260,7 +261,8 @@ static void renames(void)
 	EXPECT_EQ(rename(C("a"), C("c")), 0);
 	EXPECT(holds(S("c"), "a"));
 	EXPECT_EQ(ERRNO_OF(access(C("a"), F_OK)), ENOENT);
-	EXPECT_EQ(renameat2(AT_FDCWD, C("c"), AT_FDCWD, C("b"), RENAME_NOREPLACE) ? errno : 0, EEXIST);
+	EXPECT_EQ(renameat2(AT_FDCWD, C("c"), AT_FDCWD, C("b"), RENAME_NOREPLACE) ? errno : 0,
+		  EEXIST);
 	EXPECT_EQ(renameat2(AT_FDCWD, C("c"), AT_FDCWD, C("b"), RENAME_EXCHANGE), 0);
 	EXPECT(holds(S("b"), "a"));
 	EXPECT(holds(C("c"), "b"));

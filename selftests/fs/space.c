@@ -39,7 +39,8 @@ static void extended_attributes(void)
 	n = listxattr(C("f"), buf, sizeof(buf));
 	EXPECT_EQ(n, listxattr(S("f"), NULL, 0));
 	EXPECT_EQ(listxattr(C("f"), NULL, 0), n);
-	EXPECT(n > 0 && memmem(buf, (size_t)n, "user.one", 9) && memmem(buf, (size_t)n, "user.empty", 11));
+	EXPECT(n > 0 && memmem(buf, (size_t)n, "user.one", 9) &&
+	       memmem(buf, (size_t)n, "user.empty", 11));
 	EXPECT_EQ(removexattr(C("f"), "user.one"), 0);
 	EXPECT_EQ(ERRNO_OF(getxattr(S("f"), "user.one", buf, sizeof(buf))), ENODATA);
 	EXPECT_EQ(ERRNO_OF(removexattr(C("f"), "user.one")), ENODATA);
@@ -144,7 +145,8 @@ static void copies(void)
 	EXPECT_EQ(copy_file_range(in, &from, out, &to, 10, 0), 0);
 	/* tmpfs cannot share blocks; then both say so. */
 	{
-		int s = open(S("in"), O_RDONLY), t = open(S("clone there"), O_WRONLY | O_CREAT, 0644);
+		int s = open(S("in"), O_RDONLY);
+		int t = open(S("clone there"), O_WRONLY | O_CREAT, 0644);
 		int u = open(C("clone"), O_WRONLY | O_CREAT, 0644);
 
 		EXPECT_EQ(ERRNO_OF(ioctl(u, FICLONE, in)), ERRNO_OF(ioctl(t, FICLONE, s)));

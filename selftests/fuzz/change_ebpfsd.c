@@ -159,7 +159,8 @@ int __wrap_unlinkat(int dir, const char *name, int flags)
 int __wrap_renameat2(int dir, const char *name, int to, const char *new_name, unsigned int flags);
 int __wrap_renameat2(int dir, const char *name, int to, const char *new_name, unsigned int flags)
 {
-	(void)dir, (void)to;
+	(void)dir;
+	(void)to;
 	check_name(name);
 	check_name(new_name);
 	MUST(!(flags & ~3u));
@@ -169,7 +170,8 @@ int __wrap_renameat2(int dir, const char *name, int to, const char *new_name, un
 int __wrap_linkat(int dir, const char *number, int to, const char *name, int flags);
 int __wrap_linkat(int dir, const char *number, int to, const char *name, int flags)
 {
-	(void)dir, (void)to;
+	(void)dir;
+	(void)to;
 	MUST(strspn(number, "0123456789") == strlen(number));
 	check_name(name);
 	if (*number)

@@ -436,7 +436,8 @@ static void write_clients(const char *name)
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	(void)argc, (void)argv;
+	(void)argc;
+	(void)argv;
 	make_files();
 	atexit(remove_files);
 	make_export();

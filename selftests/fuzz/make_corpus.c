@@ -70,7 +70,8 @@ static u32 make_data(u16 op, u8 *p)
 		return sizeof(create) + 6;
 	case EBPFS_OP_TMPFILE:
 		create = (struct ebpfs_create){
-			.mode = cpu_to_le32(S_IFREG | 0600), .flags = cpu_to_le32(EBPFS_CREATE_EXCL),
+			.mode = cpu_to_le32(S_IFREG | 0600),
+			.flags = cpu_to_le32(EBPFS_CREATE_EXCL),
 		};
 		memcpy(p, &create, sizeof(create));
 		return sizeof(create);

@@ -119,7 +119,8 @@ static void each_op_on_each_file(void)
 
 			if (op == EBPFS_OP_CRED || op == EBPFS_OP_LOCK)
 				r.arg = 1;
-			if (op == EBPFS_OP_GETATTR || op == EBPFS_OP_LOOKUP || op == EBPFS_OP_CREATE) {
+			if (op == EBPFS_OP_GETATTR || op == EBPFS_OP_LOOKUP ||
+			    op == EBPFS_OP_CREATE) {
 				r.arg = handle & 1;
 				r.count = handle & 1 ? 1 + handle % EBPFS_HOLD_ALL : 0;
 			}
@@ -208,7 +209,9 @@ static void reads(void)
 
 static void kinds_of_files(void)
 {
-	static const u32 modes[] = { S_IFDIR, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK, S_IFLNK, S_IFREG };
+	static const u32 modes[] = {
+		S_IFDIR, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK, S_IFLNK, S_IFREG
+	};
 	u8 bytes[64], i;
 
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {

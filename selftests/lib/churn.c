@@ -195,7 +195,8 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i <= nthreads; i++)
 		if (pthread_create(&threads[i], NULL, i ? reader : cutter, (void *)(uintptr_t)i))
 			die("start a thread");
-	for (unsigned int i = 0; i < seconds * 10 && !__atomic_load_n(&wrong, __ATOMIC_RELAXED); i++)
+	for (unsigned int i = 0; i < seconds * 10 && !__atomic_load_n(&wrong, __ATOMIC_RELAXED);
+	     i++)
 		usleep(100000);
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (unsigned int i = 0; i <= nthreads; i++)

@@ -117,7 +117,10 @@ static struct file *fresh(unsigned int n)
 {
 	struct file *f = calloc(1, sizeof(*f));
 
-	if (!f || !(f->data = calloc(1, SIZE_MAX_)))
+	if (!f)
+		exit(2);
+	f->data = calloc(1, SIZE_MAX_);
+	if (!f->data)
 		exit(2);
 	f->links = 1;
 	f->mode = 0644;

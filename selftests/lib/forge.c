@@ -48,6 +48,7 @@
 enum attack {
 	SESSION, CRC, STALE, OFFSET, TOTAL, SLOT, ADDRESS, PORT, SHORT, MAGIC, REPLAY, ATTACKS
 };
+
 static const char *const names[ATTACKS] = {
 	"session", "crc", "stale", "offset", "total", "slot", "address", "port", "short", "magic",
 	"replay",
@@ -124,7 +125,8 @@ static void answer(const u8 *call, const struct heard *h, const struct ebpfs_cal
 {
 	static u8 frame[EBPFS_UDP_PAYLOAD_MAX + 256];
 	u8 *ip = frame + sizeof(struct ether_header);
-	struct udphdr *udp = (struct udphdr *)(ip + (h->v6 ? sizeof(struct ip6_hdr) : sizeof(struct ip)));
+	struct udphdr *udp = (struct udphdr *)(ip + (h->v6 ? sizeof(struct ip6_hdr) :
+						     sizeof(struct ip)));
 	u8 *reply = (u8 *)(udp + 1);
 	struct ebpfs_frag f = {
 		.session = client_session,

@@ -38,8 +38,8 @@ enum op {
 };
 
 static const char *const op_names[OPS] = {
-	"read", "write", "append", "direct read", "direct write", "mapped read", "mapped write", "truncate", "extend", "sync",
-	"reopen",
+	"read", "write", "append", "direct read", "direct write", "mapped read",
+	"mapped write", "truncate", "extend", "sync", "reopen",
 };
 
 struct done {

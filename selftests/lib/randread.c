@@ -332,7 +332,8 @@ static void *reader(void *arg)
 	r.b = aligned_alloc(4096, LONGEST + 4096);
 	if (r.memory < 0 || pipe2(r.pipe, O_CLOEXEC) || !r.a || !r.b)
 		die("prepare");
-	for (uint64_t i = index; i < reads && !__atomic_load_n(&wrong, __ATOMIC_RELAXED); i += nthreads)
+	for (uint64_t i = index; i < reads && !__atomic_load_n(&wrong, __ATOMIC_RELAXED);
+	     i += nthreads)
 		one_read(&r);
 	return NULL;
 }

@@ -75,7 +75,8 @@ static void read_part(unsigned int index)
 	at = st.st_size / nthreads * index;
 	end = index + 1 == nthreads ? st.st_size : at + st.st_size / nthreads;
 	while (at < end) {
-		ssize_t n = pread(fd, buf, (size_t)(end - at) < chunk ? (size_t)(end - at) : chunk, at);
+		size_t left = (size_t)(end - at);
+		ssize_t n = pread(fd, buf, left < chunk ? left : chunk, at);
 
 		if (n < 0)
 			failed(errno);

@@ -160,8 +160,8 @@ static void compare_contents(const char *path, char *a, char *b)
 			break;
 		}
 		if (n != m) {
-			differs(path, "ends at %llu instead of %llu", (unsigned long long)offset + m,
-				(unsigned long long)offset + n);
+			differs(path, "ends at %llu instead of %llu",
+				(unsigned long long)offset + m, (unsigned long long)offset + n);
 			break;
 		}
 		offset += n;
@@ -378,13 +378,12 @@ static void compare_directory(const char *path)
 		int order = i == a.count ? 1 : j == b.count ? -1 :
 			    strcmp(a.names[i]->text, b.names[j]->text);
 
-		if (order < 0) {
+		if (order < 0)
 			differs(path, "'%s' is missing", a.names[i++]->text);
-		} else if (order > 0) {
+		else if (order > 0)
 			differs(path, "'%s' is too much", b.names[j++]->text);
-		} else {
+		else
 			compare_entry(path, a.names[i++], b.names[j++]);
-		}
 	}
 	drop(&a);
 	drop(&b);

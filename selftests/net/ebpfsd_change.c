@@ -416,11 +416,12 @@ static void mounts_inside_are_left_alone(void)
 
 static void the_kernel_refuses_what_is_immutable(void)
 {
-	int fd = open(at("data/immutable"), O_RDWR | O_CREAT, 0666), flags = 0;
+	int fd = open(at("data/immutable"), O_RDWR | O_CREAT, 0666), flags = 0, err;
 	struct fh fh;
 
-	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) || (flags |= FS_IMMUTABLE_FL,
-						   ioctl(fd, FS_IOC_SETFLAGS, &flags))) {
+	err = ioctl(fd, FS_IOC_GETFLAGS, &flags);
+	flags |= FS_IMMUTABLE_FL;
+	if (err || ioctl(fd, FS_IOC_SETFLAGS, &flags)) {
 		close(fd);
 		SKIP("files under /var/tmp cannot be made immutable");
 	}

@@ -344,7 +344,8 @@ static const char *set_up_exports(const char *size, const char *global,
 	if (mount("none", at("memory"), "tmpfs", 0, options))
 		return NULL;
 	add_client(at("clients"), "alice", secret);
-	write_file(conf, 0644, "%sclients = %s/clients\nstate-dir = %s/state\n", global, work, work);
+	write_file(conf, 0644, "%sclients = %s/clients\nstate-dir = %s/state\n", global, work,
+		   work);
 	add_export(conf, "/disk", "disk", "access = rw\n");
 	add_export(conf, "/memory", "memory", "access = rw\n");
 	add_export(conf, "/ro-disk", "disk", "");

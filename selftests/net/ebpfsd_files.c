@@ -613,7 +613,8 @@ static void handles_hold_for_their_export_only(void)
 	ASSERT(join("/inner"));
 	EXPECT_EQ(do_getattr(&c, &fh, &attr), -ESTALE);
 	EXPECT_EQ(do_getattr(&c, &root, &attr), 0);
-	EXPECT_EQ(le64_to_cpu(attr.ino), ({ struct stat st; stat(at("data/dir"), &st); st.st_ino; }));
+	EXPECT_EQ(le64_to_cpu(attr.ino),
+		  ({ struct stat st; stat(at("data/dir"), &st); st.st_ino; }));
 	ASSERT(join("/data"));
 	EXPECT_EQ(do_getattr(&c, &fh, &attr), 0);
 }

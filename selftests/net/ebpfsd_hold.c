@@ -873,7 +873,9 @@ static u32 may(struct client *who, const struct fh *fh, u32 kinds)
 /* The reply says what the caller may, as the kernel has it, and never what it may not. */
 static void replies_say_what_may_be_done(void)
 {
-	static const u32 modes[] = { 0, 0400, 0200, 0100, 0700, 0070, 0007, 0755, 0644, 0604, 0066 };
+	static const u32 modes[] = {
+		0, 0400, 0200, 0100, 0700, 0070, 0007, 0755, 0644, 0604, 0066
+	};
 	static const u32 users[][2] = { { 0, 0 }, { 1000, 1000 }, { 1001, 1000 }, { 1002, 1002 } };
 	struct fh dir = root(), fh = new_file("f");
 	const u32 known = EBPFS_MAY_KNOWN;

@@ -545,7 +545,7 @@ static void names_of_one_file(void)
 static void names_that_can_only_be_added(void)
 {
 	static const u32 kinds[] = { S_IFREG | 0644, S_IFDIR | 0755, S_IFIFO | 0644 };
-	int fd, flags = 0, point;
+	int fd, err, flags = 0, point;
 	struct change ch;
 	struct fh dir, fh;
 	char name[16];
@@ -554,8 +554,9 @@ static void names_that_can_only_be_added(void)
 
 	mkdir(at("data/append"), 0755);
 	fd = open(at("data/append"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) || (flags |= FS_APPEND_FL,
-						   ioctl(fd, FS_IOC_SETFLAGS, &flags))) {
+	err = ioctl(fd, FS_IOC_GETFLAGS, &flags);
+	flags |= FS_APPEND_FL;
+	if (err || ioctl(fd, FS_IOC_SETFLAGS, &flags)) {
 		close(fd);
 		SKIP("directories under /var/tmp cannot be made append-only");
 	}

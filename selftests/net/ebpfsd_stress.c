@@ -248,7 +248,8 @@ int main(int argc, char **argv)
 	write_file(at("conf"), 0644,
 		   "listen = " ADDR "\nthreads = 4\nreply-cache = 4M\n"
 		   "clients = %s/clients\nstate-dir = %s/state\n"
-		   "[export /data]\npath = %s/data\nclients = *\nsquash = none\n", work, work, work);
+		   "[export /data]\npath = %s/data\nclients = *\nsquash = none\n",
+		   work, work, work);
 	args[1] = at("conf");
 	if (!daemon_start(&daemon_, args))
 		return KTAP_EXIT_FAIL;

@@ -9,7 +9,7 @@
  * native
  *
  * Each test runs on an export on disk, whose calls go through helper threads, and
- * on one in memory, where attributes are looked at at once.
+ * on one in memory, where attributes are read at once.
  */
 #include <dirent.h>
 #include <sys/xattr.h>

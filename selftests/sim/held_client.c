@@ -437,7 +437,8 @@ static void program(struct world *w, void *obj, u64 arg)
 	c->left--;
 	for (i = 1 + rnd(w, 3); i; i--)
 		step(w, c);
-	schedule(w, rnd_time(w, chance(w, 9000) ? 2 * w->held->gap : w->held->lease), program, c, 0);
+	schedule(w, rnd_time(w, chance(w, 9000) ? 2 * w->held->gap : w->held->lease), program, c,
+		 0);
 }
 
 void held_client_start(struct world *w, struct held_client *c)

@@ -244,8 +244,8 @@ static void check_released(struct world *w)
 		if (!o->used || o->ended || c->files[0].ignored)
 			continue;
 		COUNT(w, held_strict);
-		CHECK(w, !o->core.count, "what was let go of is not held", "client %u: %u", c->index,
-		      o->core.count);
+		CHECK(w, !o->core.count, "what was let go of is not held",
+		      "client %u: %u", c->index, o->core.count);
 	}
 }
 

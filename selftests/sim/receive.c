@@ -345,9 +345,8 @@ static void probe_acked(struct world *w, struct cnode *n, struct dgram *d, u64 s
 	session_touch(w, cs);
 	cs->heard_at = w->now;
 	ebpfs_conn_heard(&cs->conn, w->now);
-	if (n->health.state != EBPFS_NODE_UP && ebpfs_health_heard(&n->health)) {
+	if (n->health.state != EBPFS_NODE_UP && ebpfs_health_heard(&n->health))
 		node_heard(w, n);
-	}
 	node_arm(w, n);
 }
 

@@ -4,10 +4,10 @@
  * what goes out to whom. Plays userspace/ebpfsd; the calls are in serve.c, data
  * that come apart in gather.c.
  *
- * A crash loses everything but the files and the log of intents (once.c): sessions, kept replies, the key of
- * the cookies, and the executions that were under way. What a server sends to
- * an address that has not yet proved itself is weighed against what came from
- * there, datagram by datagram and in sum.
+ * A crash loses everything but the files and the log of intents (once.c):
+ * sessions, kept replies, the key of the cookies, and the executions that were
+ * under way. What a server sends to an address that has not yet proved itself
+ * is weighed against what came from there, datagram by datagram and in sum.
  */
 #include "sim.h"
 

@@ -34,7 +34,9 @@ static void every_length(void)
 
 static void every_alignment(void)
 {
-	static const size_t lengths[] = { 1, 7, 44, 64, 128, 695, 696, 1391, 1392, 1424, 4031, 4032, 4096, 8192, 16400 };
+	static const size_t lengths[] = {
+		1, 7, 44, 64, 128, 695, 696, 1391, 1392, 1424, 4031, 4032, 4096, 8192, 16400
+	};
 	size_t i, at;
 
 	for (i = 0; i < ARRAY_SIZE(lengths); i++)

@@ -10,7 +10,8 @@
 
 static const u8 handle[EBPFS_FH_MAX] = "\x01handle";
 static const u8 name[EBPFS_NAME_MAX + 1] = "name.c";
-static const u8 attr[sizeof(struct ebpfs_setattr)] = "attributes, to be looked at by another parser";
+static const u8 attr[sizeof(struct ebpfs_setattr)] =
+	"attributes, to be looked at by another parser";
 
 /* Data that every op's parser would take, long enough for each. */
 static const u8 *op_data(u16 op, u32 *len)

@@ -584,7 +584,8 @@ static bool all_seen(void)
 {
 	const u64 *once[] = {
 		&seen.corrupt, &seen.runs, &seen.runs_part, &seen.runs_bad,
-		&seen.runs_completed, &seen.runs_released, &seen.errors, &seen.taken_over, &seen.retransmitted,
+		&seen.runs_completed, &seen.runs_released, &seen.errors,
+		&seen.taken_over, &seen.retransmitted,
 		&seen.cancelled_now, &seen.cancelled_filler, &seen.cancelled_late,
 		&seen.window_full, &seen.needs_answered, &seen.needs_ignored,
 	};
