@@ -37,7 +37,7 @@ help:
 	@echo '  make bench-pair    the same of ebpfs and NFS between two VMs'
 	@echo '  make sim           run the simulator (SEEDS=N, default $(SEEDS))'
 	@echo '  make fuzz          fuzz the parsers (SECONDS=N each, default 60)'
-	@echo '  make lint          check the style of scripts, prose and kernel code'
+	@echo '  make lint          check scripts, prose and C: style, and bugs that tools find'
 	@echo '  scripts/vm         a shell in the VM; see scripts/vm --help'
 	@echo
 	@echo 'On a machine that is to use ebpfs (needs kernel headers and libraries):'
