@@ -40,6 +40,7 @@ static const char *parse_line(char *line, enum idmap_kind *kind, struct idmap_ra
 	word[0] = strtok_r(line, " \t\r\n", &save);
 	for (n = 1; n < ARRAY_SIZE(word) && word[n - 1]; n++)
 		word[n] = strtok_r(NULL, " \t\r\n", &save);
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): the line is not blank */
 	if (!strcmp(word[0], "u"))
 		*kind = IDMAP_USER;
 	else if (!strcmp(word[0], "g"))
