@@ -353,6 +353,35 @@ static void forge_hello(struct world *w, struct addr src, struct addr dst)
 	send_forged(w, src, dst, sizeof(msg.hello), true);
 }
 
+/* A datagram with a guard, and something about it changed: the guard, or that it has one. */
+static void forge_guarded(struct world *w, const struct dgram *d)
+{
+	const u32 head = sizeof(struct ebpfs_hdr), room = sizeof(struct ebpfs_guard);
+	struct ebpfs_guard *g = (struct ebpfs_guard *)(msg.bytes + head);
+	u32 len = d->len;
+
+	memcpy(msg.bytes, d->data, len);
+	switch (rnd(w, 5)) {
+	case 0:		/* none, but a checksum that is right */
+		len -= room;
+		memmove(msg.bytes + head, msg.bytes + head + room, len - head);
+		msg.hdr.type &= ~EBPFS_GUARDED;
+		break;
+	case 1:		/* another number, and so another place in the window */
+		g->number = cpu_to_le64(le64_to_cpu(g->number) + rnd(w, 10000));
+		break;
+	case 2:		/* another key */
+		msg.hdr.crc = cpu_to_le32(le32_to_cpu(msg.hdr.crc) ^ 1u << rnd(w, 18));
+		break;
+	case 3:		/* another type */
+		msg.hdr.type = EBPFS_GUARDED | (1 + rnd(w, 18));
+		break;
+	default:
+		g->tag[rnd(w, sizeof(g->tag))] ^= 1 << rnd(w, 8);
+	}
+	send_forged(w, d->src, d->dst, len, !(msg.hdr.type & EBPFS_GUARDED));
+}
+
 static void forge(struct world *w)
 {
 	const struct dgram *d = w->records[rnd(w, SIM_RECORDS)];
@@ -372,6 +401,8 @@ static void forge(struct world *w)
 		forge_hello(w, c->addr, s->addr);
 	} else if (what == 4) {
 		forge_need_late(w);
+	} else if (d && d->len <= MESSAGE_MAX && guarded(d)) {
+		forge_guarded(w, d);
 	} else if (d && d->len <= MESSAGE_MAX) {
 		type = ebpfs_parse_hdr(d->data, d->len, &session);
 		if (type == EBPFS_REPLY && d->dst.host < w->nclients)

@@ -48,7 +48,7 @@ static void batch_send(struct world *w, struct batch *b)
 	((struct ebpfs_calls *)b->data)->count = cpu_to_le16(b->count);
 	ebpfs_seal(b->data, b->len);
 	TRACE(w, "call  session %lu: %lu calls in %lu bytes", cs->serial, b->count, b->len);
-	net_send(w, cs->node->client->addr, cs->peer, b->data, b->len);
+	session_send(w, cs, b->data, b->len);
 	b->count = 0;
 	batch_data(w, b);
 }
@@ -60,14 +60,15 @@ static void batch_send(struct world *w, struct batch *b)
 u16 session_cell(struct world *w, const struct csession *cs)
 {
 	const struct ebpfs_pmtu *p = &cs->node->pmtu;
-	u32 unit = ebpfs_pmtu_unit(p, cs->hs.unit_max, 0);
-	u16 cell = ebpfs_pmtu_cell(p, 0);
+	u32 room = ebpfs_keys_room(&cs->keys);
+	u32 unit = ebpfs_pmtu_unit(p, cs->hs.unit_max, room);
+	u16 cell = ebpfs_pmtu_cell(p, room);
 
 	CHECK(w, cell >= EBPFS_CELL_MIN && cell <= EBPFS_CELL_MAX && cell % 8 == 0 &&
-	      cell + sizeof(struct ebpfs_reply) <= p->size,
+	      cell + sizeof(struct ebpfs_reply) + room <= p->size,
 	      "a cell with its head fits the path", "cell %u, path %u", cell, p->size);
 	CHECK(w, unit >= 4096 && unit % 4096 == 0 && unit <= cs->hs.unit_max &&
-	      unit + ebpfs_ncells(unit, cell) * sizeof(struct ebpfs_reply) <=
+	      unit + ebpfs_ncells(unit, cell) * (sizeof(struct ebpfs_reply) + room) <=
 	      EBPFS_UDP_PAYLOAD_MAX,
 	      "the reply to a read fits one super-packet", "unit %u, cell %u", unit, cell);
 	return cell < cs->hs.cell_max ? cell : cs->hs.cell_max;
@@ -80,7 +81,7 @@ static void batch_add(struct world *w, struct batch *b, const struct request *r,
 	const struct file *f = &w->files[r->file];
 	bool handle = t && t->flags & EBPFS_TRAIT_FH, reuse;
 	u8 name[EBPFS_NAME_MAX];
-	u32 size;
+	u32 size, most = sizeof(b->data) - ebpfs_keys_room(&b->cs->keys);
 
 	c->op = r->op;
 	c->cred = r->cred;
@@ -98,7 +99,7 @@ static void batch_add(struct world *w, struct batch *b, const struct request *r,
 	c->attr = request_attr(r);
 	reuse = handle && b->count && b->fh == f->fh;
 	size = ebpfs_call_size(c, reuse);
-	if (b->count && b->len + size > sizeof(b->data)) {
+	if (b->count && b->len + size > most) {
 		batch_send(w, b);
 		reuse = false;
 		size = ebpfs_call_size(c, false);
@@ -110,7 +111,7 @@ static void batch_add(struct world *w, struct batch *b, const struct request *r,
 		COUNT(w, batched);
 	}
 	c->data = r->data_len && !r->apart ? request_data(w, r) : NULL;
-	CHECK(w, b->len + size <= sizeof(b->data), "one call fits a datagram", "%u bytes", size);
+	CHECK(w, b->len + size <= most, "one call fits a datagram", "%u bytes", size);
 	CHECK(w, ebpfs_put_call(b->data + b->len, c, reuse) == size,
 	      "a call has the size that was foretold", "request %u", r->serial);
 	b->len += size;

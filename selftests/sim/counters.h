@@ -91,6 +91,15 @@
 	X(once_waited, "times that one waited for its file's lock")	\
 	X(sessions, "sessions made")					\
 	X(accept_again, "repeated proofs answered alike")		\
+	X(guard_opened, "datagrams with guards that were opened")	\
+	X(guard_key, "that had keys that are not known")		\
+	X(guard_tag, "that were not authentic")				\
+	X(guard_again, "that came before")				\
+	X(guard_bare, "datagrams that lacked a guard")			\
+	X(rekeys_asked, "times that new keys were asked for")		\
+	X(rekeys_again, "times that they were told again")		\
+	X(rekeys_refused, "times that they were refused")		\
+	X(rekeys, "times that there were new keys")			\
 	X(rejects, "handshakes refused")				\
 	X(wrong_secret, "proofs with a wrong secret refused")		\
 	X(old_cookie, "cookies refused as too old")			\

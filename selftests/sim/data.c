@@ -219,7 +219,7 @@ void data_send(struct world *w, struct csession *cs, u16 slot, u16 cell, u8 atte
 		memcpy(w->scratch + head, data + f.offset, f.len);
 		ebpfs_seal(w->scratch, head + f.len);
 		COUNT(w, data_sent);
-		net_send(w, cs->node->client->addr, cs->peer, w->scratch, head + f.len);
+		session_send(w, cs, w->scratch, head + f.len);
 	}
 }
 

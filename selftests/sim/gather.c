@@ -121,7 +121,7 @@ void gather_call(struct world *w, struct ssession *ss, const struct ebpfs_call_i
 	COUNT(w, needs);
 	TRACE(w, "gath  id %lx attempt %lu lacks %lx by %lu", c->id, c->attempt, need, n.cell);
 	len = ebpfs_put_need(out, ss->hs.client_session, &n);
-	server_send(w, ss->server, ss->peer, out, len);
+	ssession_send(w, ss, out, len);
 }
 
 /* A call is to be executed, all of its data came before it: where are they? */

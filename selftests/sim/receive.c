@@ -335,10 +335,11 @@ static void probe_acked(struct world *w, struct cnode *n, struct dgram *d, u64 s
 
 	if (!cs || !n->present || session != cs->hs.client_session)
 		return;
-	if (ebpfs_pmtu_acked(&n->pmtu, le32_to_cpu(p->serial), le32_to_cpu(p->size), w->now)) {
+	if (ebpfs_pmtu_acked(&n->pmtu, le32_to_cpu(p->serial),
+			     d->len + ebpfs_keys_room(&cs->keys), w->now)) {
 		COUNT(w, grown);
 		TRACE(w, "pmtu  client %lu node %lu: %lu bytes, cell %lu", n->client->index,
-		      n->index, n->pmtu.size, ebpfs_pmtu_cell(&n->pmtu, 0));
+		      n->index, n->pmtu.size, ebpfs_pmtu_cell(&n->pmtu, ebpfs_keys_room(&cs->keys)));
 		CHECK(w, n->pmtu.size <= w->cfg.ceiling && n->pmtu.size >= EBPFS_UDP_PAYLOAD_BASE,
 		      "a path size is between base and ceiling", "%u", n->pmtu.size);
 	}
@@ -358,6 +359,8 @@ void client_receive(struct world *w, struct client *c, struct dgram *d)
 	u64 session;
 	int type;
 
+	if (!client_open(w, c, d))
+		goto drop;
 	type = ebpfs_parse_hdr(d->data, d->len, &session);
 	if (type == EBPFS_REPLY) {
 		cs = find_session(c, session, d);

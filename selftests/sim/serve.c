@@ -84,7 +84,7 @@ static void send_cells(struct world *w, struct ssession *ss, u16 slot, u64 send)
 		if (f.len)
 			exec_reply(w, x, f.offset, w->scratch + head, f.len);
 		ebpfs_seal(w->scratch, head + f.len);
-		server_send(w, ss->server, ss->peer, w->scratch, head + f.len);
+		ssession_send(w, ss, w->scratch, head + f.len);
 	}
 }
 

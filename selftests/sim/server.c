@@ -101,7 +101,7 @@ void server_drop_session(struct world *w, struct server *s)
 	}
 }
 
-static bool same_addr(struct addr a, struct addr b)
+bool same_addr(struct addr a, struct addr b)
 {
 	return a.host == b.host && a.port == b.port;
 }
@@ -224,6 +224,7 @@ static struct ssession *admit(struct world *w, struct server *s, const struct dg
 	CHECK(w, ebpfs_hs_make_accept(auth, proof, ss->ephemeral, &ss->hs, &ss->accept) ==
 	      sizeof(ss->accept),
 	      "ACCEPT has its size", "server %u", s->index);
+	ebpfs_keys_init(&ss->keys, ss->hs.sec, true, ss->hs.secrets, w->now, 0, 0);
 	serve_init(w, ss);
 	ss->next = s->sessions;
 	s->sessions = ss;
@@ -320,13 +321,13 @@ static void unknown(struct world *w, struct server *s, const struct dgram *d, u6
 	server_send(w, s, d->src, &out, sizeof(out));
 }
 
-static void probe(struct world *w, struct server *s, const struct dgram *d, struct ssession *ss)
+static void probe(struct world *w, const struct dgram *d, struct ssession *ss)
 {
 	const struct ebpfs_probe *p = (const struct ebpfs_probe *)d->data;
 
 	ebpfs_put_probe(w->scratch, EBPFS_PROBE_ACK, ss->hs.client_session,
 			le32_to_cpu(p->serial), d->len);
-	server_send(w, s, d->src, w->scratch, d->len);
+	ssession_send(w, ss, w->scratch, d->len);
 }
 
 void server_receive(struct world *w, struct server *s, struct dgram *d)
@@ -339,6 +340,8 @@ void server_receive(struct world *w, struct server *s, struct dgram *d)
 		return;
 	if (!s->trusted[d->src.host])
 		s->owed[d->src.host] += d->len;
+	if (!server_open(w, s, d))
+		return;
 	type = ebpfs_parse_hdr(d->data, d->len, &session);
 	if (type < 0 || !ebpfs_sealed(d->data, d->len))
 		return;
@@ -373,7 +376,7 @@ void server_receive(struct world *w, struct server *s, struct dgram *d)
 	else if (type == EBPFS_DATA)
 		gather_data(w, ss, d);
 	else if (type == EBPFS_PROBE)
-		probe(w, s, d, ss);
+		probe(w, d, ss);
 	else if (ebpfs_hs_check_bye((const struct ebpfs_bye *)d->data, ss->hs.key))
 		session_drop(w, ss);
 }

@@ -148,7 +148,7 @@ static void hs_start(struct world *w, struct cnode *n)
 	memcpy(hs->secret, c->secret, sizeof(hs->secret));
 	memcpy(hs->client, c->name, sizeof(hs->client));
 	memcpy(hs->export, "/sim", 4);
-	hs->sec = EBPFS_SEC_CRC;
+	hs->sec = w->cfg.sec;
 	hs->owner = 1;
 	hs->slots = w->cfg.slots_wanted;
 	hs->session = rnd64(w) | 1;
@@ -213,6 +213,8 @@ static void session_new(struct world *w, struct cnode *n, const struct ebpfs_hs_
 	cs->data_cell = arena_alloc(w, hs->slots * sizeof(*cs->data_cell));
 	cs->silent = arena_alloc(w, hs->slots * sizeof(*cs->silent));
 	memset(cs->slots, 0xdb, hs->slots * sizeof(*cs->slots));
+	ebpfs_keys_init(&cs->keys, hs->sec, false, hs->secrets, w->now, w->cfg.rekey,
+			w->cfg.rekey_after);
 	ebpfs_conn_init(&cs->conn, cs->slots, hs->slots, w->now);
 	cs->next = c->sessions;
 	c->sessions = cs;
@@ -298,7 +300,7 @@ void node_bye(struct world *w, struct cnode *n)
 	struct ebpfs_bye bye;
 
 	ebpfs_hs_make_bye(n->cs->hs.server_session, n->cs->hs.key, &bye);
-	net_send(w, n->client->addr, n->server->addr, &bye, sizeof(bye));
+	session_send(w, n->cs, &bye, sizeof(bye));
 }
 
 /* The timer of a node: retransmission, silence, path MTU, handshakes. */
@@ -336,10 +338,12 @@ static void node_tick(struct world *w, void *obj, u64 gen)
 			COUNT(w, probes);
 			TRACE(w, "pmtu  client %lu node %lu: probe %lu of %lu bytes",
 			      n->client->index, n->index, serial, size);
+			size -= ebpfs_keys_room(&cs->keys);
 			ebpfs_put_probe(w->scratch, EBPFS_PROBE, cs->hs.server_session, serial,
 					size);
-			net_send(w, n->client->addr, n->server->addr, w->scratch, size);
+			session_send(w, cs, w->scratch, size);
 		}
+		guard_tick(w, cs);
 	}
 	if (ebpfs_health_connect(&n->health, w->now))
 		hs_start(w, n);
@@ -367,6 +371,7 @@ void node_arm(struct world *w, struct cnode *n)
 	if (n->cs) {
 		at_least(&at, n->due_next);
 		at_least(&at, n->pmtu.next_at);
+		at_least(&at, n->cs->keys.ask_at);
 		if (n->health.state == EBPFS_NODE_UP &&
 		    n->cs->conn.waiting_since != EBPFS_NEVER)
 			at_least(&at, n->cs->conn.waiting_since + n->health.lost_after);

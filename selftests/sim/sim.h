@@ -24,6 +24,7 @@
 #include <setjmp.h>
 
 #include "core/conn.h"
+#include "core/guard.h"
 #include "core/handshake.h"
 #include "core/intent.h"
 #include "core/node.h"
@@ -146,6 +147,8 @@ struct config {
 	u64 lost_after;
 	u16 slots_wanted, slots_given;
 	u32 sessions_max;
+	u8 sec;
+	u64 rekey, rekey_after;		/* ns, datagrams */
 	u32 unit;			/* bytes of one READ */
 	u32 cell_max;			/* of the servers */
 	u32 ceiling;			/* of the clients' interfaces */
@@ -383,6 +386,7 @@ struct csession {
 	u32 serial;
 	struct addr peer;
 	struct ebpfs_hs_session hs;
+	struct ebpfs_keys keys;
 	struct ebpfs_conn conn;
 	struct ebpfs_slot *slots;
 	struct request **reqs;
@@ -502,6 +506,7 @@ struct tally {
  * @ephemeral: private key
  * @accept: the answer
  * @hs: what the handshake gave
+ * @keys: of its datagrams
  * @served: the core's
  * @kept: by slot: the execution whose reply is kept
  * @tally: by slot
@@ -522,6 +527,7 @@ struct ssession {
 	u8 ephemeral[EBPFS_KEY_LEN];
 	struct ebpfs_accept accept;
 	struct ebpfs_hs_session hs;
+	struct ebpfs_keys keys;
 	struct ebpfs_served served;
 	struct exec **kept;
 	struct tally *tally;
@@ -531,6 +537,18 @@ struct ssession {
 	u32 log_n;
 	u32 log_room;
 	u64 used_at;
+};
+
+#define SIM_SEALED	4096
+
+/* A datagram that got a guard. */
+struct sealed {
+	struct sealed *next;
+	u64 session;
+	u64 number;
+	u32 id;
+	u32 digest;
+	bool opened;
 };
 
 /* A challenge that a server made: who may come back with it. */
@@ -612,7 +630,9 @@ struct identity {
  * @touched: sessions to be checked after this step
  * @identities: of all handshakes
  * @records: what the attacker has seen
+ * @sealed: all datagrams that got a guard
  * @scratch: for building a datagram
+ * @guarded: for the same with a guard
  * @count: what happened
  * @held: of a world about what is held, else NULL
  * @fail: where violate() goes
@@ -656,7 +676,9 @@ struct world {
 	jmp_buf fail;
 	bool verbose;
 	bool outside;
+	struct sealed *sealed[SIM_SEALED];
 	u8 scratch[EBPFS_UDP_PAYLOAD_MAX + 5] __attribute__((aligned(8)));
+	u8 guarded[EBPFS_UDP_PAYLOAD_MAX + 5] __attribute__((aligned(8)));
 };
 
 #define COUNT(w, name)	((w)->count[C_##name]++)
@@ -712,6 +734,17 @@ void net_inject(struct world *w, struct addr src, struct addr dst, const void *d
 		u64 delay);
 void net_free(struct world *w, struct dgram *d);
 struct link *net_link(struct world *w, struct addr src, struct addr dst);
+
+/* guard.c */
+/* Of a session, with a guard if it has keys. */
+void session_send(struct world *w, struct csession *cs, const void *data, u32 len);
+void ssession_send(struct world *w, struct ssession *ss, const void *data, u32 len);
+bool guarded(const struct dgram *d);
+/* What came becomes plain. False: dealt with. */
+bool client_open(struct world *w, struct client *c, struct dgram *d);
+bool server_open(struct world *w, struct server *s, struct dgram *d);
+void guard_tick(struct world *w, struct csession *cs);
+void guard_configure(struct world *w);
 
 /* files.c */
 void files_init(struct world *w);
@@ -780,6 +813,7 @@ void server_receive(struct world *w, struct server *s, struct dgram *d);
 void server_drop_session(struct world *w, struct server *s);
 void server_send(struct world *w, struct server *s, struct addr to, const void *p, u32 len);
 void server_secret(const struct world *w, const struct client *c, u8 *secret);
+bool same_addr(struct addr a, struct addr b);
 struct ssession *server_find(struct server *s, u64 identity);
 
 /* serve.c */

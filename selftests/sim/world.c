@@ -84,6 +84,7 @@ static void make_load(struct world *w, struct config *cfg)
 	cfg->attack_gap = cfg->chaos_time / PICK(w, 10, 100, 400);
 	cfg->version_gap = cfg->chaos_time / PICK(w, 20, 200, 1000);
 	cfg->forge = chance(w, 3000);
+	guard_configure(w);
 	cfg->replay = chance(w, 3000);
 	cfg->impostor = chance(w, 1500);
 	cfg->stranger = w->nclients > 1 && chance(w, 1500);
