@@ -25,7 +25,8 @@
 # script (lib/lib.sh), or a program built from C (lib/ktap.h).  Words in the
 # comment at its top:
 #
-#	modes: MODE...		run it once in each steering mode, in EBPFS_STEER
+#	modes: MODE...		run it once in each steering mode, in EBPFS_STEER; MODE+SEC
+#				mounts with sec=SEC, in EBPFS_SEC
 #	long-modes: MODE...	and in the long set in these, too
 #	timeout: SECONDS	(default 120), five times as much in the long set
 #	long			belongs to the long set only
@@ -115,7 +116,7 @@ describe() {
 
 # list_tests PART GROUP...: what is in these directories, for this part
 list_tests() {
-	local part=$1 group source program name mode
+	local part=$1 group source program name mode sec
 	shift
 	for group; do
 		for source in "$here/$group"/*.sh "$here/$group"/*.c; do
@@ -131,8 +132,10 @@ list_tests() {
 			esac
 			if [ -n "${modes// /}" ]; then
 				for mode in $modes; do
+					sec=''
+					[[ $mode != *+* ]] || sec="EBPFS_SEC=${mode#*+} "
 					add "$group/$name:$mode" "$limit" \
-						"EBPFS_STEER=$mode exec ${program@Q}"
+						"${sec}EBPFS_STEER=${mode%+*} exec ${program@Q}"
 				done
 			else
 				add "$group/$name" "$limit" "exec ${program@Q}"

@@ -6,7 +6,7 @@
 # none is refused because it was done already
 #
 # modes: tc
-# long-modes: off xdp
+# long-modes: off xdp tc+privacy
 # timeout: 180
 #
 # ebpfsd dies by SIGKILL from here, whenever that is, and by its own hand: right after

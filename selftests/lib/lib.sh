@@ -11,7 +11,8 @@
 # failure of the test), background processes in $background are killed, and
 # $tmp, a directory in memory, is removed.
 #
-# EBPFS_STEER is the steering mode for tests that run in every mode.  EBPFS_LONG
+# EBPFS_STEER is the steering mode for tests that run in every mode, EBPFS_SEC what their
+# mounts have for sec=.  EBPFS_LONG
 # is set in the long set.  Processes are dear in an emulated guest (60 ms each),
 # so helpers set variables instead of printing.
 

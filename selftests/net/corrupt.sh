@@ -3,8 +3,8 @@
 #
 # corrupt: bits that flip on the wire change nothing but a counter
 #
-# modes: off xdp
-# long-modes: tc xdp-generic
+# modes: off xdp tc+privacy
+# long-modes: tc xdp-generic xdp+integrity
 # timeout: 180
 
 . "${0%/*}/../lib/lib.sh"
@@ -20,11 +20,11 @@ check "all bytes are right" treecmp -t 2 "$srv" "$mnt"
 drop_caches
 check "again" treecmp "$srv" "$mnt"
 read_stats
-note "drop_crc ${S[drop_crc]}, malformed ${S[drop_malformed]}, session ${S[drop_session]}," \
+note "drop_crc ${S[drop_crc]}, tag ${S[drop_tag]}, malformed ${S[drop_malformed]}, session ${S[drop_session]}," \
      "sent again ${S[calls_resent]}"
 # Unsteered, most are caught by the checksum of UDP before they reach us.
 if [ "$steer" = off ]; then
 	holds "calls were sent again: there was corruption" "S[calls_resent] > 0"
 else
-	holds "wrong checksums were found" "S[drop_crc] > 0"
+	holds "wrong checksums, or tags, were found" "S[drop_crc] + S[drop_tag] > 0"
 fi

@@ -5,7 +5,7 @@
 # is there afterwards, and nothing is garbage
 #
 # modes: tc
-# long-modes: off
+# long-modes: off tc+privacy
 # timeout: 300
 #
 # The server is a forgetful one (see userspace/ebpfsd/forget.h): with it goes what

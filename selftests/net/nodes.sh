@@ -5,7 +5,7 @@
 # without an error or a wrong byte
 #
 # modes: tc
-# long-modes: off
+# long-modes: off tc+privacy
 # timeout: 240
 
 . "${0%/*}/../lib/lib.sh"

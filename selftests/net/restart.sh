@@ -3,8 +3,8 @@
 #
 # restart: kill -9 of the server during a read, and its return
 #
-# modes: tc
-# long-modes: off
+# modes: tc+privacy
+# long-modes: off tc
 # timeout: 180
 
 . "${0%/*}/../lib/lib.sh"

@@ -3,8 +3,8 @@
 #
 # shrink: a path that stops carrying large datagrams while mounted
 #
-# modes: tc
-# long-modes: off
+# modes: tc+privacy
+# long-modes: off tc
 # timeout: 150
 #
 # Nobody says so: the client's end of the link drops what is larger than its
