@@ -450,8 +450,9 @@ static int ebpfs_reason_errno(int reason)
 	case EBPFS_REJECT_VERSION:
 		return -EPROTONOSUPPORT;
 	case EBPFS_REJECT_DENIED:
-	case EBPFS_REJECT_SEC:
 		return -EACCES;
+	case EBPFS_REJECT_SEC:
+		return -EPERM;
 	case EBPFS_REJECT_EXPORT:
 		return -ENOENT;
 	case EBPFS_REJECT_BUSY:

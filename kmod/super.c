@@ -333,8 +333,12 @@ static void ebpfs_explain(struct fs_context *fc, struct ebpfs_mount *mnt, int er
 			mnt->timeo * (mnt->retrans + 1) / NSEC_PER_SEC);
 		break;
 	case -EACCES:
-		errorfc(fc, "the server refuses client '%s': unknown name, wrong secret, or another sec= asked for",
+		errorfc(fc, "the server refuses client '%s': unknown name or wrong secret",
 			mnt->client);
+		break;
+	case -EPERM:
+		errorfc(fc, "the export asks for another sec= than %s: integrity, or privacy",
+			ebpfs_secs[mnt->sec - EBPFS_SEC_CRC].name);
 		break;
 	case -ENOENT:
 		errorfc(fc, "the server has no export '%s' for client '%s'", mnt->export,
