@@ -13,11 +13,12 @@
 #	mount_KIND	mounts in the client's network namespace, ebpfs-c1
 #	down_KIND	everything is gone; nothing is mounted any more
 #
-# Settings. As for every target: noatime, no encryption, no packet signatures, data in
-# tmpfs, so that "sync" of a server costs no disk's time.
+# Settings. As for every target: noatime, no encryption unless it says so, no packet
+# signatures, data in tmpfs, so that "sync" of a server costs no disk's time.
 #
 #	ebpfs	CRC32C of each fragment on, which cannot be switched off; in the modes with
-#		programs the server's kernel serves ("ebpfsctl attach --serve")
+#		programs the server's kernel serves ("ebpfsctl attach --serve"); MODE+SEC
+#		is with sec=SEC
 #	nfs4	version 4.2 and
 #	nfs3	version 3 without lock manager, over TCP. 8 threads of knfsd; rsize and
 #		wsize 1 MiB, the most, as nfs(5) advises; sec=sys; "sync" and
@@ -101,12 +102,15 @@ can_ebpfs() {
 
 up_ebpfs() {
 	local serve=()
-	[ "$flavour" = off ] || serve=(--serve)
-	lab up --mtu "$mtu" --steer "$flavour" "${serve[@]}" --export "$srv" --no-mount
+	local mode=${flavour%+*}
+	[ "$mode" = off ] || serve=(--serve)
+	lab up --mtu "$mtu" --steer "$mode" "${serve[@]}" --export "$srv" --no-mount
 }
 
 mount_ebpfs() {
-	client mount -t ebpfs -o noatime,name=lab-c1,secretfile=/run/ebpfs-lab/secret-1 \
+	local sec=crc
+	[[ $flavour != *+* ]] || sec=${flavour#*+}
+	client mount -t ebpfs -o "noatime,name=lab-c1,secretfile=/run/ebpfs-lab/secret-1,sec=$sec" \
 		10.99.0.1:/lab "$mnt"
 }
 

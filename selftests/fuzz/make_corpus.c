@@ -371,6 +371,28 @@ static void handshake_steps(void)
 	save("handshake", "auth_late", p, 2 + sizeof(struct ebpfs_auth));
 }
 
+/* Programs of fuzz_guard.c: datagrams both ways, changed, again, and by new keys. */
+static void guard_steps(void)
+{
+	static const u8 plain[] = {
+		1, 0, 0, 5, 100, 0, 1, 6, 100, 1, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0,
+		2, 0, 0, 60, 4, 4, 1, 0, 30,
+	};
+	/* A second passes, the client asks, both messages arrive, and both ends use the keys. */
+	static const u8 rekey[] = {
+		1, 0, 0, 5, 9, 6, 0, 20, 0, 5, 0, 0, 0, 1, 0, 1, 0, 1, 1, 0, 0, 0, 0, 5, 9,
+		1, 0, 2, 0, 1, 0, 0, 0, 0, 1, 6, 9, 1, 1, 1, 0, 6, 0, 255, 0, 6, 0, 255, 0,
+		6, 0, 255, 0, 1, 0, 0, 0,
+	};
+	u8 integrity[sizeof(rekey)];
+
+	memcpy(integrity, rekey, sizeof(rekey));
+	integrity[0] = 0;
+	save("guard", "plain", plain, sizeof(plain));
+	save("guard", "rekey", rekey, sizeof(rekey));
+	save("guard", "rekey_integrity", integrity, sizeof(integrity));
+}
+
 /* Programs of fuzz_reply.c; its table of operations gives the numbers. */
 #define TAKE(limit)			0, limit
 #define FRAG(slot, how, what, cell)	1, slot, how, what, cell
@@ -453,6 +475,7 @@ int main(int argc, char **argv)
 	entries();
 	handshake_messages();
 	handshake_steps();
+	guard_steps();
 	programs();
 	return 0;
 }
