@@ -5,6 +5,9 @@
  * and UDP heads, tell the flow, and hand on to ebpfs_receive_replies(), as the plain way
  * does, or to ebpfs_serve().
  *
+ * A program's options are in memory that others may have, too: a value of a map, which other
+ * processors and user space write to. So they are read once, and work is done in a copy.
+ *
  * Context: softirq, RCU read lock held (both kinds of program run so). The
  * packet is read by copies only, never pulled, linearised or changed: the
  * verifier has not been told that its pointers may move.
@@ -94,21 +97,23 @@ int ebpfs_packet_look(struct ebpfs_packet *pkt, u32 len, u32 l3_off,
 static int ebpfs_steer(struct ebpfs_packet *pkt, u32 len, u32 seg, struct net *net,
 		       enum ebpfs_way way, struct ebpfs_steer_opts *opts)
 {
+	struct ebpfs_steer_opts own = { .l3_off = READ_ONCE(opts->l3_off) };
 	struct ebpfs_flow flow = { .net = net };
 	u32 off, payload;
 	int verdict;
 
-	opts->bytes = 0;
-	opts->fragments = 0;
-	verdict = ebpfs_packet_look(pkt, len, opts->l3_off, &flow, &off, &payload);
-	if (verdict >= 0)
-		return verdict;
-	return ebpfs_receive_replies(pkt, &flow, off, payload, seg, way, opts);
+	verdict = ebpfs_packet_look(pkt, len, own.l3_off, &flow, &off, &payload);
+	if (verdict < 0)
+		verdict = ebpfs_receive_replies(pkt, &flow, off, payload, seg, way, &own);
+	opts->bytes = own.bytes;
+	opts->fragments = own.fragments;
+	return verdict;
 }
 
+/* The verifier lets pass what a map lookup returns, unchecked, as @opts (6.12). */
 static bool ebpfs_opts_bad(const struct ebpfs_steer_opts *opts, u32 size)
 {
-	return size != sizeof(*opts) || opts->reserved;
+	return !opts || size != sizeof(*opts) || opts->reserved;
 }
 
 __bpf_kfunc_start_defs();
@@ -169,10 +174,16 @@ __bpf_kfunc int bpf_ebpfs_serve_skb(struct __sk_buff *ctx, struct ebpfs_serve_op
 				    u32 opts__sz)
 {
 	struct sk_buff *skb = (struct sk_buff *)ctx;
+	struct ebpfs_serve_opts own = {};
+	int verdict;
 
-	if (opts__sz != sizeof(*opts) || opts->reserved || !skb_at_tc_ingress(skb))
+	if (!opts || opts__sz != sizeof(*opts) || opts->reserved || !skb_at_tc_ingress(skb))
 		return -EINVAL;
-	return ebpfs_serve(skb, opts);
+	own.l3_off = READ_ONCE(opts->l3_off);
+	verdict = ebpfs_serve(skb, &own);
+	opts->bytes = own.bytes;
+	opts->calls = own.calls;
+	return verdict;
 }
 
 __bpf_kfunc_end_defs();
