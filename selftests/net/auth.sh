@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # auth: no mount without the secret, neither for a client nor from a server
-# that does not know it
+# that does not know it; and that ebpfsd leaves no core
 #
-# timeout: 120
+# timeout: 180
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 13
+plan 16
 
 mkdir -p "$srv" "$mnt"
 mkdata file "$srv/file" 100K
@@ -44,6 +44,30 @@ shown=$(cat /proc/self/mountinfo /proc/mounts /proc/keys; ebpfsctl -j mounts)
 check "the secret is shown nowhere" lacks "$shown" "$secret"
 umount "$mnt"
 
+# Processes that have secrets leave no core: where they are, whatever their limit.
+read -r core_pattern < /proc/sys/kernel/core_pattern
+trap 'echo "$core_pattern" > /proc/sys/kernel/core_pattern; clean_up' EXIT
+echo "$tmp/core.%p" > /proc/sys/kernel/core_pattern
+
+# leaves_core PID: if it crashes.
+leaves_core() {
+	prlimit --pid "$1" --core=unlimited:unlimited
+	kill -SEGV "$1"
+	await 10 "$1" 2> /dev/null
+	[ -e "$tmp/core.$1" ]
+}
+no_core() {
+	! leaves_core "$1"
+}
+limited() {
+	grep -Eq '^Max core file size +0 +0 ' "/proc/$1/limits"
+}
+
+spawn sleep 1000
+check "a process that has none leaves a core" leaves_core $!
+server=$(cut -d ' ' -f 1 "$dir/server-1.pid")
+check "ebpfsd has a limit of no core" limited "$server"
+
 # A server that accepts everybody, but has no proof.
 lab kill 1
 spawn nsenter --net=/run/netns/ebpfs-s1 impostor 10.99.0.1 > "$tmp/impostor" 2>&1
@@ -61,3 +85,7 @@ cat "$tmp/clients" > "$dir/clients"
 lab start 1
 refuse "a client that is no longer listed" "$denied" attempt 1 lab-c1 "$dir/secret-1"
 check "the others are not concerned" attempt 2 lab-c2 "$dir/secret-2"
+umount "$mnt"
+
+server=$(cut -d ' ' -f 1 "$dir/server-1.pid")
+check "ebpfsd leaves no core without its limit" no_core "$server"

@@ -410,6 +410,7 @@ static void check_installation(void)
 		    "/sbin/mount.ebpfs", "%s is not there: mount -t ebpfs cannot find its helper",
 		    places[0]);
 
+	ebpfs_secret_protect();
 	if (access(secret_file, F_OK))
 		add(LEVEL_OK, "secret", NULL, "%s is not there: give secretfile= when mounting",
 		    secret_file);

@@ -192,6 +192,7 @@ static int add_secret(const char *client, const char *file)
 	uint8_t secret[EBPFS_SECRET_LEN];
 	key_serial_t key;
 
+	ebpfs_secret_protect();
 	if (!file && access(DEFAULT_SECRET, F_OK) &&
 	    request_key("logon", description, NULL, 0) >= 0) {
 		ctl_debug("using the key %s that the keyring has", description);

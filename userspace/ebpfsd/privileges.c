@@ -13,13 +13,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "lib/secret.h"
 #include "log.h"
 #include "privileges.h"
 
 void privileges_harden(void)
 {
-	/* Secrets are in our memory. */
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	ebpfs_secret_protect();
 	/* With a client on this machine (a lab, a node that mounts its cluster):
 	 * memory that is written back to us must not have to wait for memory of
 	 * ours. Needs CAP_SYS_RESOURCE; without such a client it does not matter. */

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "lib/secret.h"
@@ -70,6 +72,17 @@ bool ebpfs_secret_generate(uint8_t secret[EBPFS_SECRET_LEN])
 {
 	/* Requests of up to 256 bytes are never cut short. */
 	return getrandom(secret, EBPFS_SECRET_LEN, 0) == EBPFS_SECRET_LEN;
+}
+
+void ebpfs_secret_protect(void)
+{
+	static const struct rlimit none;
+
+	/* The first also keeps other processes of the same user out of /proc/PID/mem and
+	 * ptrace(2), and holds where cores go to a program, which the limit does not; the
+	 * second can be seen from outside. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	setrlimit(RLIMIT_CORE, &none);
 }
 
 int ebpfs_private_open(const char *path, char *error, size_t size)

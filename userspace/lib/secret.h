@@ -32,6 +32,10 @@ bool ebpfs_secret_decode(const char *text, size_t len, uint8_t secret[EBPFS_SECR
 /* Draws a secret; false with errno if the kernel gives no random numbers. */
 bool ebpfs_secret_generate(uint8_t secret[EBPFS_SECRET_LEN]);
 
+/* Before a process has a secret in its memory: no core dump of it, no look into it by
+ * others of the same user. Cannot fail in a way that matters. */
+void ebpfs_secret_protect(void);
+
 /**
  * ebpfs_private_open() - open a file that nobody else may read or change
  * @path: of a regular file, which belongs to root or to the effective user and
