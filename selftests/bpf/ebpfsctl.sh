@@ -8,7 +8,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 93
+plan 103
 
 ctl=$tree/userspace/ebpfsctl
 man=$tree/Documentation/man
@@ -93,6 +93,9 @@ usage "a node command that does not exist" "list, add or remove" ebpfsctl node p
 usage "abort of nothing" "one mount" ebpfsctl abort
 usage "stats at no interval" "0.001" ebpfsctl stats -i 0
 usage "key without a command" generate ebpfsctl key
+usage "a key command that does not exist" "generate, add, list or remove" ebpfsctl key copy
+usage "a file where none is read" "reads no file" ebpfsctl key list -f x
+usage "key remove without a name" "client's name" ebpfsctl key remove
 usage "mounts of something" unexpected ebpfsctl mounts everything
 
 # Without the module.
@@ -186,6 +189,18 @@ ebpfsctl detach --all
 first=$(ebpfsctl key generate) second=$(ebpfsctl key generate)
 check "a secret has 32 bytes" test "$(base64 -d <<< "$first" | wc -c)" = 32
 check "another one differs" test "$first" != "$second"
+refuse "no key: remove says so" "no key of client 'nobody'" ebpfsctl key remove nobody
+refuse "a secret from a terminal is refused" "--file" script -qec "ebpfsctl key add me" /dev/null
+refuse "half a secret" "does not hold a secret" ebpfsctl key add me <<< "${first:20}"
+refuse "a name that mount could not have" "no commas" ebpfsctl key add a,b <<< "$first"
+(umask 022; echo "$first" > "$tmp/open")
+refuse "a secret that others can read" "chmod 600" ebpfsctl key add me --file "$tmp/open"
+rm -f "$tmp/open"
+check "nothing of it is in a keyring" test "$(ebpfsctl -j key list | jq length)" = 0
+ebpfsctl key add < <(echo; printf '%s' "$first"; nap 0.2; printf '\n\n')
+check "without a name it is the host's, and white space does not matter" \
+	test "$(ebpfsctl -j key list | jq -r '.[].name')" = "$(hostname)"
+ebpfsctl key remove "$(hostname)"
 
 # Options of mount.ebpfs, by what it would do.
 (umask 077; echo "$first" > "$tmp/secret")

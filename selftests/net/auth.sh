@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # auth: no mount without the secret, neither for a client nor from a server
-# that does not know it; and that ebpfsd leaves no core
+# that does not know it; secrets in keyrings; and that no secret is seen where it
+# should not
 #
 # timeout: 180
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 16
+plan 35
 
 mkdir -p "$srv" "$mnt"
 mkdata file "$srv/file" 100K
@@ -44,6 +45,40 @@ shown=$(cat /proc/self/mountinfo /proc/mounts /proc/keys; ebpfsctl -j mounts)
 check "the secret is shown nowhere" lacks "$shown" "$secret"
 umount "$mnt"
 
+# Kept in the keyring of the user.
+by_key() {
+	timeout 60 nsenter --net=/run/netns/ebpfs-c1 mount -t ebpfs \
+		-o "name=lab-c1,timeo=10,retrans=1" 10.99.0.1:/lab "$mnt"
+}
+no_key="no secret for client 'lab-c1'.*ebpfsctl key add"
+refuse "without file and key: says how to add one" "$no_key" by_key
+check "key add takes a wrong secret" ebpfsctl key add lab-c1 --file "$tmp/wrong"
+refuse "which is of no use" "$denied" by_key
+check "and replaces it by the right one" ebpfsctl key add lab-c1 < "$dir/secret-1"
+check "in silence" test ! -s "$tmp/out"
+ebpfsctl -j key list > "$tmp/keys"
+check "key list shows one, of the user's keyring" \
+	jq -e 'length == 1 and .[0].name == "lab-c1" and .[0].keyring == "_uid.0"' "$tmp/keys"
+check "in text, too" grep -q "^lab-c1: key [0-9]* of user 0 in keyring _uid.0" <(ebpfsctl key list)
+check "a mount uses it" by_key
+hex=$(base64 -d <<< "$secret" | od -A n -v -t x1 | tr -d ' \n') # codespell:ignore
+shown=$(cat /proc/self/mountinfo /proc/mounts /proc/keys "$tmp/keys"; ebpfsctl key list; dmesg)
+check "which shows the secret nowhere" lacks "$shown" "$secret"
+check "nor its bytes" lacks "$shown" "$hex"
+umount "$mnt"
+key=$(jq '.[0].key' "$tmp/keys")
+refuse "nobody can read it back" "not supported" keyctl print "$key"
+# shellcheck disable=SC2016 # the inner shell expands it
+check "in a session without the user's keyring it is found, too" keyctl session - bash -c '
+	! keyctl request logon ebpfs:lab-c1 2> /dev/null &&
+	nsenter --net=/run/netns/ebpfs-c1 mount -t ebpfs -o name=lab-c1 10.99.0.1:/lab "$1"' \
+	bash "$mnt"
+check "key remove" ebpfsctl key remove lab-c1
+check "a mount does without from now on" mkdata check "$mnt/file" 1 0 100K
+umount "$mnt"
+refuse "but there is no new one" "$no_key" by_key
+refuse "and nothing to remove" "no key of client" ebpfsctl key remove lab-c1
+
 # Processes that have secrets leave no core: where they are, whatever their limit.
 read -r core_pattern < /proc/sys/kernel/core_pattern
 trap 'echo "$core_pattern" > /proc/sys/kernel/core_pattern; clean_up' EXIT
@@ -65,6 +100,18 @@ limited() {
 
 spawn sleep 1000
 check "a process that has none leaves a core" leaves_core $!
+mkfifo "$tmp/fifo"
+exec {to}<> "$tmp/fifo"
+# shellcheck disable=SC2016 # the inner shell expands it
+spawn bash -c 'exec ebpfsctl key add lab-c1 < "$1"' bash "$tmp/fifo"
+adding=$!
+printf '%s' "${secret:0:40}" >&"$to"
+nap 1
+shown=$(ps auxeww; tr '\0' '\n' < /proc/$adding/cmdline; tr '\0' '\n' < /proc/$adding/environ)
+check "an ebpfsctl that reads a secret does not show it" lacks "$shown" "${secret:0:40}"
+check "and has a limit of no core" limited $adding
+check "and leaves none without it" no_core $adding
+exec {to}>&-
 server=$(cut -d ' ' -f 1 "$dir/server-1.pid")
 check "ebpfsd has a limit of no core" limited "$server"
 

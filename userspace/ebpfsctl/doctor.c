@@ -412,8 +412,8 @@ static void check_installation(void)
 
 	ebpfs_secret_protect();
 	if (access(secret_file, F_OK))
-		add(LEVEL_OK, "secret", NULL, "%s is not there: give secretfile= when mounting",
-		    secret_file);
+		add(LEVEL_OK, "secret", NULL, "%s is not there: give secretfile= when mounting, "
+		    "or have a key (ebpfsctl key)", secret_file);
 	else if (ebpfs_secret_read(secret_file, secret, error, sizeof(error)))
 		add(LEVEL_OK, "secret", NULL, "%s holds one", secret_file);
 	else

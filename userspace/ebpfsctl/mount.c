@@ -193,8 +193,12 @@ static int add_secret(const char *client, const char *file)
 	key_serial_t key;
 
 	ebpfs_secret_protect();
+	/* The user's keyring is asked beside: a session's need not have a link to it. What
+	 * is found there gets one in the process's, where the kernel looks. */
 	if (!file && access(DEFAULT_SECRET, F_OK) &&
-	    request_key("logon", description, NULL, 0) >= 0) {
+	    (request_key("logon", description, NULL, 0) >= 0 ||
+	     keyctl_search(KEY_SPEC_USER_KEYRING, "logon", description,
+			   KEY_SPEC_PROCESS_KEYRING) >= 0)) {
 		ctl_debug("using the key %s that the keyring has", description);
 		return 0;
 	}
@@ -203,7 +207,7 @@ static int add_secret(const char *client, const char *file)
 	if (!ebpfs_secret_read(file, secret, error, sizeof(error))) {
 		ctl_error("no secret for client '%s': %s%s", client, error, errno == ENOENT ?
 			  "; put the secret there that the servers have for this client (mode 0600), "
-			  "or give secretfile=FILE" : "");
+			  "or give secretfile=FILE, or add a key with: ebpfsctl key add NAME" : "");
 		return MOUNT_FAILED;
 	}
 	key = add_key("logon", description, secret, sizeof(secret), KEY_SPEC_PROCESS_KEYRING);
@@ -231,16 +235,24 @@ static int enter_namespace(const char *ns)
 	return 0;
 }
 
-/* The host's name, as a client's name. */
-static char *host_name(void)
+char *mount_client_name(const char *given)
 {
-	char name[HOST_NAME_MAX + 1] = "";
+	char host[HOST_NAME_MAX + 1] = "";
 
-	if (gethostname(name, sizeof(name) - 1) || !*name) {
-		ctl_error("this host has no name; give name=CLIENT");
+	if (!given && (gethostname(host, sizeof(host) - 1) || !*host)) {
+		ctl_error("this host has no name; name the client");
 		return NULL;
 	}
-	return ctl_strdup(name);
+	given = given ? given : host;
+	if (!*given || strlen(given) >= EBPFS_CLIENT_MAX) {
+		ctl_error("'%s': a client's name has 1 to %d bytes", given, EBPFS_CLIENT_MAX - 1);
+		return NULL;
+	}
+	if (strpbrk(given, ", \t\n\\")) {
+		ctl_error("'%s': a client's name has no commas, blanks and backslashes", given);
+		return NULL;
+	}
+	return ctl_strdup(given);
 }
 
 static int do_mount(const char *source, const char *dir, const struct mount_options *options,
@@ -335,15 +347,9 @@ int mount_main(int argc, char **argv)
 	if (!mount_source_resolve(argv[optind], &numeric))
 		return MOUNT_USAGE;
 	ctl_debug("source %s", numeric);
-	if (!options.name)
-		options.name = host_name();
+	options.name = mount_client_name(options.name);
 	if (!options.name)
 		return MOUNT_USAGE;
-	if (strlen(options.name) >= EBPFS_CLIENT_MAX) {
-		ctl_error("name=%s: a client's name has %d bytes at most", options.name,
-			  EBPFS_CLIENT_MAX - 1);
-		return MOUNT_USAGE;
-	}
 	tell(&options);
 	status = add_secret(options.name, options.secretfile);
 	if (status || fake)

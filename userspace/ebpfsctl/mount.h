@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Options and source of mount.ebpfs, from text to what the system calls take.
- * No system calls here but those of name services.
+ * Options and source of mount.ebpfs, from text to what the system calls take
+ * (no system calls there but those of name services), and the client's name.
  */
 #ifndef EBPFSCTL_MOUNT_H
 #define EBPFSCTL_MOUNT_H
@@ -56,5 +56,13 @@ bool mount_options_parse(struct mount_options *options, const char *text);
  * Says what is wrong.
  */
 bool mount_source_resolve(const char *source, char **numeric);
+
+/**
+ * mount_client_name() - what the servers know this client as
+ * @given: by the user, NULL for the host's name
+ *
+ * Return: the caller's, or NULL: says what is wrong.
+ */
+char *mount_client_name(const char *given);
 
 #endif /* EBPFSCTL_MOUNT_H */

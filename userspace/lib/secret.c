@@ -116,23 +116,24 @@ int ebpfs_private_open(const char *path, char *error, size_t size)
 	return -1;
 }
 
-bool ebpfs_secret_read(const char *path, uint8_t secret[EBPFS_SECRET_LEN],
-		       char *error, size_t size)
+bool ebpfs_secret_read_fd(int fd, const char *name, uint8_t secret[EBPFS_SECRET_LEN],
+			  char *error, size_t size)
 {
 	char text[256], *start = text;
-	ssize_t len;
+	size_t len = 0;
+	ssize_t got;
 	bool good;
-	int fd;
 
-	fd = ebpfs_private_open(path, error, size);
-	if (fd < 0)
+	/* A pipe gives what was written at a time. */
+	do {
+		got = read(fd, text + len, sizeof(text) - len);
+		len += got > 0 ? (size_t)got : 0;
+	} while (got > 0 || (got < 0 && errno == EINTR));
+	if (got < 0) {
+		snprintf(error, size, "cannot read %s: %s", name, strerror(errno));
+		explicit_bzero(text, sizeof(text));
 		return false;
-	len = read(fd, text, sizeof(text));
-	if (len < 0)
-		snprintf(error, size, "cannot read %s: %s", path, strerror(errno));
-	close(fd);
-	if (len < 0)
-		return false;
+	}
 	while (len && isspace((unsigned char)*start)) {
 		start++;
 		len--;
@@ -143,8 +144,24 @@ bool ebpfs_secret_read(const char *path, uint8_t secret[EBPFS_SECRET_LEN],
 	explicit_bzero(text, sizeof(text));
 	if (!good) {
 		snprintf(error, size, "%s does not hold a secret (one line, base64 of %d bytes); "
-			 "make one with: ebpfsctl key generate", path, EBPFS_SECRET_LEN);
+			 "make one with: ebpfsctl key generate", name, EBPFS_SECRET_LEN);
 		errno = EINVAL;
 	}
+	return good;
+}
+
+bool ebpfs_secret_read(const char *path, uint8_t secret[EBPFS_SECRET_LEN],
+		       char *error, size_t size)
+{
+	bool good;
+	int fd, err;
+
+	fd = ebpfs_private_open(path, error, size);
+	if (fd < 0)
+		return false;
+	good = ebpfs_secret_read_fd(fd, path, secret, error, size);
+	err = errno;
+	close(fd);
+	errno = err;
 	return good;
 }

@@ -60,4 +60,17 @@ int ebpfs_private_open(const char *path, char *error, size_t size);
 bool ebpfs_secret_read(const char *path, uint8_t secret[EBPFS_SECRET_LEN],
 		       char *error, size_t size);
 
+/**
+ * ebpfs_secret_read_fd() - the same from what is open, up to its end
+ * @fd: file, pipe or socket, whoever it belongs to
+ * @name: of it, for @error
+ * @secret: out
+ * @error: out
+ * @size: of @error
+ *
+ * Return: false with @error and errno.
+ */
+bool ebpfs_secret_read_fd(int fd, const char *name, uint8_t secret[EBPFS_SECRET_LEN],
+			  char *error, size_t size);
+
 #endif /* EBPFS_LIB_SECRET_H */
