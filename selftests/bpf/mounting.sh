@@ -8,7 +8,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 41
+plan 43
 
 mkdir -p "$srv"
 mkdata file "$srv/big" 8M
@@ -109,6 +109,15 @@ check "where it is" grep -q " $tmp/over " "/proc/$inside/mountinfo"
 check "and not here" test -z "$(findmnt -n "$tmp/over")"
 kill $inside
 wait $inside 2> /dev/null
+
+# The module does not let root of a user namespace mount (no FS_USERNS_MOUNT): who may make
+# a network of his own could be its server, too.
+refuse "not in a user namespace" "not permitted" nsenter --net=/run/netns/ebpfs-c1 \
+	unshare --user --map-root-user --mount mount -t ebpfs \
+	-o "name=lab-c1,secretfile=$secret" 10.99.0.1:/lab "$tmp/over"
+refuse "nor with a network namespace of its own" "not permitted" \
+	unshare --user --map-root-user --mount --net mount -t ebpfs \
+	-o "name=lab-c1,secretfile=$secret" 10.99.0.1:/lab "$tmp/over"
 
 # The secret from a keyring, without a file.
 # shellcheck disable=SC2016 # the inner shell expands it
