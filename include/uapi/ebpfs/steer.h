@@ -52,7 +52,8 @@ struct ebpfs_steer_opts {
  * @EBPFS_STEER_PASS_MALFORMED: pass: heads do not parse; the plain way counts it
  * @EBPFS_STEER_PASS_BUSY: pass: cannot be done at this hook
  *
- * Negative: -EINVAL for wrong @opts (NULL, of another size, @reserved not 0) or a hook other than ingress; let it pass.
+ * Negative: -EINVAL for wrong @opts (NULL, of another size, @reserved not 0) or a hook other
+ * than ingress; let it pass.
  */
 enum ebpfs_steer_verdict {
 	EBPFS_STEER_FILLED		= 0,
