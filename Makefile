@@ -26,13 +26,14 @@ PAGES   := $(wildcard Documentation/man/*.[58])
 # Inside the build root or the guest a target runs as it is, elsewhere there.
 in_root := $(if $(EBPFS_IN_ROOT),,scripts/vm --chroot --make '' --)
 
-.PHONY: help all module bpf userspace selftests demo bench bench-pair check check-long sim fuzz lint clean install uninstall
+.PHONY: help all module bpf userspace selftests demo bench bench-pair check check-long check-debug sim fuzz lint clean install uninstall
 
 help:
 	@echo 'On any Debian machine, with nothing installed before:'
 	@echo '  make demo          serve and read real files in a VM, in every mode'
 	@echo '  make check         build everything and run the quick tests in a VM'
 	@echo '  make check-long    the same with more rounds, larger trees and further tests'
+	@echo '  make check-debug   the quick tests in a kernel that looks for faults; some hours'
 	@echo '  make bench         what it costs, beside NFS, SMB, 9p and NBD; half an hour'
 	@echo '  make bench-pair    the same of ebpfs and NFS between two VMs'
 	@echo '  make sim           run the simulator (SEEDS=N, default $(SEEDS))'
@@ -78,6 +79,10 @@ check:
 
 check-long:
 	selftests/run.sh --long
+
+VARIANT ?= kasan
+check-debug:
+	selftests/run.sh --kernel $(VARIANT)
 
 demo:
 	scripts/demo

@@ -3,11 +3,13 @@
 #
 # run.sh - runs the tests
 #
-# usage: selftests/run.sh [-l] [-q] [--list] [NAME...]
+# usage: selftests/run.sh [-l] [-q] [--list] [--kernel VARIANT] [NAME...]
 #
 #   -l, --long     the long set: more rounds, larger trees
 #   -q, --quiet    print only what fails
 #   --list         print the names of the tests
+#   --kernel VARIANT  run the guest's part only, in a kernel that looks for faults,
+#                  kasan or kcsan (scripts/kernel-debug)
 #
 # NAME is a test, or the beginning of some: "net" or "fs/tree" or "fs/tree:tc".
 # Output is KTAP, one nested document per test; the last line is
@@ -28,7 +30,8 @@
 #	modes: MODE...		run it once in each steering mode, in EBPFS_STEER; MODE+SEC
 #				mounts with sec=SEC, in EBPFS_SEC
 #	long-modes: MODE...	and in the long set in these, too
-#	timeout: SECONDS	(default 120), five times as much in the long set
+#	timeout: SECONDS	(default 120), five times as much in the long set, and
+#				EBPFS_SLOW times where scripts/vm sets this
 #	long			belongs to the long set only
 #	native			needs no module: where root runs this, on a kernel
 #				and a filesystem like the guest's, it is run natively
@@ -45,15 +48,18 @@ here=$(cd "${0%/*}" && pwd -P)
 faults='BUG:|BUG [a-z]|Oops|WARNING:|[Kk]ernel panic|general protection|INFO: task'
 faults+='|possible (circular|recursive) locking|KASAN:|KFENCE:|KCSAN:|UBSAN:|refcount_t:'
 faults+='|[Pp]oison overwritten|[Rr]edzone|memory corruption|rcu: INFO|detected stall'
-faults+='|unregister_netdevice: waiting|ebpfs: .*left behind'
+faults+='|unregister_netdevice: waiting|ebpfs: .*left behind|ODEBUG:|kmemleak: of ebpfs'
+faults+='|turning off the locking|with a lock still held|Kernel memory leak detector disabled'
 
-long='' quiet='' list='' part=''
+long='' quiet='' list='' part='' kernel=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	-l | --long)	long=1 ;;
 	-q | --quiet)	quiet=1 ;;
 	--list)		list=1 ;;
 	--part=*)	part=${1#*=} ;;
+	--kernel)	kernel=${2-}; shift ;;
+	--kernel=*)	kernel=${1#*=} ;;
 	-h | --help)	sed -n '4,/^# nothing failed/s/^# \{0,1\}//p' "$0"; exit ;;
 	-*)		echo "run.sh: unknown option '$1'; see selftests/run.sh --help" >&2; exit 2 ;;
 	*)		break ;;
@@ -110,7 +116,7 @@ describe() {
 		esac
 	done < "$1"
 	[ -z "$long" ] || modes+=" $long_modes"
-	limit=$((limit * (${long:-0} * 4 + 1)))
+	limit=$((limit * (${long:-0} * 4 + 1) * ${EBPFS_SLOW:-1}))
 	[ -n "$long" ] || [ -z "$only_long" ]
 }
 
@@ -325,17 +331,24 @@ pair_wanted() {
 
 # Runs the parts by scripts/vm and adds up.
 run_parts() {
-	local n=0 line count options=() command part_status parts=(native guest)
+	local n=0 line count options=() command limit part_status parts=(native guest)
 	[ -z "$long" ] || options+=(--long)
 	[ -z "$quiet" ] || options+=(--quiet)
 	[ -z "$list" ] || options+=(--list)
 	! natively || export EBPFS_NATIVE=1
 	! pair_wanted || parts+=(pair)
+	if [ -n "$kernel" ]; then
+		# What can be native has nothing to do with the kernel.
+		export EBPFS_NATIVE=1
+		parts=(guest)
+	fi
 	[ -n "$list" ] || printf 'KTAP version 1\n1..%d\n' ${#parts[@]}
 	for part in "${parts[@]}"; do
 		command=("$here/../scripts/vm")
 		case $part in
-		guest)	command+=(--timeout $((${long:-0} * 7200 + 7200))) ;;
+		guest)	limit=$((${long:-0} * 7200 + 7200))
+			[ -z "$kernel" ] || command+=(--kernel "$kernel") limit=$((limit * 3))
+			command+=(--timeout "$limit") ;;
 		pair)	command=("$here/../scripts/vm-pair" --timeout 1800) ;;
 		native)	command+=("--chroot${EBPFS_NATIVE:+=server}") ;;
 		esac
