@@ -8,7 +8,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 43
+plan 44
 
 mkdir -p "$srv"
 mkdata file "$srv/big" 8M
@@ -115,6 +115,8 @@ wait $inside 2> /dev/null
 refuse "not in a user namespace" "not permitted" nsenter --net=/run/netns/ebpfs-c1 \
 	unshare --user --map-root-user --mount mount -t ebpfs \
 	-o "name=lab-c1,secretfile=$secret" 10.99.0.1:/lab "$tmp/over"
+check "where other filesystems can be mounted" \
+	unshare --user --map-root-user --mount mount -t tmpfs none "$tmp/over"
 refuse "nor with a network namespace of its own" "not permitted" \
 	unshare --user --map-root-user --mount --net mount -t ebpfs \
 	-o "name=lab-c1,secretfile=$secret" 10.99.0.1:/lab "$tmp/over"
