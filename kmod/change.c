@@ -125,8 +125,11 @@ static int ebpfs_make_name(struct inode *dir, struct dentry *dentry, umode_t mod
 	u64 asked;
 
 	inode = ebpfs_make_named(dir, dentry, mode, rdev, target, &asked);
-	if (IS_ERR(inode))
+	if (IS_ERR(inode)) {
+		/* It may be there, or have been made all the same: not that it is not. */
+		d_drop(dentry);
 		return PTR_ERR(inode);
+	}
 	dentry->d_time = asked;
 	d_instantiate(dentry, inode);
 	return 0;
@@ -140,11 +143,7 @@ static int ebpfs_create(struct mnt_idmap *idmap, struct inode *dir, struct dentr
 	/* Somebody was quicker. Whoever wants just any file of that name gets theirs:
 	 * the VFS looks again, and then O_TRUNC, too, is done as it should.
 	 */
-	if (err == -EEXIST && !excl) {
-		d_drop(dentry);
-		err = -ESTALE;
-	}
-	return err;
+	return err == -EEXIST && !excl ? -ESTALE : err;
 }
 
 static int ebpfs_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,

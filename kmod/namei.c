@@ -251,8 +251,10 @@ int ebpfs_atomic_open(struct inode *dir, struct dentry *dentry, struct file *fil
 			return finish_open(file, dentry, NULL);
 		}
 		err = PTR_ERR(inode);
-		if (!ebpfs_may_be_there(err) || (err == -EEXIST && flags & O_EXCL))
+		if (!ebpfs_may_be_there(err) || (err == -EEXIST && flags & O_EXCL)) {
+			d_drop(dentry);
 			return err;
+		}
 	}
 	if (d_in_lookup(dentry)) {
 		found = ebpfs_look(dir, dentry, LOOKUP_OPEN, reads ? EBPFS_FIRST_GUESS : 0);
