@@ -204,7 +204,8 @@ static u64 ebpfs_run_fill(struct ebpfs_packet *pkt, struct ebpfs_session *sessio
 		if (run->count) {
 			if (size != min(run->seg, len - at) ||
 			    (unlikely(run->guarded) ?
-			     !ebpfs_guarded_follows(pkt, run->off + at, f.offset, want, &run->guard) :
+			     !ebpfs_guarded_follows(pkt, run->off + at, f.offset, want,
+						    &run->guard) :
 			     !ebpfs_head_follows(pkt, run->off + at, f.offset, want)))
 				break;
 			f.crc = le32_to_cpu(want->hdr.crc);

@@ -33,9 +33,9 @@
 	X(drop_session)							\
 	X(drop_address)							\
 	X(drop_malformed)						\
-	/* and of sessions with keys: sent without a guard (or with one where there are no	\
-	 * keys), by a key that is not known, not authentic, not for the first time */	\
+	/* no guard in a session with keys, or the reverse */		\
 	X(drop_unguarded)						\
+	/* a key that is not known, a wrong tag, a number that was seen */	\
 	X(drop_key)							\
 	X(drop_tag)							\
 	X(drop_replay)							\

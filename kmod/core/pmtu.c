@@ -118,10 +118,10 @@ u16 ebpfs_pmtu_cell(const struct ebpfs_pmtu *p, u32 room)
 u32 ebpfs_pmtu_unit(const struct ebpfs_pmtu *p, u32 unit_max, u32 room)
 {
 	u32 unit = (unit_max < EBPFS_MSG_MAX ? unit_max : EBPFS_MSG_MAX) & ~(PAGE - 1);
+	u32 head = sizeof(struct ebpfs_reply) + room;
 	u16 cell = ebpfs_pmtu_cell(p, room);
 
-	while (unit > PAGE && unit + ebpfs_ncells(unit, cell) * (sizeof(struct ebpfs_reply) + room) >
-			      GSO_BYTES_MAX)
+	while (unit > PAGE && unit + ebpfs_ncells(unit, cell) * head > GSO_BYTES_MAX)
 		unit -= PAGE;
 	return unit > PAGE ? unit : PAGE;
 }

@@ -106,9 +106,11 @@ static bool set_range_to(const char *function)
 			start = at;
 	if (f)
 		rewind(f);
-	while (f && start && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%llx", &at) == 1 && at > start && at < end)
+	while (f && start && fgets(line, sizeof(line), f)) {
+		at = strtoull(line, NULL, 16);
+		if (at > start && at < end)
 			end = at;
+	}
 	if (f)
 		fclose(f);
 	return start && set_range(start, end);

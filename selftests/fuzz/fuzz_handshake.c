@@ -216,10 +216,11 @@ static void prove(enum step step, void *msg)
 	if (step == STEP_AUTH) {
 		struct ebpfs_auth *a = msg;
 		struct ebpfs_noise_msg m = { a->ephemeral, a->ask, a->tag, sizeof(a->ask) };
+		struct ebpfs_bytes prologue = {
+			(u8 *)msg + 4, offsetof(struct ebpfs_auth, ephemeral) - 4,
+		};
 
-		ebpfs_noise_begin(&noise, secret,
-				  (struct ebpfs_bytes){ (u8 *)msg + 4,
-							offsetof(struct ebpfs_auth, ephemeral) - 4 });
+		ebpfs_noise_begin(&noise, secret, prologue);
 		ebpfs_noise_write_first(&noise, client.ephemeral, a->ask, &m);
 	} else if (step == STEP_ACCEPT) {
 		struct ebpfs_accept *a = msg;

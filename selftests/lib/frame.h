@@ -55,7 +55,8 @@ static bool dissect(const u8 *frame, size_t len, struct heard *h)
 	h->ip = frame + sizeof(struct ether_header);
 	h->v6 = type == ETHERTYPE_IPV6;
 	if (h->v6) {
-		if (len < sizeof(struct ether_header) + sizeof(struct ip6_hdr) + sizeof(struct udphdr) ||
+		if (len < sizeof(struct ether_header) + sizeof(struct ip6_hdr) +
+			  sizeof(struct udphdr) ||
 		    h->ip[6] != IPPROTO_UDP)
 			return false;
 		h->udp = (const struct udphdr *)(h->ip + sizeof(struct ip6_hdr));

@@ -85,7 +85,8 @@ int main(int argc, char **argv)
 				die("get random numbers");
 			/* It cannot be read without the right secret, so it is guessed. */
 			ebpfs_hs_check_auth((struct ebpfs_auth *)msg, secret, &proof);
-			proof.ask = (struct ebpfs_ask){ .sec = EBPFS_SEC_CRC, .slots = cpu_to_le16(1) };
+			proof.ask = (struct ebpfs_ask){ .sec = EBPFS_SEC_CRC,
+							.slots = cpu_to_le16(1) };
 			len = ebpfs_hs_make_accept((struct ebpfs_auth *)msg, &proof, ephemeral, &s,
 						   &out.accept);
 			break;

@@ -114,12 +114,12 @@ check "nothing has changed at the server" test "$before" = "$after"
 check "the file is as it was left" test "$(< "$mnt/changed")" = second
 drop_caches
 check "bytes are right, again" randread -s 2 -n 100 "$srv/file" "$mnt/file"
-old=(${S[drop_replay]} ${S[drop_key]} ${S[drop_stale]})
+replay=${S[drop_replay]} key=${S[drop_key]} stale=${S[drop_stale]}
 read_stats
-note "dropped: replay $((S[drop_replay] - old[0])) key $((S[drop_key] - old[1]))" \
-	"stale $((S[drop_stale] - old[2]))"
+note "dropped: replay $((S[drop_replay] - replay)) key $((S[drop_key] - key))" \
+	"stale $((S[drop_stale] - stale))"
 holds "the client has dropped what came again" \
-	"S[drop_replay] - old[0] + S[drop_key] - old[1] + S[drop_stale] - old[2] > 0"
+	"S[drop_replay] - replay + S[drop_key] - key + S[drop_stale] - stale > 0"
 
 server_stat drop_key
 keys=$stat
@@ -152,7 +152,7 @@ check "bytes are right, a third time" randread -s 3 -n 50 "$srv/file" "$mnt/file
 echo third > "$mnt/changed" && sync "$mnt/changed"
 captured
 read_stats
-old=${S[drop_replay]}
+replay=${S[drop_replay]}
 stale=${S[drop_stale]}
 nsenter --net=/run/netns/ebpfs-c1 env PATH="$PATH" replay -i s1 -s 10.101.1.1 "$tmp/again" > "$tmp/up" 2>&1
 nsenter --net=$wire env PATH="$PATH" replay -i c1 -s 10.99.0.1 "$tmp/again" > "$tmp/down" 2>&1
@@ -160,9 +160,9 @@ nap 0.5
 server_stat drop_replay
 read_stats
 note "to the server: $(< "$tmp/up"), $((stat - before)) dropped by ebpfsd; to the client:" \
-	"$(< "$tmp/down"), $((S[drop_replay] - old + S[drop_stale] - stale)) dropped"
+	"$(< "$tmp/down"), $((S[drop_replay] - replay + S[drop_stale] - stale)) dropped"
 holds "the server drops all that came before" "stat - before > 0"
-holds "and the client, too" "S[drop_replay] - old + S[drop_stale] - stale > 0"
+holds "and the client, too" "S[drop_replay] - replay + S[drop_stale] - stale > 0"
 check "the file is as it was left, again" test "$(< "$mnt/changed")" = third
 umount "$mnt"
 refuse "there is no other" "sec" mount_sec secret

@@ -339,7 +339,8 @@ static void probe_acked(struct world *w, struct cnode *n, struct dgram *d, u64 s
 			     d->len + ebpfs_keys_room(&cs->keys), w->now)) {
 		COUNT(w, grown);
 		TRACE(w, "pmtu  client %lu node %lu: %lu bytes, cell %lu", n->client->index,
-		      n->index, n->pmtu.size, ebpfs_pmtu_cell(&n->pmtu, ebpfs_keys_room(&cs->keys)));
+		      n->index, n->pmtu.size,
+		      ebpfs_pmtu_cell(&n->pmtu, ebpfs_keys_room(&cs->keys)));
 		CHECK(w, n->pmtu.size <= w->cfg.ceiling && n->pmtu.size >= EBPFS_UDP_PAYLOAD_BASE,
 		      "a path size is between base and ceiling", "%u", n->pmtu.size);
 	}

@@ -347,7 +347,8 @@ static void useless_ephemeral_keys(void)
 		/* By a server. */
 		talk(&x, 4);
 		noise = x.client.noise;
-		m = (struct ebpfs_noise_msg){ x.accept.ephemeral, x.accept.terms, x.accept.tag, 176 };
+		m = (struct ebpfs_noise_msg){ x.accept.ephemeral, x.accept.terms, x.accept.tag,
+					      176 };
 		memcpy(x.accept.ephemeral, points[i], EBPFS_KEY_LEN);
 		EXPECT(!ebpfs_noise_read_second(&noise, &m, x.accept.terms));
 	}
@@ -368,8 +369,10 @@ static void session_keys_differ(void)
 	for (i = 0; i < 3; i++) {
 		EXPECT(memcmp(x.at_server.secrets[i], y.at_server.key, 32) != 0);
 		for (j = 0; j < 3; j++) {
-			EXPECT(memcmp(x.at_server.secrets[i], y.at_server.secrets[j], 32) != 0);
-			EXPECT(i == j || memcmp(x.at_server.secrets[i], x.at_server.secrets[j], 32));
+			u8 *own = x.at_server.secrets[j], *other = y.at_server.secrets[j];
+
+			EXPECT(memcmp(x.at_server.secrets[i], other, 32) != 0);
+			EXPECT(i == j || memcmp(x.at_server.secrets[i], own, 32));
 		}
 	}
 }
