@@ -514,7 +514,7 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 	s->cell_max = hs->cell_max;
 	memcpy(s->key, hs->key, sizeof(s->key));
 	ebpfs_keys_init(&s->keys, hs->sec, false, hs->secrets, now, mnt->rekey, mnt->rekey_after);
-	ebpfs_conn_init(&s->conn, s->slots, hs->slots, now);
+	ebpfs_conn_init(&s->conn, s->slots, hs->slots, ebpfs_keys_room(&s->keys), now);
 	atomic_inc(&ebpfs_live_sessions);
 	spin_lock_bh(&ebpfs_sessions_lock);
 	hash_add_rcu(ebpfs_sessions, &s->hash, s->id);

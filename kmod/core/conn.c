@@ -11,8 +11,6 @@
 
 #define ATTEMPT_MAX	255	/* then the attempt does not tell transmissions apart */
 #define BLACKHOLE_TRIES	3
-/* Payload of a fragment that every path carries; a larger one may vanish. */
-#define SMALL_FRAGMENT	(EBPFS_UDP_PAYLOAD_BASE - sizeof(struct ebpfs_reply))
 
 /* The slot that @id is in, if this session has one of that number. */
 static struct ebpfs_slot *slot_of(struct ebpfs_conn *conn, u64 id)
@@ -41,7 +39,8 @@ static void unbind(struct ebpfs_slot *s)
 	s->done = 0;
 }
 
-void ebpfs_conn_init(struct ebpfs_conn *conn, struct ebpfs_slot *slots, u16 nslots, u64 now)
+void ebpfs_conn_init(struct ebpfs_conn *conn, struct ebpfs_slot *slots, u16 nslots, u32 room,
+		     u64 now)
 {
 	u16 i;
 
@@ -60,6 +59,7 @@ void ebpfs_conn_init(struct ebpfs_conn *conn, struct ebpfs_slot *slots, u16 nslo
 	ebpfs_window_init(&conn->win);
 	conn->heard_at = now;
 	conn->large_at = now;
+	conn->small = EBPFS_UDP_PAYLOAD_BASE - sizeof(struct ebpfs_reply) - room;
 	conn->waiting_since = EBPFS_NEVER;
 }
 
@@ -213,11 +213,11 @@ enum ebpfs_verdict ebpfs_conn_claim_cells(struct ebpfs_conn *conn, const struct 
  * Of @total bytes, cut by @cell, those cells came: was one of them, if any, larger than
  * what every path carries? A last one is short, unless the bytes fill it.
  */
-static bool large_came(u32 total, u64 cells, u16 cell)
+static bool large_came(const struct ebpfs_conn *conn, u32 total, u64 cells, u16 cell)
 {
 	if (!total || total % cell)
 		cells &= ~(1ull << (ebpfs_ncells(total, cell) - 1));
-	return cells && cell > SMALL_FRAGMENT;
+	return cells && cell > conn->small;
 }
 
 /* Something verified was heard: fragments of the slot, which is locked. */
@@ -230,7 +230,7 @@ static void heard(struct ebpfs_conn *conn, struct ebpfs_slot *s, const struct eb
 	 * Only a whole cell shows that the path carries what is asked for: a
 	 * reply's last fragment may pass where larger ones vanish.
 	 */
-	if (large_came(f->total, good, f->cell))
+	if (large_came(conn, f->total, good, f->cell))
 		WRITE_ONCE(conn->large_at, now);
 
 	/*
@@ -332,7 +332,7 @@ u64 ebpfs_conn_need(struct ebpfs_conn *conn, const struct ebpfs_need_info *n, u1
 	news = came(s, n);
 	if (news) {
 		s->backoff = 0;
-		if (large_came(s->data, news, n->cell))
+		if (large_came(conn, s->data, news, n->cell))
 			WRITE_ONCE(conn->large_at, now);
 	}
 	s->missing = n->missing;
@@ -435,7 +435,7 @@ static void check(struct ebpfs_conn *conn, struct ebpfs_slot *s, struct due *d)
 	s->needed = false;
 	s->sent_at = d->now;
 	conn->retransmits++;
-	if (s->backoff >= BLACKHOLE_TRIES && bytes_of(s) > SMALL_FRAGMENT &&
+	if (s->backoff >= BLACKHOLE_TRIES && bytes_of(s) > conn->small &&
 	    READ_ONCE(conn->large_at) <= quiet)
 		WRITE_ONCE(conn->blackhole, true);
 	at = d->now + ebpfs_rtt_timeout(&conn->rtt, s->backoff);

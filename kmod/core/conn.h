@@ -178,6 +178,7 @@ struct ebpfs_slot {
  *	fillers under a slot's lock only: that is safe because their slot is
  *	outstanding until they are done
  * @retransmits: calls sent again
+ * @small: payload of a fragment that every path carries, bytes
  * @large_at: when a fragment was last heard that filled its cell and is larger
  *	than what every path carries, ns; READ_ONCE/WRITE_ONCE
  * @blackhole: large replies seem not to arrive at all: see pmtu.h; the caller
@@ -198,6 +199,7 @@ struct ebpfs_conn {
 	u64 waiting_since;
 	u64 retransmits;
 	u64 large_at;
+	u32 small;
 	bool blackhole;
 };
 
@@ -222,9 +224,11 @@ struct ebpfs_result {
  * @conn: to be set up
  * @slots: @nslots of them, need not be initialised, must outlive @conn
  * @nslots: 1 to EBPFS_SLOTS_MAX
+ * @room: bytes that each datagram is longer by, ebpfs_keys_room()
  * @now: ns
  */
-void ebpfs_conn_init(struct ebpfs_conn *conn, struct ebpfs_slot *slots, u16 nslots, u64 now);
+void ebpfs_conn_init(struct ebpfs_conn *conn, struct ebpfs_slot *slots, u16 nslots, u32 room,
+		     u64 now);
 void ebpfs_conn_fini(struct ebpfs_conn *conn);
 
 /**

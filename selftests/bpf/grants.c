@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <ebpfs/serve.h>
+#include <ebpfs/wire.h>
 
 #include "ktap.h"
 
@@ -42,6 +43,7 @@ static struct ebpfs_serve_session session_of(uint64_t id)
 		.slots = 64,
 		.socket = udp,
 		.instance = 1,
+		.sec = EBPFS_SEC_CRC,
 	};
 }
 
@@ -93,6 +95,14 @@ static void sessions(void)
 	bad.local[10] = 0;	/* one is IPv4, the other is not */
 	EXPECT_EQ(tell(device, EBPFS_SERVE_SESSION, &bad), EINVAL);
 	bad = s;
+	bad.sec = 0;
+	EXPECT_EQ(tell(device, EBPFS_SERVE_SESSION, &bad), EINVAL);
+	bad.sec = EBPFS_SEC_PRIVACY + 1;
+	EXPECT_EQ(tell(device, EBPFS_SERVE_SESSION, &bad), EINVAL);
+	bad = s;
+	bad.reserved = 1;
+	EXPECT_EQ(tell(device, EBPFS_SERVE_SESSION, &bad), EINVAL);
+	bad = s;
 	bad.socket = -1;
 	EXPECT_EQ(tell(device, EBPFS_SERVE_SESSION, &bad), EBADF);
 	bad.socket = device;
@@ -110,6 +120,31 @@ static void sessions(void)
 	close(other);
 	EXPECT_EQ(tell(device, EBPFS_SERVE_SESSION, &s), 0);
 	EXPECT_EQ(tell(device, EBPFS_SERVE_END, &id), 0);
+}
+
+/* Keys are of a session that has some, and of one's own. */
+static void keys(void)
+{
+	struct ebpfs_serve_session s = session_of(3);
+	struct ebpfs_serve_keys k = { .server_id = 3 };
+	int other = open(DEVICE, O_RDWR);
+	uint64_t id = 3;
+
+	EXPECT_EQ(tell(device, EBPFS_SERVE_KEYS, &k), ENOENT);
+	EXPECT_EQ(tell(device, EBPFS_SERVE_SESSION, &s), 0);
+	EXPECT_EQ(tell(device, EBPFS_SERVE_KEYS, &k), EINVAL);
+	EXPECT_EQ(tell(device, EBPFS_SERVE_END, &id), 0);
+	s.sec = EBPFS_SEC_PRIVACY;
+	EXPECT_EQ(tell(device, EBPFS_SERVE_SESSION, &s), 0);
+	EXPECT_EQ(tell(other, EBPFS_SERVE_KEYS, &k), ENOENT);
+	EXPECT_EQ(tell(device, EBPFS_SERVE_KEYS, &k), 0);
+	EXPECT_EQ(tell(device, EBPFS_SERVE_KEYS, &k), 0);
+	k.epoch = 1;
+	EXPECT_EQ(tell(device, EBPFS_SERVE_KEYS, &k), 0);
+	k.reserved[1] = 1;
+	EXPECT_EQ(tell(device, EBPFS_SERVE_KEYS, &k), EINVAL);
+	EXPECT_EQ(tell(device, EBPFS_SERVE_END, &id), 0);
+	close(other);
 }
 
 static void most_sessions(void)
@@ -337,6 +372,7 @@ static void what_is_no_list_of_names_is_refused(void)
 
 static const struct ktap_test tests[] = {
 	KTAP_TEST(sessions),
+	KTAP_TEST(keys),
 	KTAP_TEST(most_sessions),
 	KTAP_TEST(files),
 	KTAP_TEST(users),

@@ -529,7 +529,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	end = data + size;
 	now = EBPFS_NSEC_PER_SEC;
 	memset(pending, 0, sizeof(pending));
-	ebpfs_conn_init(&conn, slots, NSLOTS, now);
+	ebpfs_conn_init(&conn, slots, NSLOTS, 0, now);
 	for (i = 0; i < NSLOTS; i++) {
 		calls[i].id = EBPFS_ID(i, 0);
 		calls[i].open = false;

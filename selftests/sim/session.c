@@ -215,7 +215,7 @@ static void session_new(struct world *w, struct cnode *n, const struct ebpfs_hs_
 	memset(cs->slots, 0xdb, hs->slots * sizeof(*cs->slots));
 	ebpfs_keys_init(&cs->keys, hs->sec, false, hs->secrets, w->now, w->cfg.rekey,
 			w->cfg.rekey_after);
-	ebpfs_conn_init(&cs->conn, cs->slots, hs->slots, w->now);
+	ebpfs_conn_init(&cs->conn, cs->slots, hs->slots, ebpfs_keys_room(&cs->keys), w->now);
 	cs->next = c->sessions;
 	c->sessions = cs;
 	n->cs = cs;

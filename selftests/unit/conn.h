@@ -19,6 +19,7 @@
 static struct ebpfs_conn conn;
 static struct ebpfs_slot *slots;
 static int owners[8];
+static u32 room;	/* of guards */
 
 static inline void begin(u16 nslots)
 {
@@ -26,7 +27,7 @@ static inline void begin(u16 nslots)
 	slots = malloc(nslots * sizeof(*slots));
 	memset(slots, 0xa5, nslots * sizeof(*slots));
 	memset(&conn, 0xa5, sizeof(conn));
-	ebpfs_conn_init(&conn, slots, nslots, T0);
+	ebpfs_conn_init(&conn, slots, nslots, room, T0);
 }
 
 static inline void end(void)

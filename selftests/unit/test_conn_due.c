@@ -382,6 +382,18 @@ static void blackhole_when_large_replies_vanish(void)
 	EXPECT(!blackhole_of(0));
 }
 
+/* And with its guard. */
+static void blackhole_counts_the_guard(void)
+{
+	u32 small = EBPFS_UDP_PAYLOAD_BASE - sizeof(struct ebpfs_reply);
+
+	room = 24;
+	EXPECT(blackhole_of(small));
+	EXPECT(blackhole_of(small - 23));
+	EXPECT(!blackhole_of(small - 24));
+	room = 0;
+}
+
 /* A reply's short last fragment passes where all others vanish. */
 static void blackhole_shows_behind_a_small_tail(void)
 {
@@ -457,6 +469,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(silence),
 	KTAP_TEST(heard_ends_silence),
 	KTAP_TEST(blackhole_when_large_replies_vanish),
+	KTAP_TEST(blackhole_counts_the_guard),
 	KTAP_TEST(blackhole_shows_behind_a_small_tail),
 	KTAP_TEST(no_blackhole_while_others_arrive),
 	KTAP_TEST(blackhole_shows_while_smaller_ones_arrive),

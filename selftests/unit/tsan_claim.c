@@ -710,6 +710,6 @@ int main(int argc, char **argv)
 
 	seed = o.seed;
 	seconds = o.seconds;
-	ebpfs_conn_init(&conn, slots, NSLOTS, now_ns());
+	ebpfs_conn_init(&conn, slots, NSLOTS, 0, now_ns());
 	return KTAP_MAIN(tests, 1, argv);
 }
