@@ -4,8 +4,8 @@
 # read: every way to read a file gives the same bytes, also of a sparse file
 # of 1 TiB
 #
-# modes: off tc xdp xdp+privacy tc+integrity
-# long-modes: xdp-generic off+privacy tc+privacy
+# modes: off tc xdp xdp+privacy
+# long-modes: xdp-generic off+privacy tc+integrity
 # timeout: 180
 
 . "${0%/*}/../lib/lib.sh"

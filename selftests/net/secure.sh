@@ -4,7 +4,8 @@
 # secure: what can be seen of a mount with sec=privacy on the wire, what replaying it does,
 # new keys under load, and the least security that an export takes
 #
-# modes: off tc xdp
+# modes: tc
+# long-modes: off xdp
 # timeout: 300
 
 . "${0%/*}/../lib/lib.sh"
