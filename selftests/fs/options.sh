@@ -10,7 +10,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 30
+plan 32
 
 steer=off lab_up --no-mount
 mkdir -p "$mnt" "$tmp"
@@ -40,7 +40,9 @@ rsize that is no multiple of a page~rsize~~rsize=5000
 actimeo too large~actimeo~~actimeo=100000
 a port that is none~port~~port=70000
 port zero~port~~port=0
-protection that is not there yet~sec=.*(not supported|yet)~~sec=privacy
+new keys never~rekey=0: 1 to 86400~~sec=privacy,rekey=0
+new keys too seldom~rekey=86401~~sec=privacy,rekey=86401
+new keys after no datagram~rekeydatagrams=0~~sec=privacy,rekeydatagrams=0
 protection that does not exist~sec[= ]~~sec=wishful
 a source without an export~/EXPORT~10.99.0.1~ro
 a source without a server~server~:/lab~ro
