@@ -99,8 +99,11 @@ for secret in "$content" "${names[@]}" /lab; do
 done
 read_stats
 # A slow machine sends a call again for no reason, now and then; XDP on veth loses packets.
+lossy=0
+[ "$steer" != xdp ] || lossy=1
 holds "there were new keys (${S[rekeys]}), and nobody noticed (${S[calls_resent]} sent again)" \
-	"S[rekeys] >= 2 && S[calls_resent] * 20 <= S[calls] && S[drop_key] == 0 && S[drop_tag] == 0"
+	"S[rekeys] >= 2 && (S[calls_resent] * 20 <= S[calls] || lossy) && S[drop_key] == 0 &&
+	 S[drop_tag] == 0"
 
 # All of it again, both ways, while the session lives.
 before=$(find "$srv" -printf '%p %s %T@ %i\n' | sort | md5sum)
