@@ -104,8 +104,8 @@ static bool set_range_to(const char *function)
 	while (f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "%llx %*c %199s", &at, name) == 2 && !strcmp(name, function))
 			start = at;
-	if (f)
-		rewind(f);
+	if (f && fseek(f, 0, SEEK_SET))
+		start = 0;
 	while (f && start && fgets(line, sizeof(line), f)) {
 		at = strtoull(line, NULL, 16);
 		if (at > start && at < end)

@@ -98,9 +98,9 @@ int main(int argc, char **argv)
 	if (!f)
 		die(argv[optind]);
 	for (; times; times--) {
-		rewind(f);
 		errno = 0;
-		if (fread(&file, sizeof(file), 1, f) != 1 || file.magic != MAGIC)
+		if (fseek(f, 0, SEEK_SET) || fread(&file, sizeof(file), 1, f) != 1 ||
+		    file.magic != MAGIC)
 			die(argv[optind]);
 		while (fread(&h, sizeof(h), 1, f) == 1 && h.kept <= sizeof(frame) &&
 		       fread(frame, 1, h.kept, f) == h.kept) {
