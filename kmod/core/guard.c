@@ -122,16 +122,20 @@ void ebpfs_keys_fini(struct ebpfs_keys *k)
 	ebpfs_wipe(k, sizeof(*k));
 }
 
-void ebpfs_keys_lend(struct ebpfs_keys *k, struct ebpfs_lent_keys *out)
+bool ebpfs_keys_lend(struct ebpfs_keys *k, struct ebpfs_lent_keys *out)
 {
 	struct ebpfs_epoch *e;
+	bool again;
 
 	ebpfs_lock_take(&k->lock);
 	e = epoch_at(k, k->newest);
+	again = e->lent;
+	e->lent = true;
 	out->epoch = e->number;
 	memcpy(out->send, e->receive[EBPFS_SENDER_KERNEL], sizeof(out->send));
 	memcpy(out->receive, e->receive[EBPFS_SENDER_MAIN], sizeof(out->receive));
 	ebpfs_lock_drop(&k->lock);
+	return !again;
 }
 
 void ebpfs_keys_init_lent(struct ebpfs_keys *k, u8 sec)

@@ -51,6 +51,7 @@ bool ebpfs_replay_take(struct ebpfs_replay *r, u64 number);
 /**
  * struct ebpfs_epoch - keys of one epoch; private
  * @live: they may be used
+ * @lent: server: its kernel was told of its own
  * @number: of the epoch
  * @send: ours
  * @receive: theirs, by enum ebpfs_sender
@@ -60,6 +61,7 @@ bool ebpfs_replay_take(struct ebpfs_replay *r, u64 number);
  */
 struct ebpfs_epoch {
 	bool live;
+	bool lent;
 	u16 number;
 	u8 send[EBPFS_KEY_LEN];
 	u8 receive[EBPFS_SENDERS][EBPFS_KEY_LEN];
@@ -138,8 +140,11 @@ struct ebpfs_lent_keys {
 	u8 receive[EBPFS_KEY_LEN];
 };
 
-/* Server: the newest epoch's keys for its kernel. ebpfs_wipe() them in the end. */
-void ebpfs_keys_lend(struct ebpfs_keys *k, struct ebpfs_lent_keys *out);
+/*
+ * Server: the newest epoch's keys for its kernel. ebpfs_wipe() them in the end. False: they were
+ * lent before. Whoever gets them counts from 0, so that happens once in an epoch.
+ */
+bool ebpfs_keys_lend(struct ebpfs_keys *k, struct ebpfs_lent_keys *out);
 
 /* The kernel of a server: keys without a chain, to which epochs are added. */
 void ebpfs_keys_init_lent(struct ebpfs_keys *k, u8 sec);

@@ -129,20 +129,25 @@ static void put_v4(u8 *to, struct in_addr addr)
 	memcpy(to + 12, &addr, 4);
 }
 
-/* The newest keys of @s, if it has any; 0 or the error. */
+/*
+ * The newest keys of @s, if it has any; 0 or the error. Not twice: a kernel that was told of
+ * the session anew would use numbers again. Without keys it answers nothing until there are
+ * new ones.
+ */
 static int tell_keys(struct session *s)
 {
 	struct ebpfs_serve_keys arg = { .server_id = s->id };
 	struct ebpfs_lent_keys lent;
-	int err;
+	int err = 0;
 
 	if (!ebpfs_keys_guard(&s->keys))
 		return 0;
-	ebpfs_keys_lend(&s->keys, &lent);
-	arg.epoch = lent.epoch;
-	memcpy(arg.send, lent.send, sizeof(arg.send));
-	memcpy(arg.receive, lent.receive, sizeof(arg.receive));
-	err = tell(EBPFS_SERVE_KEYS, &arg);
+	if (ebpfs_keys_lend(&s->keys, &lent)) {
+		arg.epoch = lent.epoch;
+		memcpy(arg.send, lent.send, sizeof(arg.send));
+		memcpy(arg.receive, lent.receive, sizeof(arg.receive));
+		err = tell(EBPFS_SERVE_KEYS, &arg);
+	}
 	explicit_bzero(&lent, sizeof(lent));
 	explicit_bzero(&arg, sizeof(arg));
 	return err;
