@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The kernel's side of core/platform.h: BLAKE2s, X25519 and ChaCha20-Poly1305, the last
- * of them also for memory in pieces (aead.h). All of it is the kernel's own; what is here
- * puts it together. Any context but hard interrupts; X25519 takes its time, in process
- * context.
+ * of them also for memory in pieces (aead.h), which its chacha20poly1305_encrypt() does not
+ * offer. All of it is the kernel's own; what is here puts it together. Any context but hard
+ * interrupts; X25519 takes its time, in process context.
  */
 #include <crypto/blake2s.h>
 #include <crypto/curve25519.h>
@@ -53,13 +53,7 @@ bool ebpfs_dh(u8 out[EBPFS_KEY_LEN], const u8 own[EBPFS_KEY_LEN], const u8 their
 	return curve25519(out, own, theirs);
 }
 
-/**
- * ebpfs_aead_begin() - a message
- * @a: out
- * @key: of the messages
- * @number: of this one, see ebpfs_aead_seal()
- */
-void ebpfs_aead_begin(struct ebpfs_aead *a, const u8 key[EBPFS_KEY_LEN], u64 number)
+static void ebpfs_poly_begin(struct ebpfs_chachapoly *c, const u8 key[EBPFS_KEY_LEN], u64 number)
 {
 	__le64 iv[CHACHA_IV_SIZE / sizeof(__le64)] = { 0, cpu_to_le64(number) };
 	u32 k[CHACHA_KEY_SIZE / sizeof(u32)];
@@ -67,75 +61,115 @@ void ebpfs_aead_begin(struct ebpfs_aead *a, const u8 key[EBPFS_KEY_LEN], u64 num
 
 	for (i = 0; i < ARRAY_SIZE(k); i++)
 		k[i] = get_unaligned_le32(key + i * sizeof(u32));
-	chacha_init(a->chacha, k, (const u8 *)iv);
+	chacha_init(c->chacha, k, (const u8 *)iv);
 	memzero_explicit(k, sizeof(k));
 	/* The first block is the key of Poly1305; the text begins with the second. */
-	memset(a->stream, 0, sizeof(a->stream));
-	chacha20_crypt(a->chacha, a->stream, a->stream, sizeof(a->stream));
-	poly1305_init(&a->poly, a->stream);
-	a->used = sizeof(a->stream);
-	a->clear = 0;
-	a->text = 0;
+	memset(c->stream, 0, sizeof(c->stream));
+	chacha20_crypt(c->chacha, c->stream, c->stream, sizeof(c->stream));
+	poly1305_init(&c->poly, c->stream);
+	c->used = sizeof(c->stream);
 }
 
 /* Zeroes up to a whole block, behind what was authenticated last. */
-static void ebpfs_aead_pad(struct ebpfs_aead *a, u64 len)
+static void ebpfs_poly_pad(struct ebpfs_chachapoly *c, u64 len)
 {
 	static const u8 zeroes[POLY1305_BLOCK_SIZE];
 
 	if (len % POLY1305_BLOCK_SIZE)
-		poly1305_update(&a->poly, zeroes, -len % POLY1305_BLOCK_SIZE);
-}
-
-/* Bytes that are authenticated only; before all that are encrypted. */
-void ebpfs_aead_clear(struct ebpfs_aead *a, const void *p, u32 len)
-{
-	poly1305_update(&a->poly, p, len);
-	a->clear += len;
+		poly1305_update(&c->poly, zeroes, -len % POLY1305_BLOCK_SIZE);
 }
 
 /* @to is @from with the key stream. */
-static void ebpfs_aead_stream(struct ebpfs_aead *a, u8 *to, const u8 *from, u32 len)
+static void ebpfs_poly_stream(struct ebpfs_chachapoly *c, u8 *to, const u8 *from, u32 len)
 {
-	u32 n = min_t(u32, len, sizeof(a->stream) - a->used);
+	u32 n = min_t(u32, len, sizeof(c->stream) - c->used);
 
 	if (n) {
-		crypto_xor_cpy(to, from, a->stream + a->used, n);
-		a->used += n;
+		crypto_xor_cpy(to, from, c->stream + c->used, n);
+		c->used += n;
 		to += n;
 		from += n;
 		len -= n;
 	}
-	n = round_down(len, sizeof(a->stream));
+	n = round_down(len, sizeof(c->stream));
 	if (n) {
-		chacha20_crypt(a->chacha, to, from, n);
+		chacha20_crypt(c->chacha, to, from, n);
 		to += n;
 		from += n;
 		len -= n;
 	}
 	if (len) {
-		memset(a->stream, 0, sizeof(a->stream));
-		chacha20_crypt(a->chacha, a->stream, a->stream, sizeof(a->stream));
-		crypto_xor_cpy(to, from, a->stream, len);
-		a->used = len;
+		memset(c->stream, 0, sizeof(c->stream));
+		chacha20_crypt(c->chacha, c->stream, c->stream, sizeof(c->stream));
+		crypto_xor_cpy(to, from, c->stream, len);
+		c->used = len;
 	}
+}
+
+static void ebpfs_poly_end(struct ebpfs_chachapoly *c, u32 clear, u32 text,
+			   u8 tag[EBPFS_AEAD_TAG])
+{
+	__le64 lens[2] = { cpu_to_le64(clear), cpu_to_le64(text) };
+
+	ebpfs_poly_pad(c, text ?: clear);
+	poly1305_update(&c->poly, (const u8 *)lens, sizeof(lens));
+	poly1305_final(&c->poly, tag);
+}
+
+static bool ebpfs_aead_gcm(const struct ebpfs_aead *a)
+{
+	return a->cipher == EBPFS_CIPHER_AES256_GCM;
+}
+
+/**
+ * ebpfs_aead_begin() - a message
+ * @a: out
+ * @cipher: enum ebpfs_cipher, ebpfs_aead_fast()
+ * @key: of the messages; stays there until the end
+ * @number: of this one, see ebpfs_aead_seal()
+ */
+void ebpfs_aead_begin(struct ebpfs_aead *a, u8 cipher, const u8 key[EBPFS_KEY_LEN], u64 number)
+{
+	a->cipher = cipher;
+	a->clear = 0;
+	a->text = 0;
+	if (ebpfs_aead_gcm(a))
+		ebpfs_gcm_begin(&a->gcm, key, number);
+	else
+		ebpfs_poly_begin(&a->poly, key, number);
+}
+
+/* Bytes that are authenticated only; before all that are encrypted. */
+void ebpfs_aead_clear(struct ebpfs_aead *a, const void *p, u32 len)
+{
+	a->clear += len;
+	if (ebpfs_aead_gcm(a))
+		ebpfs_gcm_add_clear(&a->gcm, p, len);
+	else
+		poly1305_update(&a->poly.poly, p, len);
 }
 
 static void ebpfs_aead_text(struct ebpfs_aead *a, u32 len)
 {
-	if (!a->text)
-		ebpfs_aead_pad(a, a->clear);
+	if (!a->text && !ebpfs_aead_gcm(a))
+		ebpfs_poly_pad(&a->poly, a->clear);
 	a->text += len;
 }
 
-/* The next piece of text, read once. @to may be @from. */
+/* The next piece of text, read once, and now. @to may be @from. */
 void ebpfs_aead_encrypt(struct ebpfs_aead *a, u8 *to, const u8 *from, u32 len)
 {
 	if (!len)
 		return;
 	ebpfs_aead_text(a, len);
-	ebpfs_aead_stream(a, to, from, len);
-	poly1305_update(&a->poly, to, len);
+	if (ebpfs_aead_gcm(a)) {
+		if (to != from)
+			memcpy(to, from, len);
+		ebpfs_gcm_add(&a->gcm, to, len);
+	} else {
+		ebpfs_poly_stream(&a->poly, to, from, len);
+		poly1305_update(&a->poly.poly, to, len);
+	}
 }
 
 /* The next piece, in place: what is decrypted is what was authenticated, whoever else may
@@ -146,19 +180,22 @@ void ebpfs_aead_decrypt(struct ebpfs_aead *a, u8 *p, u32 len)
 	if (!len)
 		return;
 	ebpfs_aead_text(a, len);
-	poly1305_update(&a->poly, p, len);
-	ebpfs_aead_stream(a, p, p, len);
+	if (ebpfs_aead_gcm(a)) {
+		ebpfs_gcm_add(&a->gcm, p, len);
+	} else {
+		poly1305_update(&a->poly.poly, p, len);
+		ebpfs_poly_stream(&a->poly, p, p, len);
+	}
 }
 
-/* The message is complete: its tag. */
-void ebpfs_aead_end(struct ebpfs_aead *a, u8 tag[EBPFS_AEAD_TAG])
+/* The message is complete: its tag. Return: false without memory; it is not encrypted then. */
+bool ebpfs_aead_end(struct ebpfs_aead *a, u8 tag[EBPFS_AEAD_TAG])
 {
-	__le64 lens[2] = { cpu_to_le64(a->clear), cpu_to_le64(a->text) };
-
-	ebpfs_aead_pad(a, a->text ?: a->clear);
-	poly1305_update(&a->poly, (const u8 *)lens, sizeof(lens));
-	poly1305_final(&a->poly, tag);
-	memzero_explicit(a, sizeof(*a));
+	if (ebpfs_aead_gcm(a))
+		return ebpfs_gcm_seal(&a->gcm, a->clear, a->text, tag);
+	ebpfs_poly_end(&a->poly, a->clear, a->text, tag);
+	memzero_explicit(&a->poly, sizeof(a->poly));
+	return true;
 }
 
 /* The message is complete: is this its tag? */
@@ -166,30 +203,54 @@ bool ebpfs_aead_verify(struct ebpfs_aead *a, const u8 tag[EBPFS_AEAD_TAG])
 {
 	u8 real[EBPFS_AEAD_TAG];
 
-	ebpfs_aead_end(a, real);
+	if (ebpfs_aead_gcm(a))
+		return ebpfs_gcm_open(&a->gcm, a->clear, a->text, tag);
+	ebpfs_poly_end(&a->poly, a->clear, a->text, real);
+	memzero_explicit(&a->poly, sizeof(a->poly));
 	return ebpfs_equal(real, tag, sizeof(real));
 }
 
-void ebpfs_aead_seal(u8 *to, u8 tag[EBPFS_AEAD_TAG], const u8 key[EBPFS_KEY_LEN], u64 number,
-		     struct ebpfs_bytes clear, const u8 *from, u32 len)
+/* The message is given up instead. */
+void ebpfs_aead_drop(struct ebpfs_aead *a)
 {
-	struct ebpfs_aead a;
-
-	ebpfs_aead_begin(&a, key, number);
-	ebpfs_aead_clear(&a, clear.data, clear.len);
-	ebpfs_aead_encrypt(&a, to, from, len);
-	ebpfs_aead_end(&a, tag);
+	if (ebpfs_aead_gcm(a))
+		ebpfs_gcm_drop(&a->gcm);
+	else
+		memzero_explicit(&a->poly, sizeof(a->poly));
 }
 
-bool ebpfs_aead_open(u8 *to, const u8 tag[EBPFS_AEAD_TAG], const u8 key[EBPFS_KEY_LEN],
+bool ebpfs_aead_seal(u8 *to, u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBPFS_KEY_LEN],
 		     u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len)
 {
 	struct ebpfs_aead a;
 
-	ebpfs_aead_begin(&a, key, number);
+	ebpfs_aead_begin(&a, cipher, key, number);
+	ebpfs_aead_clear(&a, clear.data, clear.len);
+	ebpfs_aead_encrypt(&a, to, from, len);
+	return ebpfs_aead_end(&a, tag);
+}
+
+bool ebpfs_aead_open(u8 *to, const u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBPFS_KEY_LEN],
+		     u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len)
+{
+	struct ebpfs_aead a;
+
+	ebpfs_aead_begin(&a, cipher, key, number);
 	ebpfs_aead_clear(&a, clear.data, clear.len);
 	if (to != from)
 		memcpy(to, from, len);
 	ebpfs_aead_decrypt(&a, to, len);
 	return ebpfs_aead_verify(&a, tag);
+}
+
+bool ebpfs_aead_fast(u8 cipher)
+{
+	return cipher == EBPFS_CIPHER_CHACHA20_POLY1305 ||
+	       (cipher == EBPFS_CIPHER_AES256_GCM && ebpfs_gcm_fast());
+}
+
+void ebpfs_aead_forget(u8 cipher, const u8 key[EBPFS_KEY_LEN])
+{
+	if (cipher == EBPFS_CIPHER_AES256_GCM)
+		ebpfs_gcm_forget(key);
 }

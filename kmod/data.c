@@ -248,10 +248,13 @@ static void ebpfs_data_grow(struct sk_buff *skb, u32 *more)
 	*more = 0;
 }
 
-/* A datagram whose head is @head, at @p, with its data encrypted on their way there. */
+/*
+ * A datagram whose head is @head, at @p, with its data encrypted on their way there. Without
+ * memory for that it is none that anybody believes, and will be asked for.
+ */
 static void ebpfs_data_guard(void *p, const struct ebpfs_data *head, const struct ebpfs_req *req,
-			     u32 offset, u32 len, u8 sec, struct ebpfs_sending *s,
-			     struct ebpfs_piece *piece)
+			     u32 offset, u32 len, const struct ebpfs_keys *keys,
+			     struct ebpfs_sending *s, struct ebpfs_piece *piece)
 {
 	struct {
 		struct ebpfs_hdr hdr;
@@ -260,14 +263,14 @@ static void ebpfs_data_guard(void *p, const struct ebpfs_data *head, const struc
 	} *g = p;
 	u8 *to = (u8 *)(g + 1);
 	struct ebpfs_aead a;
-	u32 n;
+	u32 n, size = len;
 
 	BUILD_BUG_ON(sizeof(*g) != sizeof(*head) + sizeof(struct ebpfs_guard));
 	g->hdr = head->hdr;
 	g->hdr.crc = cpu_to_le32(s->id);
 	g->hdr.type |= EBPFS_GUARDED;
 	memcpy(g->rest, (const u8 *)head + sizeof(head->hdr), sizeof(g->rest));
-	ebpfs_aead_begin(&a, s->key, s->number);
+	ebpfs_aead_begin(&a, keys->cipher, s->key, s->number);
 	ebpfs_aead_clear(&a, &g->hdr, sizeof(g->hdr));
 	ebpfs_aead_clear(&a, g->rest, sizeof(g->rest));
 	for (; len; len -= n, offset += n, to += n) {
@@ -277,7 +280,7 @@ static void ebpfs_data_guard(void *p, const struct ebpfs_data *head, const struc
 			ebpfs_data_find(req, offset, piece);
 		from = piece->from + (offset - piece->at);
 		n = min(len, piece->at + piece->len - offset);
-		if (sec == EBPFS_SEC_PRIVACY) {
+		if (keys->sec == EBPFS_SEC_PRIVACY) {
 			ebpfs_aead_encrypt(&a, to, from, n);
 		} else {
 			ebpfs_memcpy(to, from, n);
@@ -285,7 +288,8 @@ static void ebpfs_data_guard(void *p, const struct ebpfs_data *head, const struc
 		}
 	}
 	g->guard.number = cpu_to_le64(s->number++);
-	ebpfs_aead_end(&a, g->guard.tag);
+	if (!ebpfs_aead_end(&a, g->guard.tag))
+		memset(to - size, 0, size);
 }
 
 /*
@@ -337,7 +341,7 @@ static u64 ebpfs_data_copies(struct sk_buff_head *out, const struct ebpfs_sessio
 		head.offset = cpu_to_le32(offset);
 		if (s) {
 			ebpfs_data_guard(p, &head, req, offset, len - sizeof(*p) - room,
-					 session->keys.sec, s, &piece);
+					 &session->keys, s, &piece);
 		} else {
 			*p = head;
 			ebpfs_data_copy_on(req, offset, (u8 *)(p + 1), len - sizeof(*p), &piece);

@@ -256,6 +256,7 @@ struct ebpfs_node {
  * @export: name
  * @secret: of the client
  * @sec: EBPFS_SEC_*
+ * @features: offered to servers
  * @slots: wanted per session
  * @rsize: limit of a READ unit, bytes
  * @rekey: ns after which there are new keys
@@ -300,6 +301,7 @@ struct ebpfs_mount {
 	char export[EBPFS_EXPORT_MAX];
 	u8 secret[EBPFS_SECRET_LEN];
 	u8 sec;
+	u32 features;
 	u16 slots;
 	u32 rsize;
 	u64 rekey;
@@ -539,9 +541,9 @@ ebpfs_receive_replies(struct ebpfs_packet *pkt, const struct ebpfs_flow *flow,
 bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, u32 crc, const struct ebpfs_frag *f,
 		struct ebpfs_req *req, struct ebpfs_read_folio **folio);	/* softirq, RCU */
 bool ebpfs_fill_guarded(struct ebpfs_packet *pkt, u32 off, const struct ebpfs_reply *head,
-			const struct ebpfs_guard *guard, const u8 key[EBPFS_KEY_LEN], u8 sec,
-			const struct ebpfs_frag *f, struct ebpfs_req *req,
-			struct ebpfs_read_folio **folio);	/* softirq, RCU */
+			const struct ebpfs_guard *guard, const u8 key[EBPFS_KEY_LEN],
+			const struct ebpfs_keys *keys, const struct ebpfs_frag *f,
+			struct ebpfs_req *req, struct ebpfs_read_folio **folio);	/* softirq, RCU */
 
 /* kfunc.c APIs */
 int ebpfs_packet_look(struct ebpfs_packet *pkt, u32 len, u32 l3_off,

@@ -112,7 +112,7 @@ bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, u32 crc, const struct ebpfs_f
  * @head: of the fragment as it was read, without EBPFS_GUARDED
  * @guard: of it
  * @key: that it has
- * @sec: of the session
+ * @keys: of the session, for what they are used
  * @f: the head, parsed
  * @req: the call
  * @folio: as of ebpfs_fill()
@@ -122,19 +122,19 @@ bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, u32 crc, const struct ebpfs_f
  * Return: is it authentic; whether it came before is another question.
  */
 bool ebpfs_fill_guarded(struct ebpfs_packet *pkt, u32 off, const struct ebpfs_reply *head,
-			const struct ebpfs_guard *guard, const u8 key[EBPFS_KEY_LEN], u8 sec,
-			const struct ebpfs_frag *f, struct ebpfs_req *req,
-			struct ebpfs_read_folio **folio)
+			const struct ebpfs_guard *guard, const u8 key[EBPFS_KEY_LEN],
+			const struct ebpfs_keys *keys, const struct ebpfs_frag *f,
+			struct ebpfs_req *req, struct ebpfs_read_folio **folio)
 {
 	struct ebpfs_reply sent = *head;
 	struct ebpfs_aead aead;
-	struct ebpfs_check check = { .aead = &aead, .decrypt = sec == EBPFS_SEC_PRIVACY };
+	struct ebpfs_check check = { .aead = &aead, .decrypt = keys->sec == EBPFS_SEC_PRIVACY };
 
 	sent.hdr.type |= EBPFS_GUARDED;
-	ebpfs_aead_begin(&aead, key, le64_to_cpu(guard->number));
+	ebpfs_aead_begin(&aead, keys->cipher, key, le64_to_cpu(guard->number));
 	ebpfs_aead_clear(&aead, &sent, sizeof(sent));
 	if (ebpfs_fill_all(pkt, off, f, req, folio, &check))
 		return ebpfs_aead_verify(&aead, guard->tag);
-	memzero_explicit(&aead, sizeof(aead));
+	ebpfs_aead_drop(&aead);
 	return false;
 }

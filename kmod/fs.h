@@ -41,6 +41,7 @@
  * @mnt: the engine's
  * @sb: the superblock
  * @actimeo: how long attributes and names are believed, ns
+ * @ciphers: the option: features
  * @actimeo_opt: the option, s
  * @noac: nothing is believed (@actimeo is 0), and writes are synchronous; READ_ONCE
  * @nocto: opening asks only for what is not believed any more
@@ -62,6 +63,7 @@ struct ebpfs_sb {
 	struct ebpfs_mount mnt;
 	struct super_block *sb;
 	u64 actimeo;
+	u32 ciphers;
 	u32 actimeo_opt;
 	bool noac;
 	bool nocto;

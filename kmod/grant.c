@@ -178,8 +178,11 @@ static int ebpfs_serve_session(struct ebpfs_daemon *d, const struct ebpfs_serve_
 	int err;
 
 	if (!arg->slots || arg->slots > EBPFS_SLOTS_MAX || !arg->instance || !arg->peer_port ||
-	    arg->sec < EBPFS_SEC_CRC || arg->sec > EBPFS_SEC_PRIVACY || arg->reserved)
+	    arg->sec < EBPFS_SEC_CRC || arg->sec > EBPFS_SEC_PRIVACY ||
+	    arg->cipher > EBPFS_CIPHER_AES256_GCM)
 		return -EINVAL;
+	if (arg->sec != EBPFS_SEC_CRC && !ebpfs_aead_fast(arg->cipher))
+		return -EOPNOTSUPP;
 	if (d->nsessions >= EBPFS_SERVE_SESSIONS)
 		return -ENOSPC;
 	if (ebpfs_serving_find(arg->server_id))
@@ -210,7 +213,7 @@ static int ebpfs_serve_session(struct ebpfs_daemon *d, const struct ebpfs_serve_
 	s->instance = arg->instance;
 	s->slots = arg->slots;
 	s->turn = jiffies;
-	ebpfs_keys_init_lent(&s->keys, arg->sec);
+	ebpfs_keys_init_lent(&s->keys, arg->sec, arg->cipher);
 	atomic_inc(&ebpfs_live);
 	list_add(&s->link, &d->sessions);
 	d->nsessions++;

@@ -416,6 +416,7 @@ static void ebpfs_node_hello(struct ebpfs_node *node)
 	memcpy(hs->client, mnt->client, sizeof(hs->client));
 	memcpy(hs->export, mnt->export, sizeof(hs->export));
 	hs->sec = mnt->sec;
+	hs->features = mnt->features;
 	hs->slots = mnt->slots;
 	hs->owner = mnt->owner;
 	do {
@@ -513,7 +514,8 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 	s->unit_max = hs->unit_max;
 	s->cell_max = hs->cell_max;
 	memcpy(s->key, hs->key, sizeof(s->key));
-	ebpfs_keys_init(&s->keys, hs->sec, false, hs->secrets, now, mnt->rekey, mnt->rekey_after);
+	ebpfs_keys_init(&s->keys, hs->sec, hs->features, false, hs->secrets, now, mnt->rekey,
+			mnt->rekey_after);
 	ebpfs_conn_init(&s->conn, s->slots, hs->slots, ebpfs_keys_room(&s->keys), now);
 	atomic_inc(&ebpfs_live_sessions);
 	spin_lock_bh(&ebpfs_sessions_lock);

@@ -172,7 +172,7 @@ static noinline bool ebpfs_run_fill_guarded(struct ebpfs_packet *pkt, u32 off,
 					    const struct ebpfs_frag *f, struct ebpfs_req *req,
 					    struct ebpfs_read_folio **folio)
 {
-	if (!ebpfs_fill_guarded(pkt, off, &run->head, &run->guard, key, session->keys.sec, f, req,
+	if (!ebpfs_fill_guarded(pkt, off, &run->head, &run->guard, key, &session->keys, f, req,
 				folio)) {
 		ebpfs_stat_inc(session->node->stats, drop_tag);
 		return false;
@@ -269,6 +269,8 @@ ebpfs_receive_run(struct ebpfs_packet *pkt, struct ebpfs_session *session, struc
 	}
 	verdict = ebpfs_conn_claim_cells(&session->conn, &run->f, cells, &owner, &claimed);
 	if (verdict != EBPFS_CLAIMED) {
+		if (unlikely(run->guarded))
+			memzero_explicit(key, sizeof(key));
 		ebpfs_run_fill(pkt, session, run, most, len, 0, NULL, NULL, &filled_bytes);
 		ebpfs_count_drop(node, verdict, run->count);
 		return EBPFS_STEER_USELESS;

@@ -325,14 +325,14 @@ static int ebpfs_serve_guarded(struct ebpfs_packing *p, const struct ebpfs_servi
 	g->hdr = head.hdr;
 	g->guard.number = cpu_to_le64(p->sending.number);
 	memcpy(g->rest, (const u8 *)&head + sizeof(head.hdr), sizeof(g->rest));
-	ebpfs_aead_begin(&a, p->sending.key, p->sending.number++);
+	ebpfs_aead_begin(&a, s->keys.cipher, p->sending.key, p->sending.number++);
 	ebpfs_aead_clear(&a, &head, sizeof(head));
 	to = (u8 *)(g + 1);
 	for (left = f->len; left; left -= n, l->pos += n, to += n) {
 		const u8 *from;
 
 		if (l->pos >= l->end && !ebpfs_lending_step(l)) {
-			memzero_explicit(&a, sizeof(a));
+			ebpfs_aead_drop(&a);
 			return EBPFS_SERVE_PASS_CACHE;
 		}
 		from = l->base + (l->pos - l->start);
@@ -344,7 +344,8 @@ static int ebpfs_serve_guarded(struct ebpfs_packing *p, const struct ebpfs_servi
 			ebpfs_aead_clear(&a, to, n);
 		}
 	}
-	ebpfs_aead_end(&a, g->guard.tag);
+	if (!ebpfs_aead_end(&a, g->guard.tag))
+		return EBPFS_SERVE_PASS_MEMORY;
 	p->len += len;
 	p->segs++;
 	if (len < p->size)

@@ -28,6 +28,7 @@
 
 enum ebpfs_param {
 	Opt_actimeo,
+	Opt_cipher,
 	Opt_hard,
 	Opt_name,
 	Opt_port,
@@ -53,8 +54,15 @@ static const struct constant_table ebpfs_secs[] = {
 	{}
 };
 
+static const struct constant_table ebpfs_ciphers[] = {
+	{ "auto", EBPFS_FEAT_AES },
+	{ "chacha20-poly1305", 0 },
+	{}
+};
+
 static const struct fs_parameter_spec ebpfs_params[] = {
 	fsparam_u32("actimeo", Opt_actimeo),
+	fsparam_enum("cipher", Opt_cipher, ebpfs_ciphers),
 	fsparam_flag("hard", Opt_hard),
 	fsparam_string("name", Opt_name),
 	fsparam_u32("port", Opt_port),
@@ -85,6 +93,7 @@ static const struct fs_parameter_spec ebpfs_params[] = {
  * @slots: per session
  * @actimeo: seconds
  * @sec: EBPFS_SEC_*
+ * @ciphers: features that may be offered: EBPFS_FEAT_AES
  * @rekey: seconds after which there are new keys
  * @rekeydatagrams: under one key, likewise
  * @soft: or hard
@@ -101,6 +110,7 @@ struct ebpfs_fc {
 	u32 slots;
 	u32 actimeo;
 	u8 sec;
+	u32 ciphers;
 	u32 rekey;
 	u64 rekeydatagrams;
 	bool soft;
@@ -177,6 +187,9 @@ static int ebpfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 			return invalfc(fc, "rsize=%u: a multiple of %lu, up to %u",
 				       res.uint_32, PAGE_SIZE, EBPFS_MSG_MAX);
 		cfg->rsize = res.uint_32;
+		break;
+	case Opt_cipher:
+		cfg->ciphers = res.uint_32;
 		break;
 	case Opt_sec:
 		cfg->sec = res.uint_32;
@@ -457,7 +470,8 @@ static void ebpfs_apply(struct ebpfs_sb *sbi, const struct ebpfs_fc *cfg)
 		      cfg->noac ? ",noac" : "", cfg->nocto ? ",nocto" : "", mnt->slots, mnt->rsize);
 	if (mnt->sec == EBPFS_SEC_CRC)
 		return;
-	n += scnprintf(mnt->options + n, sizeof(mnt->options) - n, ",rekey=%u", cfg->rekey);
+	n += scnprintf(mnt->options + n, sizeof(mnt->options) - n, "%s,rekey=%u",
+		       cfg->ciphers ? "" : ",cipher=chacha20-poly1305", cfg->rekey);
 	if (cfg->rekeydatagrams != EBPFS_KEYS_DATAGRAMS)
 		scnprintf(mnt->options + n, sizeof(mnt->options) - n, ",rekeydatagrams=%llu",
 			  cfg->rekeydatagrams);
@@ -473,10 +487,14 @@ static int ebpfs_fill_super(struct super_block *sb, struct fs_context *fc)
 
 	strscpy(mnt->client, cfg->name);
 	mnt->sec = cfg->sec;
+	mnt->features = EBPFS_FEAT_ALL & ~EBPFS_FEAT_AES;
+	if (ebpfs_aead_fast(EBPFS_CIPHER_AES256_GCM))
+		mnt->features |= cfg->ciphers;
 	mnt->slots = cfg->slots;
 	mnt->rsize = cfg->rsize;
 	mnt->rekey = cfg->rekey * NSEC_PER_SEC;
 	mnt->rekey_after = cfg->rekeydatagrams;
+	sbi->ciphers = cfg->ciphers;
 	ebpfs_apply(sbi, cfg);
 	mnt->dev = sb->s_dev;
 	mnt->source = kstrdup(fc->source, GFP_KERNEL);
@@ -541,9 +559,10 @@ static int ebpfs_reconfigure(struct fs_context *fc)
 		return invalfc(fc, "name= cannot be changed while mounted");
 	if (cfg->slots != sbi->mnt.slots || cfg->rsize != sbi->mnt.rsize)
 		return invalfc(fc, "slots= and rsize= cannot be changed while mounted");
-	if (cfg->sec != sbi->mnt.sec || cfg->rekey * NSEC_PER_SEC != sbi->mnt.rekey ||
+	if (cfg->sec != sbi->mnt.sec || cfg->ciphers != sbi->ciphers ||
+	    cfg->rekey * NSEC_PER_SEC != sbi->mnt.rekey ||
 	    cfg->rekeydatagrams != sbi->mnt.rekey_after)
-		return invalfc(fc, "sec=, rekey= and rekeydatagrams= cannot be changed while mounted");
+		return invalfc(fc, "sec=, cipher=, rekey= and rekeydatagrams= cannot be changed while mounted");
 	sync_filesystem(sb);
 	ebpfs_apply(sbi, cfg);
 	return 0;
@@ -588,6 +607,7 @@ static int ebpfs_init_fs_context(struct fs_context *fc)
 		cfg->nocto = sbi->nocto;
 		cfg->actimeo = sbi->actimeo_opt;
 		cfg->sec = mnt->sec;
+		cfg->ciphers = sbi->ciphers;
 		cfg->rekey = mnt->rekey / NSEC_PER_SEC;
 		cfg->rekeydatagrams = mnt->rekey_after;
 		cfg->slots = mnt->slots;
@@ -606,6 +626,7 @@ static int ebpfs_init_fs_context(struct fs_context *fc)
 		cfg->retrans = 2;
 		cfg->actimeo = 3;
 		cfg->sec = EBPFS_SEC_CRC;
+		cfg->ciphers = EBPFS_FEAT_AES;
 		cfg->rekey = EBPFS_KEYS_AGE / NSEC_PER_SEC;
 		cfg->rekeydatagrams = EBPFS_KEYS_DATAGRAMS;
 		cfg->slots = 128;

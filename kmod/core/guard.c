@@ -58,11 +58,24 @@ static struct ebpfs_epoch *epoch_find(struct ebpfs_keys *k, u16 number)
 	return e->live && e->number == number ? e : NULL;
 }
 
+/* Its keys are used no more. */
+static void epoch_end(struct ebpfs_keys *k, struct ebpfs_epoch *e)
+{
+	u32 i;
+
+	if (e->live) {
+		ebpfs_aead_forget(k->cipher, e->send);
+		for (i = 0; i < EBPFS_SENDERS; i++)
+			ebpfs_aead_forget(k->cipher, e->receive[i]);
+	}
+	ebpfs_wipe(e, sizeof(*e));
+}
+
 static struct ebpfs_epoch *epoch_begin(struct ebpfs_keys *k, u16 number, u64 now)
 {
 	struct ebpfs_epoch *e = epoch_at(k, number);
 
-	ebpfs_wipe(e, sizeof(*e));
+	epoch_end(k, e);
 	e->live = true;
 	e->number = number;
 	e->since = now;
@@ -96,12 +109,14 @@ static void use_newest(struct ebpfs_keys *k, u64 now)
 	ebpfs_wipe(k->mine, sizeof(k->mine));
 }
 
-void ebpfs_keys_init(struct ebpfs_keys *k, u8 sec, bool server,
+void ebpfs_keys_init(struct ebpfs_keys *k, u8 sec, u32 features, bool server,
 		     const u8 secrets[3][EBPFS_KEY_LEN], u64 now, u64 max_age, u64 max_sent)
 {
 	memset(k, 0, sizeof(*k));
 	ebpfs_lock_init(&k->lock);
 	k->sec = sec;
+	k->cipher = features & EBPFS_FEAT_AES ? EBPFS_CIPHER_AES256_GCM :
+						EBPFS_CIPHER_CHACHA20_POLY1305;
 	k->server = server;
 	k->sender = EBPFS_SENDER_MAIN;
 	k->fresh = true;
@@ -118,6 +133,8 @@ void ebpfs_keys_init(struct ebpfs_keys *k, u8 sec, bool server,
 
 void ebpfs_keys_fini(struct ebpfs_keys *k)
 {
+	epoch_end(k, &k->epochs[0]);
+	epoch_end(k, &k->epochs[1]);
 	ebpfs_lock_fini(&k->lock);
 	ebpfs_wipe(k, sizeof(*k));
 }
@@ -138,11 +155,12 @@ bool ebpfs_keys_lend(struct ebpfs_keys *k, struct ebpfs_lent_keys *out)
 	return !again;
 }
 
-void ebpfs_keys_init_lent(struct ebpfs_keys *k, u8 sec)
+void ebpfs_keys_init_lent(struct ebpfs_keys *k, u8 sec, u8 cipher)
 {
 	memset(k, 0, sizeof(*k));
 	ebpfs_lock_init(&k->lock);
 	k->sec = sec;
+	k->cipher = cipher;
 	k->server = true;
 	k->sender = EBPFS_SENDER_KERNEL;
 	k->ask_at = EBPFS_NEVER;
@@ -243,6 +261,7 @@ u32 ebpfs_guard_put(struct ebpfs_keys *k, void *p, u32 len)
 	struct ebpfs_guard guard;
 	struct ebpfs_sending s;
 	struct ebpfs_hdr hdr;
+	bool sealed;
 	u32 clear;
 
 	if (!ebpfs_keys_send(k, 1, &s))
@@ -253,14 +272,14 @@ u32 ebpfs_guard_put(struct ebpfs_keys *k, void *p, u32 len)
 	hdr.type |= EBPFS_GUARDED;
 	memcpy(head, &hdr, sizeof(hdr));
 	/* Head and what is clear lie one behind the other until the end. */
-	ebpfs_aead_seal(rest + clear, guard.tag, s.key, s.number,
-			(struct ebpfs_bytes){ head, HEAD + clear }, rest + clear,
-			len - HEAD - clear);
+	sealed = ebpfs_aead_seal(rest + clear, guard.tag, k->cipher, s.key, s.number,
+				 (struct ebpfs_bytes){ head, HEAD + clear }, rest + clear,
+				 len - HEAD - clear);
 	memmove(rest + GUARD, rest, len - HEAD);
 	guard.number = cpu_to_le64(s.number);
 	memcpy(rest, &guard, sizeof(guard));
 	ebpfs_wipe(&s, sizeof(s));
-	return len + GUARD;
+	return sealed ? len + GUARD : 0;
 }
 
 int ebpfs_guard_open(struct ebpfs_keys *k, void *p, u32 len, u64 now)
@@ -282,7 +301,8 @@ int ebpfs_guard_open(struct ebpfs_keys *k, void *p, u32 len, u64 now)
 	len -= HEAD + GUARD;
 	clear = ebpfs_guard_clear(k->sec, hdr.type & ~EBPFS_GUARDED, len);
 	memcpy(head, &hdr, sizeof(hdr));
-	good = ebpfs_aead_open(rest + clear, guard.tag, key, le64_to_cpu(guard.number),
+	good = ebpfs_aead_open(rest + clear, guard.tag, k->cipher, key,
+			       le64_to_cpu(guard.number),
 			       (struct ebpfs_bytes){ head, HEAD + clear }, rest + clear,
 			       len - clear);
 	ebpfs_wipe(key, sizeof(key));
@@ -408,7 +428,7 @@ u64 ebpfs_keys_tick(struct ebpfs_keys *k, u64 now)
 
 	ebpfs_lock_take(&k->lock);
 	if (now >= k->old_until) {
-		ebpfs_wipe(epoch_at(k, k->using + 1), sizeof(struct ebpfs_epoch));
+		epoch_end(k, epoch_at(k, k->using + 1));
 		k->old_until = EBPFS_NEVER;
 	}
 	next = k->old_until;

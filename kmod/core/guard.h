@@ -74,6 +74,7 @@ struct ebpfs_epoch {
  * struct ebpfs_keys - keys of one side of a session; private
  * @lock: protects @epochs, @newest, @using, @old_until
  * @sec: EBPFS_SEC_*; with EBPFS_SEC_CRC nothing else counts
+ * @cipher: enum ebpfs_cipher
  * @server: which side
  * @sender: we are, enum ebpfs_sender
  * @fresh: client: no new keys were asked for; server: the client uses the newest
@@ -94,6 +95,7 @@ struct ebpfs_epoch {
 struct ebpfs_keys {
 	ebpfs_lock lock;
 	u8 sec;
+	u8 cipher;
 	bool server;
 	u8 sender;
 	bool fresh;
@@ -116,6 +118,7 @@ struct ebpfs_keys {
  * ebpfs_keys_init() - of a new session
  * @k: out
  * @sec: EBPFS_SEC_*
+ * @features: common, EBPFS_FEAT_*
  * @server: which side
  * @secrets: struct ebpfs_hs_session
  * @now: ns
@@ -124,7 +127,7 @@ struct ebpfs_keys {
  *
  * ebpfs_keys_fini() overwrites them; nobody may use them any more then.
  */
-void ebpfs_keys_init(struct ebpfs_keys *k, u8 sec, bool server,
+void ebpfs_keys_init(struct ebpfs_keys *k, u8 sec, u32 features, bool server,
 		     const u8 secrets[3][EBPFS_KEY_LEN], u64 now, u64 max_age, u64 max_sent);
 void ebpfs_keys_fini(struct ebpfs_keys *k);
 
@@ -147,7 +150,7 @@ struct ebpfs_lent_keys {
 bool ebpfs_keys_lend(struct ebpfs_keys *k, struct ebpfs_lent_keys *out);
 
 /* The kernel of a server: keys without a chain, to which epochs are added. */
-void ebpfs_keys_init_lent(struct ebpfs_keys *k, u8 sec);
+void ebpfs_keys_init_lent(struct ebpfs_keys *k, u8 sec, u8 cipher);
 void ebpfs_keys_add_lent(struct ebpfs_keys *k, const struct ebpfs_lent_keys *lent, u64 now);
 
 static inline bool ebpfs_keys_guard(const struct ebpfs_keys *k)
@@ -201,7 +204,7 @@ u32 ebpfs_guard_clear(u8 sec, u8 type, u32 len);
  * @p: the datagram, as it would be sealed, with room for struct ebpfs_guard behind it
  * @len: bytes of it
  *
- * Return: its bytes now, or 0 if the key is used up.
+ * Return: its bytes now, or 0 if the key is used up, or there is no memory.
  */
 u32 ebpfs_guard_put(struct ebpfs_keys *k, void *p, u32 len);
 

@@ -100,7 +100,7 @@ u32 ebpfs_hs_hello(struct ebpfs_hs_client *hs, struct ebpfs_hello *out)
 	memcpy(out->nonce, hs->nonce, sizeof(out->nonce));
 	out->version_min = EBPFS_VERSION;
 	out->version_max = EBPFS_VERSION;
-	out->features = cpu_to_le32(EBPFS_FEAT_ALL);
+	out->features = cpu_to_le32(hs->features);
 	ebpfs_seal(out, sizeof(*out));
 	hs->state = HS_HELLO_SENT;
 	return sizeof(*out);
@@ -135,7 +135,7 @@ int ebpfs_hs_challenge(struct ebpfs_hs_client *hs, const void *msg, u32 len,
 	memset(&ask, 0, sizeof(ask));
 	ask.sec = hs->sec;
 	ask.slots = cpu_to_le16(hs->slots);
-	ask.features = cpu_to_le32(EBPFS_FEAT_ALL);
+	ask.features = cpu_to_le32(hs->features);
 	ask.owner = cpu_to_le64(hs->owner);
 	memcpy(ask.export, hs->export, sizeof(ask.export));
 	ebpfs_noise_begin(&hs->noise, hs->secret,
@@ -159,7 +159,7 @@ static bool valid_terms(const struct ebpfs_hs_client *hs, const struct ebpfs_ter
 	return a->server_session && a->owner_instance && a->lease &&
 	       slots && slots <= EBPFS_SLOTS_MAX &&
 	       a->version == EBPFS_VERSION && a->sec == hs->sec &&
-	       !(le32_to_cpu(a->features) & ~EBPFS_FEAT_ALL) &&
+	       !(le32_to_cpu(a->features) & ~hs->features) &&
 	       unit_max >= 4096 && unit_max <= EBPFS_MSG_MAX &&
 	       cell_max >= EBPFS_CELL_MIN && cell_max <= EBPFS_CELL_MAX && cell_max % 8 == 0 &&
 	       fh_len && fh_len <= EBPFS_FH_MAX;
@@ -346,7 +346,7 @@ int ebpfs_hs_make_accept(const struct ebpfs_auth *auth, struct ebpfs_hs_proof *p
 		s->slots = le16_to_cpu(ask->slots);
 	s->client_session = le64_to_cpu(auth->client_session);
 	s->owner = le64_to_cpu(ask->owner);
-	s->features = le32_to_cpu(ask->features) & EBPFS_FEAT_ALL;
+	s->features &= le32_to_cpu(ask->features);
 	s->sec = ask->sec;
 	s->version = choose_version(auth->version_max);
 

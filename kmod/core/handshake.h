@@ -20,6 +20,7 @@
  * @client: name, not empty, NUL padded, the last byte is NUL
  * @export: name, likewise
  * @sec: EBPFS_SEC_*
+ * @features: offered
  * @slots: wanted, at least 1
  * @owner: the mount, random, not 0
  * @session: own identity, random, not 0
@@ -29,7 +30,7 @@
  * @noise: after AUTH, for ACCEPT
  * @state: 0 nothing, 1 HELLO sent, 2 AUTH sent, 3 done
  *
- * Set the first six (and random @session, @nonce and @ephemeral) by hand, zero the rest.
+ * Set the first seven (and random @session, @nonce and @ephemeral) by hand, zero the rest.
  * Each attempt after a failure wants a new @session, @nonce and @ephemeral.
  * ebpfs_wipe() it in the end.
  */
@@ -38,6 +39,7 @@ struct ebpfs_hs_client {
 	u8 client[EBPFS_CLIENT_MAX];
 	u8 export[EBPFS_EXPORT_MAX];
 	u8 sec;
+	u32 features;
 	u16 slots;
 	u64 owner;
 	u64 session;
@@ -178,11 +180,11 @@ bool ebpfs_hs_check_auth(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SE
  * @auth: its proof, checked
  * @proof: of it; used up
  * @ephemeral: private key, random
- * @s: all but client_session, owner, features, sec, version, key and secrets are set by
- *	the caller; those are set here
+ * @s: all but client_session, owner, sec, version, key and secrets are set by the caller;
+ *	those are set here
  * @out: the message
  *
- * s->slots is lowered to what the client wants. A repeated AUTH has to be answered by
+ * s->slots is lowered to what the client wants, and s->features to what it offers. A repeated AUTH has to be answered by
  * the same message, which must therefore be kept.
  * Return: its bytes, or -EBADMSG if the client's ephemeral key is of no use.
  */

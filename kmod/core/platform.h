@@ -122,7 +122,7 @@ struct ebpfs_bytes {
  */
 
 #define EBPFS_HASH_LEN	32	/* bytes: BLAKE2s-256 (RFC 7693) */
-#define EBPFS_KEY_LEN	32	/* bytes: of ChaCha20-Poly1305 (RFC 8439), X25519 (RFC 7748) */
+#define EBPFS_KEY_LEN	32	/* bytes: of every cipher, and of X25519 (RFC 7748) */
 #define EBPFS_AEAD_TAG	16	/* bytes */
 
 /**
@@ -143,21 +143,31 @@ bool ebpfs_dh_public(u8 out[EBPFS_KEY_LEN], const u8 own[EBPFS_KEY_LEN]);
 bool ebpfs_dh(u8 out[EBPFS_KEY_LEN], const u8 own[EBPFS_KEY_LEN], const u8 theirs[EBPFS_KEY_LEN]);
 
 /**
- * ebpfs_aead_seal() - ChaCha20-Poly1305 (RFC 8439)
+ * ebpfs_aead_seal() - encrypt and authenticate a message
  * @to: @len bytes of ciphertext; may be @from
  * @tag: EBPFS_AEAD_TAG bytes
+ * @cipher: enum ebpfs_cipher
  * @key: EBPFS_KEY_LEN bytes
  * @number: never the same twice with one key; the last 64 bits of the nonce,
  *	little-endian, the others are 0
  * @clear: what is authenticated and not encrypted
  * @from: what is both
  * @len: bytes
+ *
+ * Return: false: there was no memory, and nothing may be sent. EBPFS_CIPHER_CHACHA20_POLY1305
+ * needs none.
  */
-void ebpfs_aead_seal(u8 *to, u8 tag[EBPFS_AEAD_TAG], const u8 key[EBPFS_KEY_LEN], u64 number,
-		     struct ebpfs_bytes clear, const u8 *from, u32 len);
+bool ebpfs_aead_seal(u8 *to, u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBPFS_KEY_LEN],
+		     u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len);
 
 /* The reverse. Return: false if it is not authentic; then @to is unspecified. */
-bool ebpfs_aead_open(u8 *to, const u8 tag[EBPFS_AEAD_TAG], const u8 key[EBPFS_KEY_LEN],
+bool ebpfs_aead_open(u8 *to, const u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBPFS_KEY_LEN],
 		     u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len);
+
+/* Is @cipher one of those that this machine has instructions for, or needs none? */
+bool ebpfs_aead_fast(u8 cipher);
+
+/* Nobody uses @key any more: the platform may have kept what was made of it. */
+void ebpfs_aead_forget(u8 cipher, const u8 key[EBPFS_KEY_LEN]);
 
 #endif /* EBPFS_CORE_PLATFORM_H */

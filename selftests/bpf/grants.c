@@ -100,7 +100,7 @@ static void sessions(void)
 	bad.sec = EBPFS_SEC_PRIVACY + 1;
 	EXPECT_EQ(tell(device, EBPFS_SERVE_SESSION, &bad), EINVAL);
 	bad = s;
-	bad.reserved = 1;
+	bad.cipher = EBPFS_CIPHER_AES256_GCM + 1;
 	EXPECT_EQ(tell(device, EBPFS_SERVE_SESSION, &bad), EINVAL);
 	bad = s;
 	bad.socket = -1;

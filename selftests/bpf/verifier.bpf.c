@@ -236,9 +236,9 @@ int kind_tracepoint_steer_skb(void *ctx)
 }
 
 SEC("?raw_tp/netif_receive_skb")
-int kind_raw_tp_serve_skb(struct bpf_raw_tracepoint_args *ctx)
+int kind_raw_tp_serve_skb(u64 *ctx)
 {
-	CALL_SERVE_SKB(ctx->args[0]);
+	CALL_SERVE_SKB(ctx[0]);
 }
 
 /* A real skb of the kernel's, but not the program's. */

@@ -32,7 +32,10 @@
 
 static char said[1 << 16];
 
-/* Loads one of the programs; NULL with errno and what the kernel said. */
+/*
+ * Loads one of the programs; NULL with errno and what the kernel said. EPROTONOSUPPORT:
+ * the kernel has no programs of this kind, as kernels that trace nothing.
+ */
 static struct verifier *load(const char *name)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = said,
@@ -51,6 +54,8 @@ static struct verifier *load(const char *name)
 		err = verifier__load(skel);
 	if (!err)
 		return skel;
+	if (prog && libbpf_probe_bpf_prog_type(bpf_program__type(prog), NULL) == 0)
+		err = -EPROTONOSUPPORT;
 	verifier__destroy(skel);
 	errno = -err;
 	return NULL;
@@ -137,6 +142,8 @@ static void each_is_refused(const struct bad *bad, size_t n)
 			if (ktap_fail())
 				printf("# %s loads\n", bad[i].name);
 			verifier__destroy(skel);
+		} else if (errno == EPROTONOSUPPORT) {
+			printf("# %s: not in this kernel\n", bad[i].name);
 		} else if (!strstr(said, bad[i].why) ||
 			   (errno != EACCES && errno != EINVAL && errno != EPERM)) {
 			if (ktap_fail())

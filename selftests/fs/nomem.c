@@ -146,8 +146,11 @@ static bool disarm(void)
 
 static bool is_clean(int err)
 {
-	/* ENFILE is what the kernel calls a socket that there was no memory for. */
-	return err == ENOMEM || err == EIO || err == ENOBUFS || err == EAGAIN || err == ENFILE;
+	/* ENFILE and ENOLCK are what the kernel says of a socket and of a lock that there was
+	 * no memory for.
+	 */
+	return err == ENOMEM || err == EIO || err == ENOBUFS || err == EAGAIN || err == ENFILE ||
+	       err == ENOLCK;
 }
 
 /*

@@ -482,6 +482,7 @@ static void join(u8 flags)
 	strcpy((char *)hs.client, "alice");
 	strcpy((char *)hs.export, "/data");
 	hs.sec = EBPFS_SEC_CRC;
+	hs.features = EBPFS_FEAT_ALL;
 	hs.slots = SLOTS;
 	hs.owner = flags & FUZZ_OTHER ? 2 : 1;
 	__wrap_getrandom(&hs.session, sizeof(hs.session), 0);

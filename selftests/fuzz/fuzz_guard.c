@@ -131,17 +131,18 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	u8 sec, buf[MOST], ephemeral[EBPFS_KEY_LEN];
 	unsigned int side;
 	struct kept *k;
-	u32 len;
+	u32 len, features;
 
 	if (!size)
 		return 0;
-	sec = *data++ & 1 ? EBPFS_SEC_PRIVACY : EBPFS_SEC_INTEGRITY;
+	sec = *data & 1 ? EBPFS_SEC_PRIVACY : EBPFS_SEC_INTEGRITY;
+	features = *data++ & 2 ? EBPFS_FEAT_AES : 0;
 	now = 100 * EBPFS_NSEC_PER_SEC;
 	drawn = 0;
 	memset(kept, 0, sizeof(kept));
 	memset(nkept, 0, sizeof(nkept));
-	ebpfs_keys_init(&ends[0], sec, false, secrets, now, EBPFS_NSEC_PER_SEC, 40);
-	ebpfs_keys_init(&ends[1], sec, true, secrets, now, 0, 0);
+	ebpfs_keys_init(&ends[0], sec, features, false, secrets, now, EBPFS_NSEC_PER_SEC, 40);
+	ebpfs_keys_init(&ends[1], sec, features, true, secrets, now, 0, 0);
 	while (end - data >= 4) {
 		u8 step = *data++ % 7;
 

@@ -69,6 +69,7 @@ static void make_exchange(void)
 	memcpy(client.client, "one", 4);
 	memcpy(client.export, "/data", 6);
 	client.sec = EBPFS_SEC_CRC;
+	client.features = EBPFS_FEAT_ALL;
 	client.slots = 64;
 	client.owner = 1;
 	client.session = 0x1111222233334444ull;
@@ -77,6 +78,7 @@ static void make_exchange(void)
 	memset(server.cookie_key, 0x62, sizeof(server.cookie_key));
 	granted = (struct ebpfs_hs_session){
 		.server_session = 0x5555666677778888ull, .server_instance = 9,
+		.features = EBPFS_FEAT_ALL,
 		.unit_max = 65536, .cell_max = 8920, .slots = 32,
 		.owner_instance = 1, .lease = 30, .root_fh_len = 24,
 	};

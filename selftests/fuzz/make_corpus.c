@@ -303,12 +303,12 @@ static void handshake_messages(void)
 {
 	static const u8 secret[EBPFS_SECRET_LEN] = "seeds need no secret that is one";
 	static const u8 nonce[EBPFS_NONCE_LEN] = "nor a nonce that nobody can know";
-	struct ebpfs_hs_client client = { .sec = EBPFS_SEC_CRC, .slots = 64, .owner = 1,
-					  .session = SESSION };
+	struct ebpfs_hs_client client = { .sec = EBPFS_SEC_CRC, .features = EBPFS_FEAT_ALL,
+					  .slots = 64, .owner = 1, .session = SESSION };
 	struct ebpfs_hs_server server = { .cookie_key = { 1 } };
 	struct ebpfs_bytes addr = { "192.0.2.1:777", 13 };
 	struct ebpfs_hs_session s = {
-		.server_session = 5, .server_instance = 6, .unit_max = 65536, .cell_max = 8920,
+		.server_session = 5, .server_instance = 6, .features = EBPFS_FEAT_ALL, .unit_max = 65536, .cell_max = 8920,
 		.slots = 64, .owner_instance = 1, .lease = 30, .root_fh_len = 32,
 	};
 	struct ebpfs_challenge challenge;

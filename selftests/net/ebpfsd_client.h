@@ -319,6 +319,7 @@ static void client_init(struct client *c, const char *addr, const char *name,
 	snprintf((char *)c->hs.client, sizeof(c->hs.client), "%s", name);
 	snprintf((char *)c->hs.export, sizeof(c->hs.export), "%s", export);
 	c->hs.sec = EBPFS_SEC_CRC;
+	c->hs.features = EBPFS_FEAT_ALL;
 	c->hs.slots = 64;
 	if (getrandom(&c->hs.owner, sizeof(c->hs.owner), 0) < 0 || !c->hs.owner)
 		c->hs.owner = 1;

@@ -14,6 +14,15 @@
 
 #define SHORT	(sizeof(struct ebpfs_hdr) + sizeof(struct ebpfs_guard))
 
+/*
+ * What the clients (@side 0) or the servers offer: both ends have the second cipher in a
+ * quarter of the worlds. Of the seed, not drawn: a world is what it was without ciphers.
+ */
+u32 world_features(const struct world *w, unsigned int side)
+{
+	return w->seed >> side & 1 ? EBPFS_FEAT_ALL : EBPFS_FEAT_ALL & ~EBPFS_FEAT_AES;
+}
+
 static struct sealed **sealed_at(struct world *w, u64 session, u32 id, u64 number)
 {
 	return &w->sealed[(session ^ id * 0x9e3779b1u ^ number) % SIM_SEALED];

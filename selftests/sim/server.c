@@ -210,6 +210,7 @@ static struct ssession *admit(struct world *w, struct server *s, const struct dg
 	ss->alive = true;
 	ss->hs.server_session = rnd64(w) | 1;
 	ss->hs.server_instance = s->instance;
+	ss->hs.features = world_features(w, 1);
 	ss->hs.slots = wanted < w->cfg.slots_given ? wanted : w->cfg.slots_given;
 	if (!ss->hs.slots)
 		ss->hs.slots = 1;
@@ -224,7 +225,7 @@ static struct ssession *admit(struct world *w, struct server *s, const struct dg
 	CHECK(w, ebpfs_hs_make_accept(auth, proof, ss->ephemeral, &ss->hs, &ss->accept) ==
 	      sizeof(ss->accept),
 	      "ACCEPT has its size", "server %u", s->index);
-	ebpfs_keys_init(&ss->keys, ss->hs.sec, true, ss->hs.secrets, w->now, 0, 0);
+	ebpfs_keys_init(&ss->keys, ss->hs.sec, ss->hs.features, true, ss->hs.secrets, w->now, 0, 0);
 	serve_init(w, ss);
 	ss->next = s->sessions;
 	s->sessions = ss;

@@ -149,6 +149,7 @@ static void hs_start(struct world *w, struct cnode *n)
 	memcpy(hs->client, c->name, sizeof(hs->client));
 	memcpy(hs->export, "/sim", 4);
 	hs->sec = w->cfg.sec;
+	hs->features = world_features(w, 0);
 	hs->owner = 1;
 	hs->slots = w->cfg.slots_wanted;
 	hs->session = rnd64(w) | 1;
@@ -213,8 +214,8 @@ static void session_new(struct world *w, struct cnode *n, const struct ebpfs_hs_
 	cs->data_cell = arena_alloc(w, hs->slots * sizeof(*cs->data_cell));
 	cs->silent = arena_alloc(w, hs->slots * sizeof(*cs->silent));
 	memset(cs->slots, 0xdb, hs->slots * sizeof(*cs->slots));
-	ebpfs_keys_init(&cs->keys, hs->sec, false, hs->secrets, w->now, w->cfg.rekey,
-			w->cfg.rekey_after);
+	ebpfs_keys_init(&cs->keys, hs->sec, hs->features, false, hs->secrets, w->now,
+			w->cfg.rekey, w->cfg.rekey_after);
 	ebpfs_conn_init(&cs->conn, cs->slots, hs->slots, ebpfs_keys_room(&cs->keys), w->now);
 	cs->next = c->sessions;
 	c->sessions = cs;

@@ -745,6 +745,7 @@ bool client_open(struct world *w, struct client *c, struct dgram *d);
 bool server_open(struct world *w, struct server *s, struct dgram *d);
 void guard_tick(struct world *w, struct csession *cs);
 void guard_configure(struct world *w);
+u32 world_features(const struct world *w, unsigned int side);
 
 /* files.c */
 void files_init(struct world *w);

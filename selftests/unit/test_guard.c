@@ -24,13 +24,16 @@ struct pair {
 	u8 drawn;
 };
 
+/* Of the sessions that follow: what decides their cipher. */
+static u32 features;
+
 static void begin(struct pair *p, u8 sec)
 {
 	p->now = 100 * SEC;
 	p->drawn = 1;
-	ebpfs_keys_init(&p->client, sec, false, secrets, p->now, EBPFS_KEYS_AGE,
+	ebpfs_keys_init(&p->client, sec, features, false, secrets, p->now, EBPFS_KEYS_AGE,
 			EBPFS_KEYS_DATAGRAMS);
-	ebpfs_keys_init(&p->server, sec, true, secrets, p->now, 0, 0);
+	ebpfs_keys_init(&p->server, sec, features, true, secrets, p->now, 0, 0);
 }
 
 static void end(struct pair *p)
@@ -304,7 +307,7 @@ static void kernel_of_a_server(void)
 	u32 size;
 
 	begin(&x, EBPFS_SEC_PRIVACY);
-	ebpfs_keys_init_lent(&kernel, EBPFS_SEC_PRIVACY);
+	ebpfs_keys_init_lent(&kernel, EBPFS_SEC_PRIVACY, x.server.cipher);
 	EXPECT_EQ(pass(&x.client, &kernel, x.now), -ENOKEY);
 	EXPECT(!ebpfs_keys_send(&kernel, 1, &s));
 	EXPECT(ebpfs_keys_lend(&x.server, &lent));
@@ -521,7 +524,85 @@ static void without_a_guard(void)
 	end(&x);
 }
 
+/* 16 bytes. */
+static void expect_hex(const u8 *p, const char *hex)
+{
+	u8 want[16];
+
+	for (size_t i = 0; i < sizeof(want); i++)
+		sscanf(hex + 2 * i, "%2hhx", &want[i]);
+	EXPECT_MEM(p, want, sizeof(want));
+}
+
+/* Test cases 13 and 14 of "The Galois/Counter Mode of Operation" (McGrew, Viega 2005). */
+static void published_gcm(void)
+{
+	static const u8 zeroes[EBPFS_KEY_LEN];
+	const struct ebpfs_bytes none = { NULL, 0 };
+	u8 out[16], tag[EBPFS_AEAD_TAG];
+
+	EXPECT(ebpfs_aead_seal(out, tag, EBPFS_CIPHER_AES256_GCM, zeroes, 0, none, zeroes, 0));
+	expect_hex(tag, "530f8afbc74536b9a963b4f1c4cb738b");
+	EXPECT(ebpfs_aead_open(out, tag, EBPFS_CIPHER_AES256_GCM, zeroes, 0, none, out, 0));
+	EXPECT(ebpfs_aead_seal(out, tag, EBPFS_CIPHER_AES256_GCM, zeroes, 0, none, zeroes, 16));
+	expect_hex(out, "cea7403d4d606b6e074ec5d3baf39d18");
+	expect_hex(tag, "d0d1c8a799996bf0265b98b5d48ab919");
+	EXPECT(ebpfs_aead_open(out, tag, EBPFS_CIPHER_AES256_GCM, zeroes, 0, none, out, 16));
+	EXPECT_MEM(out, zeroes, 16);
+}
+
+/* Number, cipher and both kinds of bytes count, whatever was sealed before by another key. */
+static void all_of_a_message_counts(void)
+{
+	u8 key[EBPFS_KEY_LEN] = "one of two keys", other[EBPFS_KEY_LEN] = "the other";
+	const struct ebpfs_bytes clear = { "clear", 5 }, less = { "clear", 4 };
+	u8 cipher, sealed[20], out[20], tag[EBPFS_AEAD_TAG];
+
+	for (cipher = EBPFS_CIPHER_CHACHA20_POLY1305; cipher <= EBPFS_CIPHER_AES256_GCM; cipher++) {
+		EXPECT(ebpfs_aead_seal(out, tag, cipher, other, 1, clear, key, 20));
+		EXPECT(ebpfs_aead_seal(sealed, tag, cipher, key, 1, clear, other, 20));
+		EXPECT(ebpfs_aead_open(out, tag, cipher, key, 1, clear, sealed, 20));
+		EXPECT_MEM(out, other, 20);
+		EXPECT(!ebpfs_aead_open(out, tag, cipher, other, 1, clear, sealed, 20));
+		EXPECT(!ebpfs_aead_open(out, tag, cipher, key, 2, clear, sealed, 20));
+		EXPECT(!ebpfs_aead_open(out, tag, cipher, key, 1 | 1ull << 63, clear, sealed, 20));
+		EXPECT(!ebpfs_aead_open(out, tag, cipher, key, 1, less, sealed, 20));
+		EXPECT(!ebpfs_aead_open(out, tag, cipher, key, 1, clear, sealed, 19));
+		EXPECT(!ebpfs_aead_open(out, tag, !cipher, key, 1, clear, sealed, 20));
+		ebpfs_aead_forget(cipher, key);
+		EXPECT(ebpfs_aead_open(out, tag, cipher, key, 1, clear, sealed, 20));
+		EXPECT_MEM(out, other, 20);
+	}
+}
+
+/* The same sessions with the other cipher. */
+#define AES(test)								\
+	static void test##_aes(void)						\
+	{									\
+		features = EBPFS_FEAT_AES;					\
+		test();								\
+		features = 0;							\
+	}
+AES(round_trip)
+AES(hidden)
+AES(changed_on_the_way)
+AES(keys_differ)
+AES(numbers_are_used_once)
+AES(kernel_of_a_server)
+AES(new_keys_in_time)
+AES(old_keys_are_forgotten)
+
 static const struct ktap_test tests[] = {
+	KTAP_TEST(published_gcm),
+	KTAP_TEST(all_of_a_message_counts),
+	KTAP_TEST(round_trip_aes),
+	KTAP_TEST(hidden_aes),
+	KTAP_TEST(changed_on_the_way_aes),
+	KTAP_TEST(keys_differ_aes),
+	KTAP_TEST(numbers_are_used_once_aes),
+	KTAP_TEST(kernel_of_a_server_aes),
+	KTAP_TEST(new_keys_in_time_aes),
+	KTAP_TEST(old_keys_are_forgotten_aes),
 	KTAP_TEST(replay_window),
 	KTAP_TEST(replay_random),
 	KTAP_TEST(round_trip),

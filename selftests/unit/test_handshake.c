@@ -39,6 +39,7 @@ static void begin(struct exchange *x)
 	strcpy((char *)x->client.client, "client-one");
 	strcpy((char *)x->client.export, "/data");
 	x->client.sec = EBPFS_SEC_CRC;
+	x->client.features = EBPFS_FEAT_ALL;
 	x->client.slots = 128;
 	x->client.owner = 77;
 	x->client.session = SESSION;
@@ -48,6 +49,7 @@ static void begin(struct exchange *x)
 
 	x->at_server.server_session = 0x5555666677778888ull;
 	x->at_server.server_instance = 42;
+	x->at_server.features = EBPFS_FEAT_ALL;
 	x->at_server.slots = 64;
 	x->at_server.unit_max = 65536;
 	x->at_server.cell_max = 8920;
@@ -72,10 +74,9 @@ static void begin(struct exchange *x)
 			  sizeof((x)->accept));					\
 	} while (0)
 
-/* The first @steps messages of the four. */
-static void talk(struct exchange *x, int steps)
+/* The first @steps messages of the four, of an exchange that has begun. */
+static void go_on(struct exchange *x, int steps)
 {
-	begin(x);
 	EXPECT_EQ(ebpfs_hs_hello(&x->client, &x->hello), sizeof(x->hello));
 	if (steps < 2)
 		return;
@@ -91,6 +92,12 @@ static void talk(struct exchange *x, int steps)
 	EXPECT_EQ(ebpfs_hs_check_cookie(&x->server, &x->auth, sizeof(x->auth), addr, NOW + 1), 0);
 	EXPECT(ebpfs_hs_check_auth(&x->auth, secret, &x->proof));
 	ANSWER_AUTH(x, secret, (void)0);
+}
+
+static void talk(struct exchange *x, int steps)
+{
+	begin(x);
+	go_on(x, steps);
 }
 
 /* Parses a message in memory of exactly its length. */
@@ -625,6 +632,27 @@ static void downgrade(void)
 	EXPECT_EQ(x.at_client.features, EBPFS_FEAT_ALL);
 }
 
+/* What one end does not offer, the session has not; and no server makes it up. */
+static void features(void)
+{
+	struct exchange x;
+
+	for (int i = 0; i < 4; i++) {
+		begin(&x);
+		x.client.features = i & 1 ? EBPFS_FEAT_ALL : EBPFS_FEAT_RANGE;
+		x.at_server.features = i & 2 ? EBPFS_FEAT_ALL : EBPFS_FEAT_RANGE;
+		go_on(&x, 4);
+		EXPECT_EQ(take_accept(&x, &x.accept), 0);
+		EXPECT_EQ(x.at_server.features, i == 3 ? EBPFS_FEAT_ALL : EBPFS_FEAT_RANGE);
+		EXPECT_EQ(x.at_client.features, x.at_server.features);
+	}
+	begin(&x);
+	x.client.features = EBPFS_FEAT_RANGE;
+	go_on(&x, 3);
+	ANSWER_AUTH(&x, secret, proof_.ask.features = cpu_to_le32(EBPFS_FEAT_ALL));
+	EXPECT_EQ(take_accept(&x, &x.accept), -EBADMSG);
+}
+
 /* Names come out of AUTH as C strings, or not at all. */
 static void auth_names(void)
 {
@@ -723,6 +751,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(cookie_is_bound),
 	KTAP_TEST(cookie_ages),
 	KTAP_TEST(downgrade),
+	KTAP_TEST(features),
 	KTAP_TEST(auth_names),
 	KTAP_TEST(ask_has_its_form),
 	KTAP_TEST(accept_is_repeated_alike),

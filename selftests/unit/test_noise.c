@@ -88,8 +88,8 @@ static void vector(void)
 		u32 len = strlen(after[i].text);
 
 		/* In turns, client first, each way numbered by itself. */
-		ebpfs_aead_seal(out, tag, keys[i % 2], i / 2, (struct ebpfs_bytes){ NULL, 0 },
-				(const u8 *)after[i].text, len);
+		ebpfs_aead_seal(out, tag, EBPFS_CIPHER_CHACHA20_POLY1305, keys[i % 2], i / 2,
+				(struct ebpfs_bytes){ NULL, 0 }, (const u8 *)after[i].text, len);
 		ASSERT_EQ(unhex(after[i].cipher, want), len + 16);
 		EXPECT_MEM(out, want, len);
 		EXPECT_MEM(tag, want + len, 16);

@@ -171,6 +171,7 @@ static int begin_session(struct session *s, const struct route *r)
 		.slots = s->served.nslots,
 		.socket = l->fd,
 		.sec = s->keys.sec,
+		.cipher = s->keys.cipher,
 	};
 	int err = ENOENT;
 

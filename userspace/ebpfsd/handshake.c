@@ -132,6 +132,9 @@ static u16 admit(struct worker *w, const struct route *r, const struct ebpfs_aut
 	hs.owner_instance = owner->instance;
 	hs.lease = (u16)(srv->owners.lease / 1000);
 	hs.boot = srv->boot;
+	hs.features = EBPFS_FEAT_ALL;
+	if (!ebpfs_aead_fast(EBPFS_CIPHER_AES256_GCM))
+		hs.features &= ~EBPFS_FEAT_AES;
 	hs.unit_max = EBPFS_MSG_MAX;
 	hs.cell_max = EBPFS_CELL_MAX;
 	hs.slots = s->served.nslots;

@@ -257,7 +257,7 @@ struct guarded_head {
 	u8 rest[HEAD - sizeof(struct ebpfs_hdr)];
 };
 
-/* What is encrypted lies here until it is sent: with the heads, as Poly1305 wants it. */
+/* What is encrypted lies here until it is sent: with the heads, as the tag is made of. */
 static __thread u8 encrypted[EBPFS_MSG_MAX + EBPFS_CELLS_MAX * (HEAD + 8)]
 	__attribute__((aligned(8)));
 
@@ -276,7 +276,7 @@ static void guard_fragment(const struct ebpfs_keys *k, struct ebpfs_sending *sen
 	head->hdr.type |= EBPFS_GUARDED;
 	if (!len && f->len)
 		memcpy(to + HEAD, data, f->len);
-	ebpfs_aead_seal(text, out->guard.tag, sending->key, sending->number,
+	ebpfs_aead_seal(text, out->guard.tag, k->cipher, sending->key, sending->number,
 			(struct ebpfs_bytes){ to, (size_t)(text - to) }, data, len);
 	out->hdr = head->hdr;
 	out->guard.number = cpu_to_le64(sending->number++);

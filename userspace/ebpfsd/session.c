@@ -120,7 +120,8 @@ void session_put(struct sessions *ss, struct session *s)
 void session_set_keys(struct session *s, const struct ebpfs_hs_session *hs, u64 now)
 {
 	memcpy(s->key, hs->key, sizeof(s->key));
-	ebpfs_keys_init(&s->keys, hs->sec, true, hs->secrets, now * EBPFS_NSEC_PER_MSEC, 0, 0);
+	ebpfs_keys_init(&s->keys, hs->sec, hs->features, true, hs->secrets,
+			now * EBPFS_NSEC_PER_MSEC, 0, 0);
 }
 
 struct session *session_new(const struct peer *peer, const struct export *export,

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What core/platform.h asks of user space: CRC32C by ISA-L; BLAKE2s and constant-time
- * comparison by OpenSSL; X25519 and ChaCha20-Poly1305 by libsodium, and tags (tag.h), since
+ * What core/platform.h asks of user space: CRC32C by ISA-L; BLAKE2s, the ciphers and
+ * constant-time comparison by OpenSSL; X25519 by libsodium, and tags (tag.h), since
  * OpenSSL takes three times as long around a message as short as a file handle.
  *
- * All of it may be called from any thread. BLAKE2s is looked up once per process and its
- * working memory is kept per thread. There is no way to go on without it, and the callers
+ * All of it may be called from any thread. Algorithms are looked up once per process and
+ * their working memory is kept per thread. There is no way to go on without it, and the callers
  * have no way to hear of a failure: without memory, or with an OpenSSL that lacks it, the
  * process says so and ends.
  */
 #include <stdio.h>
 #include <stdlib.h>
+
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#include <asm/hwcap.h>
+#endif
 
 #include <isa-l/crc.h>
 #include <openssl/core_names.h>
@@ -19,18 +24,41 @@
 #include <openssl/evp.h>
 
 #include <sodium/core.h>
-#include <sodium/crypto_aead_chacha20poly1305.h>
 #include <sodium/crypto_scalarmult.h>
 #include <sodium/crypto_shorthash_siphash24.h>
 
 #include "core/platform.h"
 #include "tag.h"
 
+#define CIPHERS	2	/* enum ebpfs_cipher */
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t memory_key;	/* frees it at the thread's end */
 static EVP_MAC *blake2s;
 static EVP_MD *blake2s_plain;
 static __thread EVP_MAC_CTX *memory;
+
+/**
+ * struct keyed - a cipher's context that has a key
+ * @ctx: its memory, which is made once
+ * @key: that it has
+ * @generation: of all keys, when it got this one
+ * @set: it has one
+ *
+ * Of each thread, for each cipher and direction: most messages have the key of the one before.
+ */
+struct keyed {
+	EVP_CIPHER_CTX *ctx;
+	u8 key[EBPFS_KEY_LEN];
+	unsigned int generation;
+	bool set;
+};
+
+static EVP_CIPHER *ciphers[CIPHERS];	/* by enum ebpfs_cipher */
+static __thread struct keyed keyed[CIPHERS][2];
+
+/* One more whenever a key is forgotten: then no thread goes on with one that it has. */
+static unsigned int generation;
 
 static _Noreturn void fail(const char *what)
 {
@@ -46,6 +74,10 @@ static _Noreturn void fail(const char *what)
 static void free_memory(void *arg)
 {
 	EVP_MAC_CTX_free(arg);
+	for (int i = 0; i < CIPHERS; i++)
+		for (int seal = 0; seal < 2; seal++)
+			EVP_CIPHER_CTX_free(keyed[i][seal].ctx);
+	explicit_bzero(keyed, sizeof(keyed));
 }
 
 static void prepare(void)
@@ -56,6 +88,10 @@ static void prepare(void)
 	blake2s_plain = EVP_MD_fetch(NULL, "BLAKE2S-256", NULL);
 	if (!blake2s_plain)
 		fail("find BLAKE2S-256 in OpenSSL");
+	ciphers[EBPFS_CIPHER_CHACHA20_POLY1305] = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
+	ciphers[EBPFS_CIPHER_AES256_GCM] = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	if (!ciphers[0] || !ciphers[1])
+		fail("find ChaCha20-Poly1305 and AES-256-GCM in OpenSSL");
 	if (pthread_key_create(&memory_key, free_memory))
 		fail("make a thread key");
 }
@@ -148,33 +184,84 @@ bool ebpfs_dh(u8 out[EBPFS_KEY_LEN], const u8 own[EBPFS_KEY_LEN], const u8 their
 	return !crypto_scalarmult(out, own, theirs);
 }
 
-static void put_nonce(u8 nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES], u64 number)
+/* This thread's context for messages of @key. */
+static EVP_CIPHER_CTX *with_key(u8 cipher, const u8 key[EBPFS_KEY_LEN], bool seal)
+{
+	struct keyed *k = &keyed[cipher][seal];
+	unsigned int now = READ_ONCE(generation);
+
+	if (!k->ctx) {
+		thread_memory();	/* which makes that this is freed, too */
+		k->ctx = EVP_CIPHER_CTX_new();
+		if (!k->ctx)
+			fail("prepare a cipher");
+	}
+	if (k->set && k->generation == now && ebpfs_equal(k->key, key, EBPFS_KEY_LEN))
+		return k->ctx;
+	if (!EVP_CipherInit_ex2(k->ctx, ciphers[cipher], key, NULL, seal, NULL))
+		fail("set a key");
+	memcpy(k->key, key, EBPFS_KEY_LEN);
+	k->generation = now;
+	k->set = true;
+	return k->ctx;
+}
+
+/* All of a message but its tag; false if that is wrong. */
+static bool crypt(EVP_CIPHER_CTX *ctx, u8 *to, u64 number, struct ebpfs_bytes clear,
+		  const u8 *from, u32 len)
 {
 	const __le64 n = cpu_to_le64(number);
+	u8 nonce[12] = { 0 };
+	int done;
 
-	memset(nonce, 0, 4);
 	memcpy(nonce + 4, &n, sizeof(n));
+	if (!EVP_CipherInit_ex2(ctx, NULL, NULL, nonce, -1, NULL) ||
+	    (clear.len && !EVP_CipherUpdate(ctx, NULL, &done, clear.data, (int)clear.len)) ||
+	    (len && !EVP_CipherUpdate(ctx, to, &done, from, (int)len)))
+		fail("compute a message");
+	return EVP_CipherFinal_ex(ctx, nonce, &done) > 0;
 }
 
-void ebpfs_aead_seal(u8 *to, u8 tag[EBPFS_AEAD_TAG], const u8 key[EBPFS_KEY_LEN], u64 number,
-		     struct ebpfs_bytes clear, const u8 *from, u32 len)
-{
-	u8 nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
-
-	put_nonce(nonce, number);
-	crypto_aead_chacha20poly1305_ietf_encrypt_detached(to, tag, NULL, from, len, clear.data,
-							   clear.len, NULL, nonce, key);
-}
-
-bool ebpfs_aead_open(u8 *to, const u8 tag[EBPFS_AEAD_TAG], const u8 key[EBPFS_KEY_LEN],
+bool ebpfs_aead_seal(u8 *to, u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBPFS_KEY_LEN],
 		     u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len)
 {
-	u8 nonce[crypto_aead_chacha20poly1305_ietf_NPUBBYTES];
+	EVP_CIPHER_CTX *ctx = with_key(cipher, key, true);
 
-	put_nonce(nonce, number);
-	return !crypto_aead_chacha20poly1305_ietf_decrypt_detached(to, NULL, from, len, tag,
-								   clear.data, clear.len, nonce,
-								   key);
+	if (!crypt(ctx, to, number, clear, from, len) ||
+	    !EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, EBPFS_AEAD_TAG, tag))
+		fail("finish a message");
+	return true;
+}
+
+bool ebpfs_aead_open(u8 *to, const u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBPFS_KEY_LEN],
+		     u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len)
+{
+	EVP_CIPHER_CTX *ctx = with_key(cipher, key, false);
+
+	if (!EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, EBPFS_AEAD_TAG, (u8 *)tag))
+		fail("begin a message");
+	return crypt(ctx, to, number, clear, from, len);
+}
+
+bool ebpfs_aead_fast(u8 cipher)
+{
+#if defined(__x86_64__)
+	if (cipher == EBPFS_CIPHER_AES256_GCM)
+		return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
+#elif defined(__aarch64__)
+	if (cipher == EBPFS_CIPHER_AES256_GCM)
+		return (getauxval(AT_HWCAP) & (HWCAP_AES | HWCAP_PMULL)) ==
+		       (HWCAP_AES | HWCAP_PMULL);
+#endif
+	return cipher == EBPFS_CIPHER_CHACHA20_POLY1305;
+}
+
+/* Each thread overwrites its keys when it has its next message. */
+void ebpfs_aead_forget(u8 cipher, const u8 key[EBPFS_KEY_LEN])
+{
+	(void)cipher;
+	(void)key;
+	__atomic_add_fetch(&generation, 1, __ATOMIC_RELAXED);
 }
 
 void ebpfs_tag(u8 out[EBPFS_TAG_LEN], const u8 key[EBPFS_TAG_KEY_LEN],

@@ -20,7 +20,8 @@
  * caller is: nobody can give away by this what he could not read.
  *
  * EBPFS_SERVE_SESSION: calls of this session may be answered. Errors: EEXIST; EINVAL;
- *	EBADF; ENOTSOCK: no UDP socket; ENOSPC: there are EBPFS_SERVE_SESSIONS.
+ *	EBADF; ENOTSOCK: no UDP socket; ENOSPC: there are EBPFS_SERVE_SESSIONS; EOPNOTSUPP:
+ *	the kernel has no fast code for the cipher.
  * EBPFS_SERVE_KEYS: keys of an epoch of a session with sec= integrity or privacy: without
  *	any, nothing of it is answered. The one before is kept for a while. Errors: ENOENT;
  *	EINVAL.
@@ -67,7 +68,7 @@
  * @socket: descriptor of the UDP socket that the calls go to
  * @instance: of every reply that is made here, older than any that ebpfsd will make
  * @sec: EBPFS_SEC_* of the protocol
- * @reserved: 0
+ * @cipher: enum ebpfs_cipher, if it has keys
  */
 struct ebpfs_serve_session {
 	__u64 server_id;
@@ -80,7 +81,7 @@ struct ebpfs_serve_session {
 	__s32 socket;
 	__u32 instance;
 	__u32 sec;
-	__u32 reserved;
+	__u32 cipher;
 };
 
 /**

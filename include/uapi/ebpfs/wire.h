@@ -160,7 +160,21 @@ struct ebpfs_guard {
  * was changed on the way of HELLO and CHALLENGE.
  */
 #define EBPFS_FEAT_RANGE	(1u << 0)	/* ebpfs_call.want is honoured */
-#define EBPFS_FEAT_ALL		(EBPFS_FEAT_RANGE)
+#define EBPFS_FEAT_AES		(1u << 1)	/* guards are made by EBPFS_CIPHER_AES256_GCM */
+#define EBPFS_FEAT_ALL		(EBPFS_FEAT_RANGE | EBPFS_FEAT_AES)
+
+/**
+ * enum ebpfs_cipher - how the datagrams of a session with keys are encrypted
+ * @EBPFS_CIPHER_CHACHA20_POLY1305: RFC 8439; unless both ends have EBPFS_FEAT_AES
+ * @EBPFS_CIPHER_AES256_GCM: NIST SP 800-38D, with a tag of 128 bits
+ *
+ * Either has keys of 256 bits and nonces of 96: four zeroes, then the datagram's number,
+ * little-endian.
+ */
+enum ebpfs_cipher {
+	EBPFS_CIPHER_CHACHA20_POLY1305	= 0,
+	EBPFS_CIPHER_AES256_GCM		= 1,
+};
 
 /**
  * struct ebpfs_hello - the client asks for a challenge
