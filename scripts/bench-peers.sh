@@ -24,6 +24,9 @@
 #		wsize 1 MiB, the most, as nfs(5) advises; sec=sys; "sync" and
 #		no_subtree_check, the defaults of exports(5). The grace period is ended
 #		at once. nconnect=4 as a target of its own
+#	nfs4-tls	with xprtsec=tls: tlshd on both sides does the handshake and the kernel
+#		the rest, AES-256-GCM as GnuTLS chooses it; the server has a certificate
+#	nfs4-wireguard	through a tunnel of the kernel's WireGuard, whose MTU is 80 less
 #	smb	3.1.1 to ksmbd, without leases (6.12 crashed with them, once), rsize and
 #		wsize 4 MiB, the default, which ksmbd is told to allow; cache=strict
 #	9p	9P2000.L over TCP to diod with its default of 16 threads; msize 64 KiB,
@@ -141,11 +144,70 @@ knfsd_down() {
 }
 
 can_nfs4() {
-	need_programs rpcbind rpc.nfsd rpc.mountd exportfs mount.nfs && need_modules nfsd nfs
+	need_programs rpcbind rpc.nfsd rpc.mountd exportfs mount.nfs && need_modules nfsd nfs ||
+		return
+	case $flavour in
+	tls)		need_programs tlshd openssl ;;
+	wireguard)	need_programs wg ;;
+	esac
 }
 
 up_nfs4() {
-	knfsd_up
+	knfsd_up || return
+	case $flavour in
+	tls)		tls_up ;;
+	wireguard)	wireguard_up ;;
+	esac
+}
+
+# A certificate of its own authority for the server, and tlshd in both namespaces.
+tls_up() {
+	local dir=$tmp/tls
+	need_modules tls && mkdir -p "$dir" || return
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
+		-subj /CN=bench -keyout "$dir/authority.key" -out "$dir/authority.pem" \
+		2> "$tmp/openssl" &&
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=server \
+			-keyout "$dir/server.key" -out "$dir/server.csr" 2>> "$tmp/openssl" &&
+		openssl x509 -req -in "$dir/server.csr" -days 3650 -CA "$dir/authority.pem" \
+			-CAkey "$dir/authority.key" -CAcreateserial -out "$dir/server.pem" \
+			-extfile <(echo subjectAltName=IP:10.99.0.1) 2>> "$tmp/openssl" || {
+		cat "$tmp/openssl"
+		return 1
+	}
+	chmod 600 "$dir"/*.key
+	cat > "$dir/conf" <<-END || return
+		[authenticate.client]
+		x509.truststore=$dir/authority.pem
+		[authenticate.server]
+		x509.truststore=$dir/authority.pem
+		x509.certificate=$dir/server.pem
+		x509.private_key=$dir/server.key
+	END
+	tlshd -c "$dir/conf" -s > "$tmp/tlshd-server" 2>&1 {never}>&- &
+	client tlshd -c "$dir/conf" -s > "$tmp/tlshd-client" 2>&1 {never}>&- &
+	nap 1
+}
+
+# wireguard_end OWN PEER ADDRESS OF_PEER [ENDPOINT]: commands for one end of the tunnel
+wireguard_end() {
+	ip link add wg0 mtu $((mtu - 80)) type wireguard &&
+		wg set wg0 private-key "$tmp/wg-$1" listen-port 51820 \
+			peer "$(wg pubkey < "$tmp/wg-$2")" allowed-ips "$4/32" \
+			${5:+endpoint "$5:51820"} &&
+		ip addr add "$3/30" dev wg0 && ip link set wg0 up
+}
+
+wireguard_up() {
+	need_modules wireguard || return
+	(
+		umask 077
+		wg genkey > "$tmp/wg-server" && wg genkey > "$tmp/wg-client"
+	) || return
+	wireguard_end server client 10.102.0.2 10.102.0.1 || return
+	export -f wireguard_end
+	tmp=$tmp mtu=$mtu client bash -c \
+		'wireguard_end client server 10.102.0.1 10.102.0.2 10.101.1.2'
 }
 
 nconnect() {
@@ -153,11 +215,20 @@ nconnect() {
 }
 
 mount_nfs4() {
-	client mount -t nfs -o "noatime,vers=4.2,proto=tcp,sec=sys,rsize=1048576,wsize=1048576,nconnect=$(nconnect)" \
-		"10.99.0.1:$srv" "$mnt"
+	local server=10.99.0.1 more=''
+	case $flavour in
+	tls)		more=,xprtsec=tls ;;
+	wireguard)	server=10.102.0.2 ;;
+	esac
+	client mount -t nfs -o "noatime,vers=4.2,proto=tcp,sec=sys,rsize=1048576,wsize=1048576,nconnect=$(nconnect)$more" \
+		"$server:$srv" "$mnt"
 }
 
 down_nfs4() {
+	case $flavour in
+	tls)		end_program tlshd ;;
+	wireguard)	ip link del wg0 ;;
+	esac
 	knfsd_down
 }
 

@@ -10,7 +10,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 32
+plan 33
 
 steer=off lab_up --no-mount
 mkdir -p "$mnt" "$tmp"
@@ -44,6 +44,7 @@ new keys never~rekey=0: 1 to 86400~~sec=privacy,rekey=0
 new keys too seldom~rekey=86401~~sec=privacy,rekey=86401
 new keys after no datagram~rekeydatagrams=0~~sec=privacy,rekeydatagrams=0
 protection that does not exist~sec[= ]~~sec=wishful
+a cipher that does not exist~cipher[= ]~~sec=privacy,cipher=rot13
 a source without an export~/EXPORT~10.99.0.1~ro
 a source without a server~server~:/lab~ro
 a server twice~twice~10.99.0.1,10.99.0.1:/lab~ro

@@ -3,7 +3,7 @@
 #
 # corrupt: bits that flip on the wire change nothing but a counter
 #
-# modes: off xdp tc+privacy
+# modes: off xdp tc+privacy,cipher=chacha20-poly1305
 # long-modes: tc xdp-generic xdp+integrity
 # timeout: 180
 
