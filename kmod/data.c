@@ -289,7 +289,7 @@ static void ebpfs_data_guard(void *p, const struct ebpfs_data *head, const struc
 	}
 	g->guard.number = cpu_to_le64(s->number++);
 	if (!ebpfs_aead_end(&a, g->guard.tag))
-		memset(to - size, 0, size);
+		memset(g, 0, sizeof(*g) + size);
 }
 
 /*

@@ -273,11 +273,11 @@ static noinline bool ebpfs_gcm_grow(struct ebpfs_gcm *g)
  */
 void ebpfs_gcm_add(struct ebpfs_gcm *g, const void *p, u32 len)
 {
-	struct ebpfs_gcm_piece *last = &g->pieces[g->n - 1];
+	struct ebpfs_gcm_piece *last = g->n ? &g->pieces[g->n - 1] : NULL;
 
 	if (g->failed || !len)
 		return;
-	if (g->n && last->p + last->len == p) {
+	if (last && last->p + last->len == p) {
 		last->len += len;
 		return;
 	}

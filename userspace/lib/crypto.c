@@ -207,8 +207,8 @@ static EVP_CIPHER_CTX *with_key(u8 cipher, const u8 key[EBPFS_KEY_LEN], bool sea
 }
 
 /* All of a message but its tag; false if that is wrong. */
-static bool crypt(EVP_CIPHER_CTX *ctx, u8 *to, u64 number, struct ebpfs_bytes clear,
-		  const u8 *from, u32 len)
+static bool compute(EVP_CIPHER_CTX *ctx, u8 *to, u64 number, struct ebpfs_bytes clear,
+		    const u8 *from, u32 len)
 {
 	const __le64 n = cpu_to_le64(number);
 	u8 nonce[12] = { 0 };
@@ -227,7 +227,7 @@ bool ebpfs_aead_seal(u8 *to, u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBP
 {
 	EVP_CIPHER_CTX *ctx = with_key(cipher, key, true);
 
-	if (!crypt(ctx, to, number, clear, from, len) ||
+	if (!compute(ctx, to, number, clear, from, len) ||
 	    !EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, EBPFS_AEAD_TAG, tag))
 		fail("finish a message");
 	return true;
@@ -240,7 +240,7 @@ bool ebpfs_aead_open(u8 *to, const u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 k
 
 	if (!EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, EBPFS_AEAD_TAG, (u8 *)tag))
 		fail("begin a message");
-	return crypt(ctx, to, number, clear, from, len);
+	return compute(ctx, to, number, clear, from, len);
 }
 
 bool ebpfs_aead_fast(u8 cipher)

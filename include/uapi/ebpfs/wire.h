@@ -143,11 +143,11 @@ enum ebpfs_sender {
  * struct ebpfs_guard - behind the head of a datagram of a session with sec= integrity or
  * privacy
  * @number: of the datagram, never the same twice under a key
- * @tag: Poly1305
+ * @tag: that it is authentic by
  *
- * What follows is what would follow the head without it. The whole is ChaCha20-Poly1305
- * (RFC 8439) with the nonce 0 (32 bits), @number; clear are the head and, for privacy, the
- * rest of struct ebpfs_reply or ebpfs_data; for integrity everything.
+ * What follows is what would follow the head without it. The whole is a message of the
+ * session's enum ebpfs_cipher with the nonce 0 (32 bits), @number; clear are the head and,
+ * for privacy, the rest of struct ebpfs_reply or ebpfs_data; for integrity everything.
  */
 struct ebpfs_guard {
 	__le64 number;
