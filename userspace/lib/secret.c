@@ -122,7 +122,7 @@ bool ebpfs_secret_read_fd(int fd, const char *name, uint8_t secret[EBPFS_SECRET_
 	char text[256], *start = text;
 	size_t len = 0;
 	ssize_t got;
-	bool good;
+	bool full, good;
 
 	/* A pipe gives what was written at a time. */
 	do {
@@ -134,13 +134,15 @@ bool ebpfs_secret_read_fd(int fd, const char *name, uint8_t secret[EBPFS_SECRET_
 		explicit_bzero(text, sizeof(text));
 		return false;
 	}
+	full = len == sizeof(text);
 	while (len && isspace((unsigned char)*start)) {
 		start++;
 		len--;
 	}
 	while (len && isspace((unsigned char)start[len - 1]))
 		len--;
-	good = ebpfs_secret_decode(start, len, secret);
+	/* What did not fit is not nothing. */
+	good = !full && ebpfs_secret_decode(start, len, secret);
 	explicit_bzero(text, sizeof(text));
 	if (!good) {
 		snprintf(error, size, "%s does not hold a secret (one line, base64 of %d bytes); "
