@@ -35,6 +35,7 @@
 #define LOCK_TRIES	40		/* for another that was killed to be gone */
 #define LOCK_PAUSE	50		/* ms */
 #define KEY_DATA_MAX	8192		/* bytes of a call's data that its key tells of */
+#define TEMP_NAME	".ebpfsd-new-"	/* names that are not to stay begin so */
 
 _Static_assert(EBPFS_INTENT_MARK == EBPFS_TAG_LEN, "a key or a mark is a tag");
 _Static_assert(sizeof(struct ebpfs_intent) == 512, "records do not cross pages");
@@ -163,7 +164,7 @@ static int open_file(const struct config *c)
 }
 
 /* Remove a name that was not to stay. What died over it had made it or not, or given
- * it its right name: all the same. */
+ * it its right name: all the same. No other name goes, whatever the file says. */
 static bool clean(const struct exports *exports, const struct ebpfs_intent *r)
 {
 	struct intent_temp temp = { 0 };
@@ -176,6 +177,8 @@ static bool clean(const struct exports *exports, const struct ebpfs_intent *r)
 		return false;
 	memcpy(&temp, r->reply, sizeof(temp));
 	temp.name[sizeof(temp.name) - 1] = '\0';
+	if (strncmp(temp.name, TEMP_NAME, sizeof(TEMP_NAME) - 1) || strchr(temp.name, '/'))
+		return false;
 	for (i = 0; i < exports->count && !done; i++) {
 		const struct export *e = &exports->list[i];
 
@@ -459,7 +462,7 @@ void intent_temp_name(struct intent_temp *temp)
 {
 	static u64 count;
 
-	snprintf(temp->name, sizeof(temp->name), ".ebpfsd-new-%016llx-%llx",
+	snprintf(temp->name, sizeof(temp->name), TEMP_NAME "%016llx-%llx",
 		 (unsigned long long)nonce,
 		 (unsigned long long)__atomic_add_fetch(&count, 1, __ATOMIC_RELAXED));
 }
