@@ -15,6 +15,8 @@
 #include "ebpfsctl/ctl.h"
 #include "ebpfsctl/netlink.h"
 
+#define MAX_ERRNO	4095	/* the kernel's, <linux/err.h> */
+
 static struct mnl_socket *sock;
 static uint16_t family;
 /* What the kernel said in words about the last error. */
@@ -32,6 +34,13 @@ static int collect(const struct nlattr *attr, void *data)
 	if (mnl_attr_get_type(attr) <= EBPFS_A_MAX)
 		attrs->at[mnl_attr_get_type(attr)] = attr;
 	return MNL_CB_OK;
+}
+
+static uint8_t get_u8(const struct attrs *attrs, int type)
+{
+	const struct nlattr *attr = attrs->at[type];
+
+	return attr && mnl_attr_get_payload_len(attr) ? mnl_attr_get_u8(attr) : 0;
 }
 
 static uint32_t get_u32(const struct attrs *attrs, int type)
@@ -87,12 +96,22 @@ static void keep_said(const struct nlmsghdr *nlh)
 
 	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
 		return;
-	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
+	if (!(nlh->nlmsg_flags & NLM_F_CAPPED)) {
+		if (err->msg.nlmsg_len < sizeof(err->msg) ||
+		    err->msg.nlmsg_len > mnl_nlmsg_get_payload_len(nlh))
+			return;
 		offset += err->msg.nlmsg_len - sizeof(err->msg);
+	}
 	mnl_attr_for_each(attr, nlh, offset)
 		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG)
 			snprintf(said, sizeof(said), "%.*s", (int)mnl_attr_get_payload_len(attr),
 				 (const char *)mnl_attr_get_payload(attr));
+}
+
+/* The kernel's are negative, and small. */
+static int error_of(int number)
+{
+	return number < 0 && number >= -MAX_ERRNO ? -number : EBADMSG;
 }
 
 static int got_error(const struct nlmsghdr *nlh, void *data)
@@ -107,7 +126,7 @@ static int got_error(const struct nlmsghdr *nlh, void *data)
 	if (!err->error)
 		return MNL_CB_STOP;
 	keep_said(nlh);
-	errno = abs(err->error);
+	errno = error_of(err->error);
 	return MNL_CB_ERROR;
 }
 
@@ -117,7 +136,7 @@ static int got_done(const struct nlmsghdr *nlh, void *data)
 
 	(void)data;
 	if (nlh->nlmsg_len >= mnl_nlmsg_size(sizeof(*error)) && *error < 0) {
-		errno = -*error;
+		errno = error_of(*error);
 		return MNL_CB_ERROR;
 	}
 	return MNL_CB_STOP;
@@ -197,7 +216,8 @@ static int got_family(const struct nlmsghdr *nlh, void *data)
 
 	(void)data;
 	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr))
-		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
+		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID &&
+		    mnl_attr_get_payload_len(attr) >= sizeof(family))
 			family = mnl_attr_get_u16(attr);
 	return MNL_CB_OK;
 }
@@ -298,8 +318,7 @@ static int got_node(const struct nlmsghdr *nlh, void *data)
 	addr = attrs.at[EBPFS_A_ADDRESS];
 	if (addr && mnl_attr_get_payload_len(addr) <= sizeof(n->addr))
 		memcpy(&n->addr, mnl_attr_get_payload(addr), mnl_attr_get_payload_len(addr));
-	if (attrs.at[EBPFS_A_STATE])
-		n->state = mnl_attr_get_u8(attrs.at[EBPFS_A_STATE]);
+	n->state = get_u8(&attrs, EBPFS_A_STATE);
 	n->session = get_u64(&attrs, EBPFS_A_SESSION);
 	n->slots = get_u32(&attrs, EBPFS_A_SLOTS);
 	n->in_flight = get_u32(&attrs, EBPFS_A_IN_FLIGHT);
