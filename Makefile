@@ -37,7 +37,7 @@ help:
 	@echo '  make bench         what it costs, beside NFS, SMB, 9p and NBD; half an hour'
 	@echo '  make bench-pair    the same of ebpfs and NFS between two VMs'
 	@echo '  make sim           run the simulator (SEEDS=N, default $(SEEDS))'
-	@echo '  make fuzz          fuzz the parsers (SECONDS=N each, default 60)'
+	@echo '  make fuzz          fuzz the parsers (TIME=SECONDS each, or 30m; default 60)'
 	@echo '  make lint          check scripts, prose and C: style, and bugs that tools find'
 	@echo '  scripts/vm         a shell in the VM; see scripts/vm --help'
 	@echo
@@ -96,9 +96,9 @@ bench-pair:
 sim:
 	$(in_root) $(MAKE) -C selftests sim SEEDS=$(SEEDS)
 
-SECONDS ?= 60
+TIME ?= 60
 fuzz:
-	$(in_root) $(MAKE) -C selftests fuzz SECONDS=$(SECONDS)
+	$(in_root) $(MAKE) -C selftests fuzz TIME=$(TIME)
 
 lint:
 	$(in_root) scripts/lint

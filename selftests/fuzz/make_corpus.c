@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Writes the seeds that the fuzz targets start from: one message of each kind,
- * calls of each op, replies and entries of different shapes, and programs for
- * fuzz_reply that reach each of its outcomes.
+ * calls of each op, replies and entries of different shapes, programs for
+ * fuzz_reply that reach each of its outcomes, and files and answers of the kernel that
+ * are right and wrong.
  *
- *	make_corpus DIR		into DIR/wire, DIR/handshake, DIR/reply
+ *	make_corpus DIR		into DIR/wire, DIR/handshake, DIR/reply and so on
  *
  * With this generator no binary need lie in the repository.
  */
@@ -12,8 +13,11 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <ebpfs/netlink.h>
+
 #include "core/handshake.h"
 #include "core/wire.h"
+#include "fuzz/state.h"
 
 #define SESSION	0x1122334455667788ull
 
@@ -308,7 +312,8 @@ static void handshake_messages(void)
 	struct ebpfs_hs_server server = { .cookie_key = { 1 } };
 	struct ebpfs_bytes addr = { "192.0.2.1:777", 13 };
 	struct ebpfs_hs_session s = {
-		.server_session = 5, .server_instance = 6, .features = EBPFS_FEAT_ALL, .unit_max = 65536, .cell_max = 8920,
+		.server_session = 5, .server_instance = 6, .features = EBPFS_FEAT_ALL,
+		.unit_max = 65536, .cell_max = 8920,
 		.slots = 64, .owner_instance = 1, .lease = 30, .root_fh_len = 32,
 	};
 	struct ebpfs_challenge challenge;
@@ -459,6 +464,266 @@ static void programs(void)
 	save("reply", "full", full, sizeof(full));
 }
 
+static void text(const char *target, const char *name, const char *bytes)
+{
+	save(target, name, bytes, strlen(bytes));
+}
+
+static void configurations(void)
+{
+	text("config", "all",
+	     "f# all that there is\n"
+	     "listen = 192.0.2.1 [2001:db8::1]:4711\n"
+	     "threads = 4\nclients = /etc/clients\nstate-dir = /var/lib/x\n"
+	     "sessions-max = 10\nreply-cache = 64M\nlease = 5\nlocks-max = 1K\n"
+	     "\n[export /data]\n"
+	     "path = /srv/data\nclients = alice  bob\taccess=rw\n"
+	     "access = rw\nsquash = all\nanonuid = 99\nanongid = 98\n"
+	     "watch = yes\nsec = privacy\nidmap = /etc/map\n"
+	     "[export /more]\npath=/srv/more\nclients=*\nsquash=none\n"
+	     "privileged-xattrs=yes\naccess=ro\nsec=integrity\n");
+	text("config", "least", "f[export /]\npath=/\nclients=*\nsec=crc\nsquash=root\n");
+	text("config", "mistakes",
+	     "flisten = 1.2.3 ::1 ::1 [::1\nthreads=0\nreply-cache=1\nwhat\n= \nx=\n"
+	     "[export data]\npath=x\n[export /a]\n[export /a]\n[export\n]\n"
+	     "clients=a#b\nsquash=no\nanonuid=0\nanongid=4294967295\nidmap=x\nwatch=1\n");
+	text("config", "options",
+	     "oe/data=/srv/data,rw,no_root_squash,privileged_xattrs,watch,sec=privacy\n"
+	     "e/b=/b,ro,all_squash,root_squash,anonuid=5,anongid=6\nl0.0.0.0:1\nl[::1]\n"
+	     "t3\ns/state\n");
+	text("config", "wrong-options", "oex\ne/a=b,c\nt65\ns.\nl%\nlfe80::1%lo\n");
+}
+
+#define SECRET	"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+static void files(void)
+{
+	static const char acl[] =
+		"a\x14\x02\0\0\0\x02\0\x07\0\xe8\x03\0\0\x08\0\x07\0\x64\0\0\0"
+		"u 1000 500\ng 100 200\n";
+	/* More than is read at once. */
+	char large[400] = "s" SECRET "\n";
+
+	memset(large + strlen(large), ' ', sizeof(large) - strlen(large) - 2);
+	large[sizeof(large) - 2] = 'x';
+	large[sizeof(large) - 1] = '\0';
+	text("files", "secret", "s" SECRET "\n");
+	text("files", "secret-spaces", "s \t" SECRET "\t\r\n\n");
+	text("files", "secret-large", large);
+	text("files", "secret-short", "sAAEC");
+	text("files", "clients", "c# who may\nalice " SECRET "\n\nbob\t" SECRET "\r\n");
+	text("files", "clients-twice", "calice " SECRET "\nalice " SECRET "\n");
+	text("files", "clients-wrong", "c* " SECRET "\nbob\na#b x\nbob " SECRET " more\n");
+	text("files", "idmap", "i# numbers\nu 1000 500\nu 2000 3000 100\ng 100 100 10\ng 7 8\n");
+	text("files", "idmap-end", "iu 0 4294967294\ng 4294967290 0 5\n");
+	text("files", "idmap-twice", "iu 1 10 5\nu 3 20\ng 1 10 5\ng 20 14\n");
+	text("files", "idmap-wrong", "ix 1 2\nu 1\nu 1 2 0\nu 4294967295 1\nu 1 2 3 4\n");
+	save("files", "acl", acl, sizeof(acl) - 1);
+}
+
+static u8 *put_intent(u8 *p, struct fuzz_intent f, const void *bytes, u8 len)
+{
+	f.len = len;
+	memcpy(p, &f, sizeof(f));
+	memcpy(p + sizeof(f), bytes, len);
+	return p + sizeof(f) + len;
+}
+
+/* An append of which the file has @there bytes from @size on, of @len. */
+static u8 *put_append(u8 *p, u64 size, u32 len)
+{
+	struct fuzz_intent f = {
+		.op = EBPFS_OP_APPEND, .flags = 1 << 4, .op_id = 9, .parts = FUZZ_NOTE,
+		.note = FUZZ_NOTE_FILE, .at = 3,
+	};
+	u32 cuts[EBPFS_APPEND_CUTS], n;
+	struct ebpfs_append_mark m;
+	u8 bytes[8192];
+
+	for (n = 0; n < len; n++)
+		bytes[n] = fuzz_byte(size + n);
+	n = ebpfs_append_mark(&m, cuts, size, bytes, len);
+	memcpy(f.a, &m, sizeof(m));
+	return put_intent(p, f, cuts, (u8)(n * sizeof(*cuts)));
+}
+
+static void calls_of_before(void)
+{
+	struct fuzz_intent temp = {
+		.op = EBPFS_OP_CREATE, .flags = 1 << 2, .op_id = 1, .parts = FUZZ_NOTE,
+		.note = FUZZ_NOTE_TEMP, .file = 1,
+	};
+	struct fuzz_intent value = {
+		.op = EBPFS_OP_SETXATTR, .flags = 1 << 4, .op_id = 2, .parts = FUZZ_NOTE, .at = 1,
+		.note = FUZZ_NOTE_FILE,
+	};
+	struct fuzz_intent shift = {
+		.op = EBPFS_OP_FALLOCATE, .flags = 1 << 4, .op_id = 3, .parts = FUZZ_NOTE, .at = 2,
+		.note = FUZZ_NOTE_FILE, .a = { FUZZ_FILE_SIZE & 255, FUZZ_FILE_SIZE >> 8 },
+	};
+	struct fuzz_intent done = {
+		.op = EBPFS_OP_RENAME, .op_id = 4, .parts = FUZZ_EFFECT | FUZZ_RESULT, .at = 4,
+		.log = 1,
+	};
+	u8 seed[4096] = "i", *p = seed + 1;
+
+	p = put_intent(p, temp, ".ebpfsd-new-0123456789abcdef-1", 31);
+	p = put_intent(p, value, "user.x", 6);
+	p = put_intent(p, shift, "", 0);
+	p = put_append(p, FUZZ_FILE_SIZE - 500, 500);
+	p = put_intent(p, done, "reply", 5);
+	save("state", "calls", seed, (size_t)(p - seed));
+	/* A name that is not ours, and the file itself. */
+	p = put_intent(seed + 1, temp, "kept", 5);
+	p = put_intent(p, temp, "../file", 8);
+	save("state", "foreign", seed, (size_t)(p - seed));
+	/* Broken off at a page, and one that has come in whole. */
+	p = put_append(seed + 1, FUZZ_FILE_SIZE - 904, 3000);
+	save("state", "torn", seed, (size_t)(p - seed));
+	temp.parts |= FUZZ_BROKEN;
+	value.note = FUZZ_NOTE_RAW;
+	value.file = 2;
+	p = put_intent(seed + 1, temp, ".ebpfsd-new-0123456789abcdef-1", 31);
+	p = put_intent(p, value, "\x40\0\xff\xff", 4);
+	save("state", "broken", seed, (size_t)(p - seed));
+}
+
+static void states(void)
+{
+	text("state", "boot-open", "b00000000-0000-0000-0000-000000000000 12345678 open\n");
+	text("state", "boot-clean", "b00000000-0000-0000-0000-000000000000 12345678 clean\n");
+	text("state", "boot-other", "b00000000-0000-0000-0000-000000000001 87654321 open");
+	text("state", "boot-cut", "b00000000-0000-0000");
+	text("state", "owners", "oalice 0123456789abcdef /data\nbob 0000000000000001 /\n");
+	text("state", "owners-wrong", "oalice 1 /data\nbob 0000000000000001 /");
+	text("state", "header", "h");
+	text("state", "orphans", "n01000000810203040506070801000000\n0100000004810a0b0c0d\nx\n0102\n");
+	calls_of_before();
+}
+
+static u8 *put_attr(u8 *p, u16 type, const void *bytes, u16 len)
+{
+	const u16 head[2] = { (u16)(4 + len), type };
+
+	memset(p, 0, 4u + (len + 3u) / 4 * 4);
+	memcpy(p, head, sizeof(head));
+	memcpy(p + 4, bytes, len);
+	return p + 4 + (len + 3u) / 4 * 4;
+}
+
+/* A message around what lies from @p + 20 to @end. */
+static u8 *put_message(u8 *p, u8 *end, u16 type, u16 flags)
+{
+	const u32 len = (u32)(end - p);
+
+	memset(p, 0, 20);
+	memcpy(p, &len, sizeof(len));
+	memcpy(p + 4, &type, sizeof(type));
+	memcpy(p + 6, &flags, sizeof(flags));
+	return end;
+}
+
+static void save_answer(const char *name, u8 what, u8 *seed, const u8 *end)
+{
+	const u16 len = (u16)(end - seed - 3);
+
+	seed[0] = what;
+	memcpy(seed + 1, &len, sizeof(len));
+	save("netlink", name, seed, (size_t)(end - seed));
+}
+
+static u8 *put_stats(u8 *p)
+{
+	u8 stat[64], *q = put_attr(stat, EBPFS_A_STAT_NAME, "fill_bytes_xdp", 15);
+	u8 nest[80], *n;
+
+	q = put_attr(q, EBPFS_A_STAT_VALUE, "\1\2\3\0\0\0\0", 8);
+	n = put_attr(nest, EBPFS_A_STAT | 0x8000, stat, (u16)(q - stat));
+	return put_attr(p, EBPFS_A_STATS | 0x8000, nest, (u16)(n - nest));
+}
+
+static void answers(void)
+{
+	static u8 seed[2048];
+	u8 *first = seed + 3, *p;
+
+	p = put_attr(first + 20, 1, "\x21", 2);
+	p = put_message(first, p, 16, 0);
+	p = put_message(p, p + 20, 2, 0);
+	save_answer("family", 0, seed, p);
+
+	p = first + 20;
+	for (u16 type = EBPFS_A_MOUNT; type <= EBPFS_A_REQUESTS_WAITING; type++)
+		p = put_attr(p, type, "\1\0\0\0\0\0\0", 8);
+	p = put_attr(p, EBPFS_A_SOURCE, "192.0.2.1:/data", 16);
+	p = put_attr(p, EBPFS_A_OPTIONS, "rw,name=web1", 13);
+	p = put_stats(p);
+	p = put_message(first, p, 33, 2);
+	p = put_message(p, p + 20, 3, 2);
+	save_answer("mounts", 1, seed, p);
+
+	p = first + 20;
+	for (u16 type = 1; type <= EBPFS_A_MAX; type++)
+		p = put_attr(p, type, "\2\0\x50\x0a\xc0\0\2\1\0\0\0\0\0\0\0", 16);
+	p = put_stats(p);
+	p = put_message(first, p, 33, 2);
+	p = put_message(p, p + 20, 3, 2);
+	save_answer("nodes", 2, seed, p);
+
+	p = put_message(first, put_stats(first + 20), 33, 0);
+	save_answer("counters", 3, seed, p);
+
+	/* An error with its message in words: errno 22, what it is about, attribute 1. */
+	memset(first, 0, 64);
+	first[16] = 0xea;
+	memset(first + 17, 0xff, 3);
+	first[20] = 16;
+	p = put_attr(first + 36, 1, "no such node", 13);
+	p = put_message(first, p, 2, 0x200);
+	first[16] = 0xea;
+	memset(first + 17, 0xff, 3);
+	save_answer("error", 4, seed, p);
+	/* Of more than there is, and of no error that there is. */
+	memset(first + 20, 0xff, 4);
+	save_answer("error-long", 4, seed, p);
+	memcpy(first + 16, "\0\0\0\x80", 4);
+	save_answer("error-none", 4, seed, p);
+	p = put_message(first, first + 20, 3, 2);
+	memcpy(first + 16, "\0\0\0\x80", 4);
+	save_answer("done-none", 1, seed, p);
+
+	/* Attributes that are too short. */
+	p = put_message(first, put_attr(first + 20, 1, "\x21", 1), 16, 0);
+	save_answer("family-short", 0, seed, p);
+	p = first + 20;
+	for (u16 type = 1; type <= EBPFS_A_MAX; type++)
+		p = put_attr(p, type, "", 0);
+	p = put_message(first, p, 33, 2);
+	save_answer("nodes-short", 2, seed, p);
+}
+
+static void mounts(void)
+{
+	text("mount", "options",
+	     "oro,nosuid,nodev,noexec,noatime,name=web1,secretfile=/x,sec=privacy,hard\n"
+	     "_netdev,x-systemd.automount,comment=\"a,b\",remount,bind,user,nofail,port=5\n");
+	text("mount", "options-wrong", "osecret=x");
+	text("mount", "options-quote", "ox=\"a,name=\"");
+	text("mount", "source", "sfour:1,six,192.0.2.9,[2001:db8::9]:80:/data/x");
+	text("mount", "source-wrong", "sfour,:/x");
+	text("mount", "address", "a[fe80::1%lo]:20490");
+	text("mount", "address-four", "a192.0.2.1");
+	text("mount", "path", "pa/./b//../c/../../d/");
+	text("mount", "mountinfo",
+	     "m/mnt/a b/../a b\n"
+	     "36 35 0:50 / /mnt/a\\040b rw,noatime master:1 - ebpfs 192.0.2.1:/x rw\n"
+	     "37 35 8:1 / / rw - ext4 /dev/sda1 rw\n"
+	     "38 35 0:51 / /mnt/c rw - ebpfs x rw\n");
+	text("mount", "mount-number", "m2\n");
+	text("mount", "mount-device", "m0:50\n");
+	text("mount", "pins", "d.\n..\n4026531840-2\n4026531840-1\n1-2x\n7-\n");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -477,5 +742,10 @@ int main(int argc, char **argv)
 	handshake_steps();
 	guard_steps();
 	programs();
+	configurations();
+	files();
+	states();
+	answers();
+	mounts();
 	return 0;
 }
