@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include <openssl/evp.h>
+#include <sodium/crypto_aead_aes256gcm.h>
+#include <sodium/crypto_aead_chacha20poly1305.h>
 
 #include "core/platform.h"
 #include "lib/ktap.h"
@@ -272,6 +274,143 @@ static void tag_depends_on_key(void)
 	}
 }
 
+static void from_hex(u8 *to, const char *hex)
+{
+	unsigned int byte;
+
+	for (; *hex; hex += 2) {
+		ASSERT_EQ(sscanf(hex, "%2x", &byte), 1);
+		*to++ = (u8)byte;
+	}
+}
+
+/* RFC 7748 6.1 */
+static void dh_vectors(void)
+{
+	u8 a[EBPFS_KEY_LEN], b[EBPFS_KEY_LEN], want[EBPFS_KEY_LEN], out[EBPFS_KEY_LEN];
+	u8 public[2][EBPFS_KEY_LEN];
+
+	from_hex(a, "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
+	from_hex(b, "5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb");
+	EXPECT(ebpfs_dh_public(public[0], a));
+	from_hex(want, "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a");
+	EXPECT_MEM(public[0], want, sizeof(want));
+	EXPECT(ebpfs_dh_public(public[1], b));
+	from_hex(want, "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
+	EXPECT_MEM(public[1], want, sizeof(want));
+	from_hex(want, "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742");
+	EXPECT(ebpfs_dh(out, a, public[1]));
+	EXPECT_MEM(out, want, sizeof(want));
+	EXPECT(ebpfs_dh(out, b, public[0]));
+	EXPECT_MEM(out, want, sizeof(want));
+}
+
+/* Points of small order, whose product with any secret is known: 0, 1, and one of eight. */
+static void dh_with_nobody(void)
+{
+	static const char *const points[] = {
+		"0000000000000000000000000000000000000000000000000000000000000000",
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+	};
+	u8 own[EBPFS_KEY_LEN], theirs[EBPFS_KEY_LEN], out[EBPFS_KEY_LEN];
+	size_t i;
+
+	memset(own, 0x5a, sizeof(own));
+	for (i = 0; i < ARRAY_SIZE(points); i++) {
+		from_hex(theirs, points[i]);
+		EXPECT(!ebpfs_dh(out, own, theirs));
+	}
+}
+
+#define CLEAR	40
+
+static const u8 aeads[] = { EBPFS_CIPHER_CHACHA20_POLY1305, EBPFS_CIPHER_AES256_GCM };
+
+/* As libsodium has it, if it does: the nonce is 32 bits of zero and @number. */
+static bool seal_by_sodium(u8 *to, u8 tag[EBPFS_AEAD_TAG], u8 aead, u64 number,
+			   struct ebpfs_bytes clear, const u8 *from, u32 len)
+{
+	u8 nonce[12] = { 0 };
+	int i;
+
+	for (i = 0; i < 8; i++)
+		nonce[4 + i] = (u8)(number >> 8 * i);
+	if (aead == EBPFS_CIPHER_CHACHA20_POLY1305)
+		return !crypto_aead_chacha20poly1305_ietf_encrypt_detached(to, tag, NULL, from, len,
+				clear.data, clear.len, NULL, nonce, key);
+	return crypto_aead_aes256gcm_is_available() &&
+	       !crypto_aead_aes256gcm_encrypt_detached(to, tag, NULL, from, len, clear.data,
+						       clear.len, NULL, nonce, key);
+}
+
+static void aeads_are_as_others_have_them(void)
+{
+	static const u64 numbers[] = { 0, 1, ~0u, 1ull << 32, 0x0123456789abcdefull, ~0ull };
+	u8 from[200], out[200], want[200], back[200], tag[EBPFS_AEAD_TAG], good[EBPFS_AEAD_TAG];
+	u32 len, clear_len, n;
+
+	for (len = 0; len < sizeof(from); len++)
+		from[len] = (u8)(len * 59 + 7);
+	for (n = 0; n < ARRAY_SIZE(numbers) * ARRAY_SIZE(aeads); n++) {
+		const u64 number = numbers[n / ARRAY_SIZE(aeads)];
+		const u8 aead = aeads[n % ARRAY_SIZE(aeads)];
+
+		for (len = 1; len < sizeof(from); len += 13) {
+			for (clear_len = 1; clear_len < CLEAR; clear_len += 11) {
+				const struct ebpfs_bytes clear = { from + 3, clear_len };
+
+				EXPECT(ebpfs_aead_seal(out, tag, aead, key, number, clear, from,
+						       len));
+				if (seal_by_sodium(want, good, aead, number, clear, from, len)) {
+					EXPECT_MEM(out, want, len);
+					EXPECT_MEM(tag, good, sizeof(tag));
+				}
+				EXPECT(ebpfs_aead_open(back, tag, aead, key, number, clear, out,
+						       len));
+				EXPECT_MEM(back, from, len);
+			}
+		}
+	}
+}
+
+/* Not one bit of anything may differ, nor the number. */
+static void aead_is_authentic(u8 aead)
+{
+	u8 from[64] = "what is secret", clear[CLEAR] = "what is not", out[64], back[64];
+	u8 tag[EBPFS_AEAD_TAG];
+	const struct ebpfs_bytes aad = { clear, sizeof(clear) }, less = { clear, CLEAR - 1 };
+	unsigned int i;
+
+	EXPECT(ebpfs_aead_seal(out, tag, aead, key, 5, aad, from, sizeof(from)));
+	for (i = 0; i < 8 * sizeof(out); i++) {
+		out[i / 8] ^= 1 << i % 8;
+		EXPECT(!ebpfs_aead_open(back, tag, aead, key, 5, aad, out, sizeof(out)));
+		out[i / 8] ^= 1 << i % 8;
+	}
+	for (i = 0; i < 8 * sizeof(clear); i++) {
+		clear[i / 8] ^= 1 << i % 8;
+		EXPECT(!ebpfs_aead_open(back, tag, aead, key, 5, aad, out, sizeof(out)));
+		clear[i / 8] ^= 1 << i % 8;
+	}
+	for (i = 0; i < 8 * sizeof(tag); i++) {
+		tag[i / 8] ^= 1 << i % 8;
+		EXPECT(!ebpfs_aead_open(back, tag, aead, key, 5, aad, out, sizeof(out)));
+		tag[i / 8] ^= 1 << i % 8;
+	}
+	for (i = 0; i < 64; i++)
+		EXPECT(!ebpfs_aead_open(back, tag, aead, key, 5 ^ 1ull << i, aad, out,
+					sizeof(out)));
+	EXPECT(!ebpfs_aead_open(back, tag, aead, key, 5, less, out, sizeof(out)));
+	EXPECT(ebpfs_aead_open(back, tag, aead, key, 5, aad, out, sizeof(out)));
+}
+
+static void aeads_are_authentic(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(aeads); i++)
+		aead_is_authentic(aeads[i]);
+}
+
 static const struct ktap_test tests[] = {
 	KTAP_TEST(crc_vectors),
 	KTAP_TEST(crc_goes_on),
@@ -283,6 +422,10 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(tag_vectors),
 	KTAP_TEST(tag_is_siphash),
 	KTAP_TEST(tag_depends_on_key),
+	KTAP_TEST(dh_vectors),
+	KTAP_TEST(dh_with_nobody),
+	KTAP_TEST(aeads_are_as_others_have_them),
+	KTAP_TEST(aeads_are_authentic),
 };
 
 int main(int argc, char **argv)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/guard.h"
+#include "core/noise.h"
 #include "lib/ktap.h"
 
 #define SEC	EBPFS_NSEC_PER_SEC
@@ -322,6 +323,9 @@ static void kernel_of_a_server(void)
 	free(p);
 	EXPECT_EQ(pass(&kernel, &x.client, x.now), 0);
 	EXPECT_EQ(pass(&x.server, &x.client, x.now), 0);
+	/* Sent back, it is from no client. */
+	EXPECT_EQ(pass(&kernel, &x.server, x.now), -ENOKEY);
+	EXPECT_EQ(pass(&kernel, &kernel, x.now), -ENOKEY);
 	/* Told again, its numbers go on. */
 	ebpfs_keys_add_lent(&kernel, &lent, x.now);
 	EXPECT(ebpfs_keys_send(&kernel, 1, &s));
@@ -382,6 +386,85 @@ static void new_keys_in_time(void)
 	/* A late repetition of the question is none any more. */
 	EXPECT_EQ(ebpfs_keys_answer(&x.server, &ask, a, 2, x.now, &repeated), -EBADMSG);
 	end(&x);
+}
+
+static bool all_zero(const void *p, size_t len)
+{
+	const u8 *bytes = p;
+
+	while (len--)
+		if (*bytes++)
+			return false;
+	return true;
+}
+
+/* The keys of @epoch, as protocol.md has them: of both ephemeral keys and @chain, which is
+ * that of the next ones then. */
+static void expect_keys(const struct pair *x, u16 epoch, const u8 a[EBPFS_KEY_LEN],
+			const u8 b[EBPFS_KEY_LEN], u8 chain[EBPFS_KEY_LEN])
+{
+	u8 material[3][EBPFS_KEY_LEN], of[3][EBPFS_KEY_LEN], key[EBPFS_KEY_LEN];
+	const struct ebpfs_epoch *client = &x->client.epochs[epoch & 1];
+	const struct ebpfs_epoch *server = &x->server.epochs[epoch & 1];
+	__le32 id = cpu_to_le32(EBPFS_KEY_ID(epoch, EBPFS_SENDER_MAIN));
+	const struct ebpfs_bytes parts[] = { { "ebpfs1 datagrams", 16 }, { &id, sizeof(id) } };
+
+	ASSERT(ebpfs_dh_public(material[1], a) && ebpfs_dh_public(material[2], b) &&
+	       ebpfs_dh(material[0], a, material[2]));
+	ebpfs_hkdf(chain, (struct ebpfs_bytes){ material, sizeof(material) }, of);
+	ebpfs_mac(key, of[0], parts, 2);
+	EXPECT_MEM(client->send, key, sizeof(key));
+	EXPECT_MEM(server->receive[EBPFS_SENDER_MAIN], key, sizeof(key));
+	ebpfs_mac(key, of[1], parts, 2);
+	EXPECT_MEM(server->send, key, sizeof(key));
+	EXPECT_MEM(client->receive[EBPFS_SENDER_MAIN], key, sizeof(key));
+	id = cpu_to_le32(EBPFS_KEY_ID(epoch, EBPFS_SENDER_KERNEL));
+	ebpfs_mac(key, of[1], parts, 2);
+	EXPECT_MEM(client->receive[EBPFS_SENDER_KERNEL], key, sizeof(key));
+	memcpy(chain, of[2], EBPFS_KEY_LEN);
+}
+
+static void new_keys_are_as_defined(void)
+{
+	u8 chain[EBPFS_KEY_LEN], a[EBPFS_KEY_LEN], b[EBPFS_KEY_LEN];
+	struct pair x;
+	u16 epoch;
+
+	begin(&x, EBPFS_SEC_PRIVACY);
+	memcpy(chain, secrets[2], sizeof(chain));
+	for (epoch = 1; epoch < 5; epoch++) {
+		memset(a, x.drawn, sizeof(a));
+		memset(b, x.drawn + 1, sizeof(b));
+		x.now = x.client.ask_at;
+		ASSERT(rekey(&x));
+		expect_keys(&x, epoch, a, b, chain);
+		EXPECT_EQ(pass(&x.client, &x.server, x.now), 0);
+	}
+	end(&x);
+}
+
+/* Who gets hold of the memory later gets nothing that was sent before. */
+static void nothing_is_left_of_old_keys(void)
+{
+	struct pair x;
+
+	begin(&x, EBPFS_SEC_PRIVACY);
+	x.now = x.client.ask_at;
+	ASSERT(rekey(&x));
+	EXPECT_EQ(pass(&x.client, &x.server, x.now), 0);
+	EXPECT(all_zero(x.client.own, sizeof(x.client.own)));
+	EXPECT(all_zero(x.server.theirs, sizeof(x.server.theirs)));
+	EXPECT(all_zero(x.server.mine, sizeof(x.server.mine)));
+	x.now += EBPFS_KEYS_OLD;
+	ebpfs_keys_tick(&x.client, x.now);
+	ebpfs_keys_tick(&x.server, x.now);
+	EXPECT(all_zero(&x.client.epochs[0], sizeof(x.client.epochs[0])));
+	EXPECT(all_zero(&x.server.epochs[0], sizeof(x.server.epochs[0])));
+	end(&x);
+	EXPECT(all_zero(x.client.epochs, sizeof(x.client.epochs)));
+	EXPECT(all_zero(x.server.epochs, sizeof(x.server.epochs)));
+	EXPECT(all_zero(x.client.chain, sizeof(x.client.chain)));
+	EXPECT(all_zero(x.server.chain, sizeof(x.server.chain)));
 }
 
 static void new_keys_by_volume(void)
@@ -612,6 +695,8 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(numbers_are_used_once),
 	KTAP_TEST(kernel_of_a_server),
 	KTAP_TEST(new_keys_in_time),
+	KTAP_TEST(new_keys_are_as_defined),
+	KTAP_TEST(nothing_is_left_of_old_keys),
 	KTAP_TEST(new_keys_by_volume),
 	KTAP_TEST(old_keys_are_forgotten),
 	KTAP_TEST(two_in_a_row),
