@@ -151,6 +151,13 @@ static void auth_again_gets_the_same_answer(void)
 	n = hear(c.fd, &second, sizeof(second), 2000);
 	ASSERT_EQ(n, sizeof(second));
 	EXPECT_MEM(&first, &second, sizeof(first));
+	/* But only who can repeat it to its end. */
+	auth.tag[sizeof(auth.tag) - 1] ^= 1;
+	ebpfs_seal(&auth, sizeof(auth));
+	EXPECT_EQ(send(c.fd, &auth, sizeof(auth), 0), sizeof(auth));
+	n = hear(c.fd, in, sizeof(in), 2000);
+	EXPECT_EQ(n, sizeof(struct ebpfs_reject));
+	EXPECT_EQ(((struct ebpfs_hdr *)in)->type, EBPFS_REJECT);
 	EXPECT_EQ(daemon_stat(&daemon_, "sessions"), before + 1);
 	client_close(&c);
 }

@@ -17,7 +17,7 @@
 #define X	EBPFS_MAY_EXEC
 
 /* Numbers of credentials, and whose they are. */
-enum { ROOT, ALICE, BOB, GROUPED, MANY, NAMED_ROOT, NAMED_GROUP, USERS };
+enum { ROOT, ALICE, BOB, GROUPED, MANY, NAMED_ROOT, NAMED_GROUP, ROOTS_GROUP, USERS };
 
 static u8 secret[EBPFS_SECRET_LEN];
 static struct client c, squashed, all;
@@ -26,7 +26,7 @@ static u8 buf[65536] __attribute__((aligned(8)));
 
 static bool join(struct client *client, const char *export)
 {
-	static const u32 groups[] = { 5000, 5001 };
+	static const u32 groups[] = { 5000, 5001 }, roots[] = { 5000, 0 };
 	static u32 many[EBPFS_GROUPS_MAX];
 	u32 i;
 
@@ -39,7 +39,8 @@ static bool join(struct client *client, const char *export)
 	       EXPECT_EQ(do_cred(client, GROUPED, 1002, 1002, groups, 2), 0) &&
 	       EXPECT_EQ(do_cred(client, MANY, 1003, 1003, many, ARRAY_SIZE(many)), 0) &&
 	       EXPECT_EQ(do_cred(client, NAMED_ROOT, 0, 0, NULL, 0), 0) &&
-	       EXPECT_EQ(do_cred(client, NAMED_GROUP, 1004, 0, NULL, 0), 0);
+	       EXPECT_EQ(do_cred(client, NAMED_GROUP, 1004, 0, NULL, 0), 0) &&
+	       EXPECT_EQ(do_cred(client, ROOTS_GROUP, 1005, 1005, roots, 2), 0);
 }
 
 /* A file of the server's own making, as root of @client's export sees it. */
@@ -452,6 +453,8 @@ static void root_is_squashed(void)
 	}
 	squashed.cred = NAMED_GROUP;
 	EXPECT_EQ(do_read(&squashed, &fh, 0, 10, buf), -EACCES);
+	squashed.cred = ROOTS_GROUP;
+	EXPECT_EQ(do_read(&squashed, &fh, 0, 10, buf), -EACCES);
 	squashed.cred = ALICE;
 	EXPECT_EQ(make(&squashed, ALICE, &dir, "z", S_IFREG | 0600, NULL, &attr), 0);
 	EXPECT_EQ(le32_to_cpu(attr.uid), 1000);
@@ -462,6 +465,7 @@ static void root_is_squashed(void)
 	EXPECT_EQ(read_as(ROOT, &fh), 5);
 	ASSERT_EQ(do_lookup(&c, &root, "group0", &fh, NULL), 0);
 	EXPECT_EQ(read_as(NAMED_GROUP, &fh), 1);
+	EXPECT_EQ(read_as(ROOTS_GROUP, &fh), 1);
 }
 
 static void all_are_squashed(void)
