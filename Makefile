@@ -26,7 +26,7 @@ PAGES   := $(wildcard Documentation/man/*.[58])
 # Inside the build root or the guest a target runs as it is, elsewhere there.
 in_root := $(if $(EBPFS_IN_ROOT),,scripts/vm --chroot --make '' --)
 
-.PHONY: help all module bpf userspace selftests demo bench bench-pair check check-long check-debug sim fuzz lint clean install uninstall
+.PHONY: help all module bpf userspace selftests demo bench bench-pair check check-long check-debug sim fuzz mutants lint clean install uninstall
 
 help:
 	@echo 'On any Debian machine, with nothing installed before:'
@@ -38,6 +38,7 @@ help:
 	@echo '  make bench-pair    the same of ebpfs and NFS between two VMs'
 	@echo '  make sim           run the simulator (SEEDS=N, default $(SEEDS))'
 	@echo '  make fuzz          fuzz the parsers (TIME=SECONDS each, or 30m; default 60)'
+	@echo '  make mutants       plant small mistakes; the tests have to find each'
 	@echo '  make lint          check scripts, prose and C: style, and bugs that tools find'
 	@echo '  scripts/vm         a shell in the VM; see scripts/vm --help'
 	@echo
@@ -99,6 +100,15 @@ sim:
 TIME ?= 60
 fuzz:
 	$(in_root) $(MAKE) -C selftests fuzz TIME=$(TIME)
+
+# Tests of the server need what a file server may.
+ifdef EBPFS_IN_ROOT
+mutants: userspace
+	$(MAKE) -C selftests mutants
+else
+mutants:
+	scripts/vm --chroot=server --make '' -- $(MAKE) mutants
+endif
 
 lint:
 	$(in_root) scripts/lint

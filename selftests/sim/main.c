@@ -263,7 +263,7 @@ static int run_single(const struct options *o)
 	return !ok;
 }
 
-/* A core with a planted fault is another program: see faults.sh. */
+/* A core with a planted fault is another program: see ../mutants.sh. */
 static int exec_fault(const char *self, const char *fault, char **argv)
 {
 	const char *slash = strrchr(self, '/');
