@@ -8,7 +8,9 @@
  * What the server has taken need not be on its stable storage. The bytes are kept
  * here, with the place that they got and the server's verifier, until fsync, close,
  * or EBPFS_APPENDED_MAX bytes of them, when a COMMIT follows; after a restart of
- * the server in between they are written again to the same place.
+ * the server in between they are written again to the same place. So whatever changes
+ * the file in another way has them committed before: else they would come back over it.
+ * (What is changed by a mapping, and written back before the restart, is not looked after.)
  *
  * Context: process, sleeps, killable. The list is under the inode's lock.
  */
@@ -68,10 +70,16 @@ static int ebpfs_append_again(struct inode *inode, const struct ebpfs_appended *
 	return ebpfs_call_change(inode, &req, &done);
 }
 
-/* The same with the inode locked. A failure is noted for fsync and close of all who
- * have the file open; after a fatal signal the next one tries again.
+/**
+ * ebpfs_append_settle() - bring what was appended to stable storage
+ * @inode: file, locked
+ *
+ * A failure is noted for fsync and close of all who have the file open; after a fatal
+ * signal the next one tries again.
+ *
+ * Return: 0 or a negative error.
  */
-static int ebpfs_append_sync_locked(struct inode *inode)
+int ebpfs_append_settle(struct inode *inode)
 {
 	struct ebpfs_inode *ei = EBPFS_I(inode);
 	struct ebpfs_appended *a;
@@ -94,7 +102,7 @@ static int ebpfs_append_sync_locked(struct inode *inode)
 }
 
 /**
- * ebpfs_append_sync() - bring what was appended to stable storage
+ * ebpfs_append_sync() - the same, of a file that is not locked
  * @inode: file
  *
  * An error is noted in the mapping.
@@ -104,7 +112,7 @@ void ebpfs_append_sync(struct inode *inode)
 	if (list_empty_careful(&EBPFS_I(inode)->appended))
 		return;
 	inode_lock(inode);
-	ebpfs_append_sync_locked(inode);
+	ebpfs_append_settle(inode);
 	inode_unlock(inode);
 }
 
@@ -155,7 +163,7 @@ static int ebpfs_append_one(struct kiocb *iocb, struct ebpfs_appended *a, bool *
 	filemap_write_and_wait_range(mapping, round_down(end, PAGE_SIZE), LLONG_MAX);
 	invalidate_inode_pages2_range(mapping, end >> PAGE_SHIFT, -1);
 	if (ei->appended_bytes >= EBPFS_APPENDED_MAX)
-		return ebpfs_append_sync_locked(inode);
+		return ebpfs_append_settle(inode);
 	return 0;
 }
 

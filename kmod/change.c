@@ -398,7 +398,9 @@ static int ebpfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct 
 	}
 	/* What was written before it was set comes before it at the server. */
 	if (S_ISREG(inode->i_mode)) {
-		err = filemap_write_and_wait(inode->i_mapping);
+		err = attr->ia_valid & ATTR_SIZE ? ebpfs_append_settle(inode) : 0;
+		if (!err)
+			err = filemap_write_and_wait(inode->i_mapping);
 		if (!err)
 			err = ebpfs_settle_later(inode);
 		if (err)

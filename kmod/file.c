@@ -58,9 +58,10 @@ static int ebpfs_flush(struct file *file, fl_owner_t id)
 
 	if (!(file->f_mode & FMODE_WRITE))
 		return 0;
+	/* What a mapping has changed of what was appended comes after. */
+	ebpfs_append_sync(file_inode(file));
 	filemap_write_and_wait(mapping);
 	ebpfs_settle_later(file_inode(file));
-	ebpfs_append_sync(file_inode(file));
 	return filemap_check_wb_err(mapping, since);
 }
 
@@ -70,9 +71,10 @@ static int ebpfs_flush(struct file *file, fl_owner_t id)
 static int ebpfs_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
 	struct inode *inode = file_inode(file);
-	int err = ebpfs_settle_later(inode) ?: file_write_and_wait_range(file, start, end);
+	int err;
 
 	ebpfs_append_sync(inode);
+	err = ebpfs_settle_later(inode) ?: file_write_and_wait_range(file, start, end);
 	if (!err)
 		err = ebpfs_commit_changes(inode);
 	return err ?: file_check_and_advance_wb_err(file);
@@ -134,6 +136,8 @@ static ssize_t ebpfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	 */
 	if (!n && iocb->ki_flags & IOCB_APPEND)
 		n = ebpfs_revalidate(inode, false);
+	else if (!n)
+		n = ebpfs_append_settle(inode);
 	if (!n)
 		n = generic_write_checks(iocb, from);
 	if (n > 0) {

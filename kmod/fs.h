@@ -380,6 +380,7 @@ ssize_t ebpfs_direct_io(struct kiocb *iocb, struct iov_iter *iter);
 
 /* append.c APIs */
 ssize_t ebpfs_append(struct kiocb *iocb, struct iov_iter *from);
+int ebpfs_append_settle(struct inode *inode);
 void ebpfs_append_sync(struct inode *inode);
 void ebpfs_append_forget(struct ebpfs_inode *ei);
 

@@ -185,8 +185,8 @@ static int ebpfs_let_go(struct file *file, struct file_lock *fl)
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	if (S_ISREG(inode->i_mode)) {
-		filemap_write_and_wait(inode->i_mapping);
 		ebpfs_append_sync(inode);
+		filemap_write_and_wait(inode->i_mapping);
 	}
 	mine = ebpfs_must_not_wait() ? mutex_trylock(&ei->lock_mutex) :
 				       !mutex_lock_killable(&ei->lock_mutex);

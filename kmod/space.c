@@ -53,7 +53,9 @@ long ebpfs_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 	if (err)
 		goto unlock;
 	filemap_invalidate_lock(inode->i_mapping);
-	err = filemap_write_and_wait(inode->i_mapping);
+	err = ebpfs_append_settle(inode);
+	if (!err)
+		err = filemap_write_and_wait(inode->i_mapping);
 	if (!err)
 		err = ebpfs_settle_later(inode);
 	if (err)
@@ -148,6 +150,8 @@ static ssize_t ebpfs_copy(struct inode *from, loff_t pos_in, struct inode *to, l
 
 	filemap_invalidate_lock(to->i_mapping);
 	n = filemap_write_and_wait(from->i_mapping);
+	if (!n)
+		n = ebpfs_append_settle(to);
 	if (!n)
 		n = filemap_write_and_wait(to->i_mapping);
 	if (!n)

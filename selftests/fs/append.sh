@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # append: records that several processes on two clients append to one file are
-# all there, whole and in order, also over a bad network and a server that dies
+# all there, whole and in order, also over a bad network and a server that dies;
+# and what was appended does not come back over what was done to the file then
 #
 # modes: tc
 # long-modes: off
@@ -10,7 +11,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 7
+plan 9
 
 # @enough: so many that the server dies often before they are all there.
 records=1250 enough=5000 deaths=8 wait=120
@@ -58,3 +59,65 @@ note "it was killed $killed times, and killed itself $by_itself times"
 holds "both from outside and by itself" "killed >= 3 && by_itself >= 2"
 check "the two end" await $wait $appender
 holds "the records are all there, and none twice" "${ended:-1} == 0" || show "$tmp/append"
+
+# Files that are appended to and then changed in another way, before anything is synced.
+cat > "$tmp/change.py" << 'END'
+import ctypes, os, sys, time
+
+mnt, srv, tmp = sys.argv[1:]
+libc = ctypes.CDLL(None, use_errno=True)
+
+def cut(fd):
+    os.ftruncate(fd, 100)
+    os.ftruncate(fd, 5000)
+    return b"x" * 100 + bytes(4900)
+
+def write(fd):
+    os.pwrite(os.open(f"/proc/self/fd/{fd}", os.O_RDWR), b"y" * 3000, 1000)
+    return b"x" * 1000 + b"y" * 3000 + b"x" * 1000
+
+def punch(fd):
+    # FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+    if libc.fallocate(fd, 3, ctypes.c_long(0), ctypes.c_long(4096)):
+        raise OSError(ctypes.get_errno(), "fallocate")
+    return bytes(4096) + b"x" * 904
+
+def copy(fd):
+    source = os.open(f"{mnt}/source", os.O_RDWR | os.O_CREAT)
+    os.write(source, b"z" * 5000)
+    to = os.open(f"/proc/self/fd/{fd}", os.O_RDWR)
+    os.copy_file_range(source, to, 5000, 0, 0)
+    return b"z" * 5000
+
+files = {}
+for change in cut, write, punch, copy:
+    name = change.__name__
+    fd = os.open(f"{mnt}/{name}", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    os.write(fd, b"x" * 5000)
+    files[name] = fd, change(fd)
+open(f"{tmp}/changed", "w").close()
+while not os.path.exists(f"{tmp}/again"):
+    time.sleep(0.1)
+wrong = 0
+for name, (fd, want) in files.items():
+    os.fsync(fd)
+    there = open(f"{srv}/{name}", "rb").read()
+    if there != want:
+        at = next((i for i in range(min(len(there), len(want))) if there[i] != want[i]), -1)
+        print(f"{name}: {len(there)} bytes, the first wrong one is {at}")
+        wrong = 1
+sys.exit(wrong)
+END
+die_after_changes() {
+	local i
+	for ((i = 0; i < 300; i++)); do
+		[ ! -e "$tmp/changed" ] || break
+		nap 0.1
+	done
+	[ -e "$tmp/changed" ] && lab kill 1 && lab start 1 && touch "$tmp/again"
+}
+spawn python3 "$tmp/change.py" "$mnt" "$srv" "$tmp" > "$tmp/change" 2>&1
+changer=$!
+check "the server dies after what was appended was changed" die_after_changes
+await 60 $changer
+holds "what was appended does not come back" "${ended:-1} == 0" || show "$tmp/change"
