@@ -10,7 +10,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 21
+plan 23
 
 mkdir -p "$srv"
 mkdata tree "$srv/tree" 600
@@ -94,5 +94,7 @@ wait $reader 2> /dev/null
 for i in 2 3; do
 	ebpfsctl node remove "$mnt" 10.99.0.$i > "$tmp/out" 2>&1 || show "$tmp/out"
 done
+check "a node is added by its IPv6 address" ebpfsctl node add "$mnt" '[fd99::1]'
+check "and removed as it was added" ebpfsctl node remove "$mnt" '[fd99::1]'
 refuse "the last node cannot be removed" "last" ebpfsctl node remove "$mnt" 10.99.0.1
 refuse "a node twice" "(already|exists|twice)" ebpfsctl node add "$mnt" 10.99.0.1

@@ -74,9 +74,21 @@ static int add(const struct nl_mount *mount, const char *text)
 	return EXIT_SUCCESS;
 }
 
-/* A node's number from what the user wrote; says what is wrong. */
+/* Is @node at the address @wanted, whose port is 0 where the user gave none? */
+static bool is_at(const union ebpfs_sockaddr *node, const union ebpfs_sockaddr *wanted)
+{
+	char a[EBPFS_ADDR_TEXT], b[EBPFS_ADDR_TEXT];
+	bool port = wanted->sa.sa_family == AF_INET ? wanted->in.sin_port : wanted->in6.sin6_port;
+
+	return !strcmp(ebpfs_addr_format(node, port, a), ebpfs_addr_format(wanted, port, b));
+}
+
+/* A node's number from what the user wrote: that, or an address as "add" takes it, also
+ * without brackets; says what is wrong.
+ */
 static bool find_node(const struct nl_mount *mount, const char *text, uint32_t *number)
 {
+	union ebpfs_sockaddr wanted;
 	struct nl_node *nodes;
 	size_t count;
 
@@ -89,8 +101,15 @@ static bool find_node(const struct nl_mount *mount, const char *text, uint32_t *
 			continue;
 		snprintf(id, sizeof(id), "%u", nodes[i].number);
 		if (!strcmp(text, id) ||
-		    !strcmp(text, ebpfs_addr_format(&nodes[i].addr, true, address)) ||
 		    !strcmp(text, ebpfs_addr_format(&nodes[i].addr, false, address))) {
+			*number = nodes[i].number;
+			return true;
+		}
+	}
+	if (ebpfs_addr_parse(text, 0, &wanted))
+		count = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (nodes[i].mount == mount->number && is_at(&nodes[i].addr, &wanted)) {
 			*number = nodes[i].number;
 			return true;
 		}
