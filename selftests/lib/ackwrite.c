@@ -3,9 +3,9 @@
  * ackwrite: writes, syncs, and keeps account of what was acknowledged; and later
  * checks that all of it is there.
  *
- * usage: ackwrite write FILE ACCOUNT SECONDS [MOST]
+ * usage: ackwrite write FILE ACCOUNT END [MOST]
  *	  ackwrite check FILE ACCOUNT [LATER]
- *	  ackwrite make DIRECTORY ACCOUNT SECONDS
+ *	  ackwrite make DIRECTORY ACCOUNT END
  *	  ackwrite made DIRECTORY ACCOUNT [LATER]
  *
  * The file is an array of blocks of 4096 bytes. In rounds, some of them are written
@@ -21,9 +21,9 @@
  * make does the same with names: it makes files, renames some, removes others, and
  * syncs what it made or the directory. made: what was acknowledged is so.
  *
- * write ends after SECONDS or with an error of fsync or write; exit status 1 then,
- * and the account tells what was acknowledged until then. A round that failed may
- * have done any part of what it was to do.
+ * END is a number of seconds, or a file that ends it (until.h). write ends then, or with
+ * an error of fsync or write; exit status 1 then, and the account tells what was
+ * acknowledged until then. A round that failed may have done any part of what it was to do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,11 +32,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/platform.h"
 #include "data.h"
+#include "until.h"
 
 #define BLOCK	4096
 #define BLOCKS	512
@@ -55,19 +55,11 @@ static int fail(const char *what, const char *path)
 	return 1;
 }
 
-static u64 seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec;
-}
-
-static int write_rounds(const char *path, const char *account, u64 limit, u64 most)
+static int write_rounds(const char *path, const char *account, struct until until, u64 most)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	int log = open(account, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	u64 block[BLOCK / 8], state = 1, round, end = seconds() + limit;
+	u64 block[BLOCK / 8], state = 1, round;
 	u8 *map;
 
 	if (fd < 0 || log < 0)
@@ -77,7 +69,7 @@ static int write_rounds(const char *path, const char *account, u64 limit, u64 mo
 	map = mmap(NULL, BLOCK * BLOCKS, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return fail("map", path);
-	for (round = 1; seconds() < end; round++) {
+	for (round = 1; !until_over(&until); round++) {
 		/* One block needs no COMMIT, many do. */
 		u64 n = data_random(&state) % 2 ? 1 : 1 + data_random(&state) % most;
 		u64 i, at = data_random(&state) % BLOCKS;
@@ -200,17 +192,17 @@ static int make_one(int dir, u64 k)
 	return renameat(dir, from, dir, name_of(k, true)) ? -1 : fsync(dir);
 }
 
-static int make_names(const char *path, const char *account, u64 limit)
+static int make_names(const char *path, const char *account, struct until until)
 {
 	int log = open(account, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644), dir;
-	u64 k, old, end = seconds() + limit;
+	u64 k, old;
 
 	if (mkdir(path, 0755))
 		return fail("make", path);
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0 || log < 0)
 		return fail("open", dir < 0 ? path : account);
-	for (k = 1; seconds() < end; k++) {
+	for (k = 1; !until_over(&until); k++) {
 		u64 entry[2] = { k, 0 };
 
 		old = k - REMOVED_AFTER;
@@ -281,14 +273,14 @@ int main(int argc, char **argv)
 		u64 most = argc == 6 ? strtoull(argv[5], NULL, 0) : 40;
 
 		if (most && most <= 40)
-			return write_rounds(argv[2], argv[3], strtoull(argv[4], NULL, 0), most);
+			return write_rounds(argv[2], argv[3], until_parse(argv[4]), most);
 	}
 	if (argc == 5 && !strcmp(argv[1], "make"))
-		return make_names(argv[2], argv[3], strtoull(argv[4], NULL, 0));
+		return make_names(argv[2], argv[3], until_parse(argv[4]));
 	if (later && !strcmp(argv[1], "check"))
 		return check(argv[2], argv[3], later);
 	if (later && !strcmp(argv[1], "made"))
 		return check_names(argv[2], argv[3], later);
-	fprintf(stderr, "usage: ackwrite write|make PATH ACCOUNT SECONDS [MOST] | check|made PATH ACCOUNT [LATER]\n");
+	fprintf(stderr, "usage: ackwrite write|make PATH ACCOUNT END [MOST] | check|made PATH ACCOUNT [LATER]\n");
 	return 2;
 }

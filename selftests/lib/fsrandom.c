@@ -2,18 +2,18 @@
 /*
  * fsrandom: random operations on one file, checked against a model in memory.
  *
- * usage: fsrandom [-n OPERATIONS] [-s SEED] [-l BYTES] [-b] [-q] PATH [PATH...]
+ * usage: fsrandom [-n OPERATIONS | -u END] [-s SEED] [-l BYTES] [-b] [-q] PATH [PATH...]
  *
  * Reads, writes, appends, direct reads and writes (O_DIRECT, if the filesystem can),
  * mapped ones, truncates both ways, syncs,
  * and closes and opens the file, the next time by the next PATH: several PATHs
  * are the same file by several mounts, which close-to-open promises to show
- * alike. -l is the largest size (default 256 KiB). Mappings also write behind the
- * end of the file, where nothing may be kept. -b: one PATH is the server's own: that
- * is left out, for tmpfs shows it when the file grows; and between two PATHs a tick of
- * the clock passes, without which an old and a new file of one size look alike to
- * others (before Linux 6.13). Every read is compared with
- * the model, and the whole file after each opening and at the end.
+ * alike. END is a number of seconds, or a file that ends it (until.h). -l is the largest size
+ * (default 256 KiB). Mappings also write behind the end of the file, where nothing may
+ * be kept. -b: one PATH is the server's own: that is left out, for tmpfs shows it when
+ * the file grows; and between two PATHs a tick of the clock passes, without which an
+ * old and a new file of one size look alike to others (before Linux 6.13). Every read
+ * is compared with the model, and the whole file after each opening and at the end.
  *
  * A failure names the operation and the first wrong byte and prints the last
  * operations; the same seed repeats it. Exit status 0, 1 (wrong) or 2 (an
@@ -29,6 +29,7 @@
 
 #include "core/platform.h"
 #include "data.h"
+#include "until.h"
 
 #define LOG	40
 
@@ -338,13 +339,19 @@ static void one(void)
 int main(int argc, char **argv)
 {
 	u64 operations = 1000, seed = 1;
+	const char *end = NULL;
+	struct until until;
 	bool quiet = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:s:l:bq")) != -1) {
+	while ((opt = getopt(argc, argv, "n:u:s:l:bq")) != -1) {
 		switch (opt) {
 		case 'n':
 			operations = strtoull(optarg, NULL, 0);
+			break;
+		case 'u':
+			end = optarg;
+			until = until_parse(end);
 			break;
 		case 's':
 			seed = strtoull(optarg, NULL, 0);
@@ -377,9 +384,9 @@ int main(int argc, char **argv)
 	if (fd < 0)
 		die("make");
 	direct = fd;
-	for (number = 1; number <= operations; number++)
+	for (number = 1; end ? !until_over(&until) : number <= operations; number++)
 		one();
-	number = operations;
+	operations = --number;
 	reopen();
 	if (close(fd))
 		die("close");
@@ -388,6 +395,6 @@ int main(int argc, char **argv)
 		       (unsigned long long)seed);
 	return 0;
 usage:
-	fprintf(stderr, "usage: fsrandom [-n OPERATIONS] [-s SEED] [-l BYTES] [-b] [-q] PATH [PATH...]\n");
+	fprintf(stderr, "usage: fsrandom [-n OPERATIONS | -u END] [-s SEED] [-l BYTES] [-b] [-q] PATH [PATH...]\n");
 	return 2;
 }

@@ -3,8 +3,9 @@
  * randread: reads two equal files at random places in every way there is, and
  * compares.
  *
- * usage: randread [-s SEED] [-n READS] [-t THREADS] [-w WAYS] SOURCE COPY
+ * usage: randread [-s SEED] [-n READS | -u END] [-t THREADS] [-w WAYS] SOURCE COPY
  *
+ * END is a number of seconds, or a file that ends it (until.h).
  * WAYS is a comma-separated list, all by default: pread, nowait, mmap,
  * sendfile, splice, direct, advise (pread after parts of COPY were dropped from
  * the page cache), ahead (pread after readahead()), and in several pieces at the same
@@ -29,6 +30,7 @@
 
 #include "data.h"
 #include "queued.h"
+#include "until.h"
 
 #define LONGEST		(1u << 20)
 #define THREADS_MAX	64
@@ -42,6 +44,8 @@ static const char *const names[WAYS] = {
 
 static const char *source_path, *copy_path;
 static uint64_t size, seed = 1, reads = 1000;
+static const char *end;
+static struct until until;
 static unsigned int nthreads = 1;
 static unsigned int ways = (1u << WAYS) - 1;
 static uint64_t done[WAYS], refused[WAYS];
@@ -332,8 +336,8 @@ static void *reader(void *arg)
 	r.b = aligned_alloc(4096, LONGEST + 4096);
 	if (r.memory < 0 || pipe2(r.pipe, O_CLOEXEC) || !r.a || !r.b)
 		die("prepare");
-	for (uint64_t i = index; i < reads && !__atomic_load_n(&wrong, __ATOMIC_RELAXED);
-	     i += nthreads)
+	for (uint64_t i = index; (end ? !until_over(&until) : i < reads) &&
+	     !__atomic_load_n(&wrong, __ATOMIC_RELAXED); i += nthreads)
 		one_read(&r);
 	return NULL;
 }
@@ -363,11 +367,13 @@ int main(int argc, char **argv)
 	struct stat a, b;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "s:n:t:w:")) != -1) {
+	while ((opt = getopt(argc, argv, "s:n:u:t:w:")) != -1) {
 		if (opt == 's')
 			seed = strtoull(optarg, NULL, 0);
 		else if (opt == 'n')
 			reads = strtoull(optarg, NULL, 0);
+		else if (opt == 'u')
+			until = until_parse(end = optarg);
 		else if (opt == 't')
 			nthreads = atoi(optarg);
 		else if (opt == 'w')
@@ -400,6 +406,6 @@ int main(int argc, char **argv)
 			       (unsigned long long)refused[i]);
 	return wrong ? 1 : 0;
 usage:
-	fprintf(stderr, "usage: randread [-s SEED] [-n READS] [-t THREADS] [-w WAYS] SOURCE COPY\n");
+	fprintf(stderr, "usage: randread [-s SEED] [-n READS | -u END] [-t THREADS] [-w WAYS] SOURCE COPY\n");
 	return 2;
 }
