@@ -23,7 +23,7 @@
 # root or the guest it runs its part. Tests of selftests/pair come last, in the client
 # of scripts/vm-pair: in the long set, or if they are named.
 #
-# A test of the guest is an executable file in selftests/bpf, fs, net or pair: a shell
+# A test of the guest is an executable file in selftests/bpf, fs, net, chaos or pair: a shell
 # script (lib/lib.sh), or a program built from C (lib/ktap.h).  Words in the
 # comment at its top:
 #
@@ -347,7 +347,7 @@ run_parts() {
 	for part in "${parts[@]}"; do
 		command=("$here/../scripts/vm")
 		case $part in
-		guest)	limit=$((${long:-0} * 7200 + 7200))
+		guest)	limit=$((${long:-0} * 14400 + 7200))
 			[ -z "$kernel" ] || command+=(--kernel "$kernel") limit=$((limit * 3))
 			command+=(--timeout "$limit") ;;
 		pair)	command=("$here/../scripts/vm-pair" --timeout 1800) ;;
@@ -389,7 +389,7 @@ run_parts() {
 
 case $part in
 guest)
-	list_tests guest bpf fs net
+	list_tests guest bpf fs net chaos
 	run_part
 	;;
 pair)
