@@ -11,28 +11,36 @@
 #define ASK_AGAIN	(EBPFS_NSEC_PER_SEC / 4)	/* at first; then twice as long, ... */
 #define ASK_MOST	(4 * EBPFS_NSEC_PER_SEC)
 
+#define WORDS	(EBPFS_REPLAY_WINDOW / 64ull)
+
+/* Was it seen, or is it too old to tell? */
+static bool replay_past(const struct ebpfs_replay *r, u64 number)
+{
+	if (number >= 2 * EBPFS_KEYS_MOST)
+		return true;	/* nobody counts that far */
+	if (number >= r->next)
+		return false;
+	return number / 64 + WORDS <= (r->next - 1) / 64 ||
+	       r->bits[number / 64 % WORDS] >> number % 64 & 1;
+}
+
 bool ebpfs_replay_take(struct ebpfs_replay *r, u64 number)
 {
-	const u64 words = EBPFS_REPLAY_WINDOW / 64;
-	u64 *word = &r->bits[number / 64 % words], bit = 1ull << number % 64, w;
+	u64 w;
 
-	if (number >= 2 * EBPFS_KEYS_MOST)
-		return false;	/* nobody counts that far */
+	if (replay_past(r, number))
+		return false;
 	if (number >= r->next) {
 		/* Whole words are cleared ahead, so one less than all of them counts. */
 		u64 last = r->next ? (r->next - 1) / 64 : 0, to = number / 64;
 
-		if (to - last > words)
-			last = to - words;
+		if (to - last > WORDS)
+			last = to - WORDS;
 		for (w = last + 1; w <= to; w++)
-			r->bits[w % words] = 0;
+			r->bits[w % WORDS] = 0;
 		r->next = number + 1;
-	} else if (number / 64 + words <= (r->next - 1) / 64) {
-		return false;
 	}
-	if (*word & bit)
-		return false;
-	*word |= bit;
+	r->bits[number / 64 % WORDS] |= 1ull << number % 64;
 	return true;
 }
 
@@ -240,6 +248,18 @@ bool ebpfs_keys_take(struct ebpfs_keys *k, u32 id, u64 number, u64 now)
 		use_newest(k, now);
 	ebpfs_lock_drop(&k->lock);
 	return good;
+}
+
+bool ebpfs_keys_past(struct ebpfs_keys *k, u32 id, u64 number)
+{
+	const struct ebpfs_epoch *e;
+	bool past;
+
+	ebpfs_lock_take(&k->lock);
+	e = epoch_of(k, id);
+	past = e && replay_past(&e->seen[EBPFS_KEY_SENDER(id)], number);
+	ebpfs_lock_drop(&k->lock);
+	return past;
 }
 
 u32 ebpfs_guard_clear(u8 sec, u8 type, u32 len)

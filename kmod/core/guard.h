@@ -195,6 +195,9 @@ bool ebpfs_keys_find(struct ebpfs_keys *k, u32 id, u8 key[EBPFS_KEY_LEN]);
  */
 bool ebpfs_keys_take(struct ebpfs_keys *k, u32 id, u64 number, u64 now);
 
+/* Would ebpfs_keys_take() be sure to refuse it? No: perhaps, or there is no such key. */
+bool ebpfs_keys_past(struct ebpfs_keys *k, u32 id, u64 number);
+
 /* Bytes behind the head of a datagram of @type that are not encrypted, of @len. */
 u32 ebpfs_guard_clear(u8 sec, u8 type, u32 len);
 

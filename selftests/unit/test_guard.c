@@ -298,6 +298,32 @@ static void numbers_are_used_once(void)
 	end(&x);
 }
 
+/* What is told of a number before it is known whether it is authentic. */
+static void past_is_what_would_be_refused(void)
+{
+	const u32 id = EBPFS_KEY_ID(0, EBPFS_SENDER_MAIN);
+	u64 n, last = 3 * EBPFS_REPLAY_WINDOW;
+	struct pair x;
+
+	begin(&x, EBPFS_SEC_PRIVACY);
+	EXPECT(!ebpfs_keys_past(&x.server, id, 0));
+	EXPECT(ebpfs_keys_take(&x.server, id, 0, x.now));
+	EXPECT(ebpfs_keys_past(&x.server, id, 0));
+	EXPECT(!ebpfs_keys_past(&x.server, id, 1));
+	EXPECT(ebpfs_keys_take(&x.server, id, last, x.now));
+	EXPECT(ebpfs_keys_past(&x.server, id, 1));
+	EXPECT(ebpfs_keys_past(&x.server, id, ~0ull));
+	/* No such key: nothing is known of it. */
+	EXPECT(!ebpfs_keys_past(&x.server, EBPFS_KEY_ID(7, EBPFS_SENDER_MAIN), 0));
+	/* And asking changes nothing. */
+	for (n = last - EBPFS_REPLAY_WINDOW - 100; n < last + 100; n += 7) {
+		bool past = ebpfs_keys_past(&x.server, id, n);
+
+		EXPECT_EQ(ebpfs_keys_take(&x.server, id, n, x.now), !past);
+	}
+	end(&x);
+}
+
 static void kernel_of_a_server(void)
 {
 	struct ebpfs_lent_keys lent;
@@ -693,6 +719,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(changed_on_the_way),
 	KTAP_TEST(keys_differ),
 	KTAP_TEST(numbers_are_used_once),
+	KTAP_TEST(past_is_what_would_be_refused),
 	KTAP_TEST(kernel_of_a_server),
 	KTAP_TEST(new_keys_in_time),
 	KTAP_TEST(new_keys_are_as_defined),
