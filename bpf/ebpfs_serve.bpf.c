@@ -8,7 +8,8 @@
  * A datagram of calls is handed to the module's kfunc. If that has answered all of it,
  * the packet is used up. Every other packet goes on as if no program were there: what
  * the kfunc does not answer reaches ebpfsd's socket. What may be answered is ebpfsd's to
- * grant, see <ebpfs/serve.h>; the program only recognises.
+ * grant, see <ebpfs/serve.h>; the program only recognises. What nobody at ebpfsd's port would
+ * take is dropped, as by the steering programs.
  *
  * Context: softirq. The program needs the module's BTF and is refused by the kernel while
  * the module is not loaded; while it is loaded, it holds the module.
@@ -19,6 +20,7 @@
 #include <ebpfs/wire.h>
 #include <ebpfs/serve.h>
 #include "parse.h"
+#include "rate.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -63,13 +65,18 @@ static __always_inline void count(__u32 verdict, const struct ebpfs_serve_opts *
 SEC("tcx/ingress")
 int ebpfs_serve_tc(struct __sk_buff *ctx)
 {
-	struct ebpfs_serve_opts opts = {};
+	struct ebpfs_serve_opts opts = { .flags = ebpfs_door };
 	int verdict;
 
 	if (ebpfs_look_skb(ctx, 0, &opts.l3_off, judge_call) >= 0)
 		return TCX_NEXT;
 	verdict = bpf_ebpfs_serve_skb(ctx, &opts, sizeof(opts));
+	if (verdict == EBPFS_SERVE_PASS_STRANGER &&
+	    !ebpfs_rate_pass(ctx, opts.l3_off, ebpfs_load_skb))
+		verdict = EBPFS_SERVE_DROP_RATE;
 	count(verdict, &opts);
 	return verdict == EBPFS_SERVE_ANSWERED || verdict == EBPFS_SERVE_FORGED ||
-	       verdict == EBPFS_SERVE_REPLAYED ? TCX_DROP : TCX_NEXT;
+	       verdict == EBPFS_SERVE_REPLAYED ||
+	       (verdict >= EBPFS_SERVE_DROP_FORM && verdict <= EBPFS_SERVE_DROP_RATE) ?
+	       TCX_DROP : TCX_NEXT;
 }

@@ -17,7 +17,10 @@
  *			segmentation, so that it sees UDP super-packets whole.
  *
  * Policy: only the form of a packet counts, and optionally its UDP source port;
- * who sent it and whether it belongs to a session is the kfunc's to know. The
+ * who sent it and whether it belongs to a session is the kfunc's to know. If the loader
+ * says so, everything that goes to a UDP port of the module's, or of ebpfsd's, is shown to
+ * the kfunc, which says what nobody there would take: that is dropped, and so is what comes
+ * from too many strangers at a time (rate.h). The
  * TC program leaves the verdict on all other packets to the programs behind it
  * (TCX_NEXT).
  *
@@ -31,6 +34,7 @@
 #include <ebpfs/steer.h>
 #include "maps.h"
 #include "parse.h"
+#include "rate.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the programs compare wire fields without swapping: little-endian machines only"
@@ -49,23 +53,29 @@ extern int bpf_ebpfs_steer_skb(struct __sk_buff *ctx, struct ebpfs_steer_opts *o
 SEC("xdp.frags")
 int ebpfs_steer_xdp(struct xdp_md *ctx)
 {
-	struct ebpfs_steer_opts opts = {};
+	struct ebpfs_steer_opts opts = { .flags = ebpfs_door };
 	int verdict;
 
 	verdict = ebpfs_look_xdp(ctx, ebpfs_port, &opts.l3_off, ebpfs_judge_head);
 	if (verdict < 0)
 		verdict = bpf_ebpfs_steer_xdp(ctx, &opts, sizeof(opts));
+	if (verdict == EBPFS_STEER_PASS_STRANGER &&
+	    !ebpfs_rate_pass(ctx, opts.l3_off, ebpfs_load_xdp))
+		verdict = EBPFS_STEER_DROP_RATE;
 	return ebpfs_count(verdict, opts.bytes) ? XDP_DROP : XDP_PASS;
 }
 
 SEC("tcx/ingress")
 int ebpfs_steer_tc(struct __sk_buff *ctx)
 {
-	struct ebpfs_steer_opts opts = {};
+	struct ebpfs_steer_opts opts = { .flags = ebpfs_door };
 	int verdict;
 
 	verdict = ebpfs_look_skb(ctx, ebpfs_port, &opts.l3_off, ebpfs_judge_head);
 	if (verdict < 0)
 		verdict = bpf_ebpfs_steer_skb(ctx, &opts, sizeof(opts));
+	if (verdict == EBPFS_STEER_PASS_STRANGER &&
+	    !ebpfs_rate_pass(ctx, opts.l3_off, ebpfs_load_skb))
+		verdict = EBPFS_STEER_DROP_RATE;
 	return ebpfs_count(verdict, opts.bytes) ? TCX_DROP : TCX_NEXT;
 }

@@ -31,7 +31,7 @@ struct {
  * @verdict: enum ebpfs_steer_verdict, or what the kfunc returned if it is negative
  * @bytes: that were filled
  *
- * Return: true if the packet was taken, so that the program has to drop it.
+ * Return: true if the packet was taken or is not wanted, so that the program has to drop it.
  */
 static __always_inline bool ebpfs_count(int verdict, __u32 bytes)
 {
@@ -55,7 +55,8 @@ static __always_inline bool ebpfs_count(int verdict, __u32 bytes)
 		}
 		row->bytes += bytes;
 	}
-	return index <= EBPFS_STEER_CORRUPT;
+	return index <= EBPFS_STEER_CORRUPT ||
+	       (index >= EBPFS_STEER_DROP_FORM && index < EBPFS_STEER_VERDICTS);
 }
 
 #endif /* EBPFS_BPF_MAPS_H */

@@ -2,7 +2,7 @@
 /*
  * Recognising a datagram of ebpfs in a frame, in few instructions.
  *
- * This is a filter, not a parser: what passes it goes to the module's kfunc,
+ * This is a sieve, not a parser: what passes it goes to the module's kfunc,
  * which believes nothing and reads all heads again. So nothing is checked here
  * that is rare in foreign traffic, and whatever looks unusual (options,
  * extension headers, IP fragments, a third VLAN tag) is left to the stack.
@@ -28,6 +28,11 @@
 #define EBPFS_IP_FRAGMENT	0x3fff	/* more fragments, or an offset */
 #define EBPFS_VLAN_DEPTH	2
 
+/* Set by the loader: enum ebpfs_door_flags. */
+const volatile __u32 ebpfs_door = 0;
+
+extern int bpf_ebpfs_port(u32 port) __ksym;
+
 /* The shortest frame that can be a reply; all heads before the reply's own are
  * shorter in every form that is recognised, two tags and IPv6 included. */
 #define EBPFS_FRAME_MIN	(sizeof(struct ethhdr) + sizeof(struct iphdr) + sizeof(struct udphdr) + \
@@ -37,7 +42,7 @@
  * enum ebpfs_look - what a look at the first bytes of a frame told
  * @EBPFS_LOOK_OTHER: not ours
  * @EBPFS_LOOK_SHORT: undecided, the heads go on behind @end
- * @EBPFS_LOOK_UDP: UDP with at least a datagram head of ebpfs as payload
+ * @EBPFS_LOOK_UDP: UDP
  */
 enum ebpfs_look {
 	EBPFS_LOOK_OTHER,
@@ -50,11 +55,13 @@ enum ebpfs_look {
  * @l3_off: of the IPv4 or IPv6 header, bytes from the start of the frame
  * @payload_off: of the UDP payload, likewise
  * @payload_len: bytes of UDP payload, as the UDP header says
+ * @port: that it goes to, network order
  */
 struct ebpfs_where {
 	__u32 l3_off;
 	__u32 payload_off;
 	__u32 payload_len;
+	__be16 port;
 };
 
 /**
@@ -119,12 +126,13 @@ static __always_inline enum ebpfs_look ebpfs_find_udp(void *data, void *end, __u
 	if (at > end)
 		return EBPFS_LOOK_SHORT;
 	len = bpf_ntohs(udp->len);
-	if (len < sizeof(*udp) + sizeof(struct ebpfs_hdr))
+	if (len < sizeof(*udp))
 		return EBPFS_LOOK_OTHER;
 	if (port && udp->source != bpf_htons(port))
 		return EBPFS_LOOK_OTHER;
 	where->payload_off = off + sizeof(*udp);
 	where->payload_len = len - sizeof(*udp);
+	where->port = udp->dest;
 	return EBPFS_LOOK_UDP;
 }
 
@@ -178,7 +186,8 @@ static __always_inline long ebpfs_load_xdp(void *ctx, __u32 off, void *to, __u32
  * helper. Packets are not pulled up: that would change them, and cost a copy. Frames
  * shorter than EBPFS_FRAME_MIN are not ours.
  *
- * Return: what @judge says, EBPFS_STEER_PASS_OTHER if there is nothing to judge.
+ * Return: what @judge says, EBPFS_STEER_PASS_OTHER if there is nothing to judge; -1 also of what
+ * @judge does not want if it goes to a port of ours, and there is a filter.
  */
 static __always_inline int ebpfs_look_at(void *ctx, void *data, void *end, __u16 port,
 					 __u32 *l3_off,
@@ -186,6 +195,7 @@ static __always_inline int ebpfs_look_at(void *ctx, void *data, void *end, __u16
 					 int (*judge)(struct ebpfs_hdr *head, __u32 len))
 {
 	__u8 copy[EBPFS_FRAME_MIN];
+	int verdict = EBPFS_STEER_PASS_OTHER;
 	struct ebpfs_where where;
 	struct ebpfs_hdr head;
 	enum ebpfs_look look;
@@ -200,11 +210,15 @@ static __always_inline int ebpfs_look_at(void *ctx, void *data, void *end, __u16
 		return EBPFS_STEER_PASS_OTHER;
 	*l3_off = where.l3_off;
 	data += where.payload_off;
-	if (data + sizeof(head) <= end)
-		return judge(data, where.payload_len);
-	if (load(ctx, where.payload_off, &head, sizeof(head)))
-		return EBPFS_STEER_PASS_OTHER;
-	return judge(&head, where.payload_len);
+	if (where.payload_len >= sizeof(head)) {
+		if (data + sizeof(head) <= end)
+			verdict = judge(data, where.payload_len);
+		else if (!load(ctx, where.payload_off, &head, sizeof(head)))
+			verdict = judge(&head, where.payload_len);
+	}
+	if (verdict >= 0 && ebpfs_door & EBPFS_DOOR_JUDGE && bpf_ebpfs_port(where.port))
+		return -1;
+	return verdict;
 }
 
 /* The same for the two kinds of context. */

@@ -141,6 +141,32 @@ struct ebpfs_chunks {
 	u32 left;
 };
 
+struct ebpfs_daemon;
+
+/**
+ * struct ebpfs_door - a UDP port of ours, see door.c
+ * @hash: in the table of doors, by @port, RCU
+ * @link: in its daemon's list
+ * @net: network namespace; compared only
+ * @family: of the socket
+ * @port: network order
+ * @local: address that the socket is bound to; unspecified: any
+ * @node: that it belongs to; NULL: a server's
+ * @daemon: that it belongs to, in that case
+ * @rcu: frees it, likewise
+ */
+struct ebpfs_door {
+	struct hlist_node hash;
+	struct list_head link;
+	const struct net *net;
+	sa_family_t family;
+	__be16 port;
+	union ebpfs_addr local;
+	struct ebpfs_node *node;
+	struct ebpfs_daemon *daemon;
+	struct rcu_head rcu;
+};
+
 /**
  * struct ebpfs_node - one server of one mount
  * @mnt: the mount; outlives it
@@ -150,6 +176,7 @@ struct ebpfs_chunks {
  * @path: to the server
  * @key: ebpfs_place() key
  * @sock: UDP socket of its own, in the mount's network namespace
+ * @door: its port
  * @lock: protects @queue, @nqueue, @active, @session, @health, @removed, @chunks
  * @queue: calls that wait, in order
  * @nqueue: how many
@@ -165,6 +192,7 @@ struct ebpfs_chunks {
  * @inbox: last handshake message that came in
  * @inbox_len: its bytes, 0 if none
  * @hs: handshake in progress; @work only
+ * @hello: its identity, 0 if there is none; READ_ONCE/WRITE_ONCE
  * @error: why the last handshake failed, 0 if it did not; READ_ONCE/WRITE_ONCE
  * @pmtu: path MTU search; under @lock
  * @cell: bytes per fragment in use; READ_ONCE/WRITE_ONCE
@@ -188,6 +216,7 @@ struct ebpfs_node {
 	struct ebpfs_path path;
 	u64 key;
 	struct socket *sock;
+	struct ebpfs_door door;
 
 	spinlock_t lock;
 	struct list_head queue;
@@ -205,6 +234,7 @@ struct ebpfs_node {
 	u8 inbox[sizeof(struct ebpfs_accept)];
 	u32 inbox_len;
 	struct ebpfs_hs_client hs;
+	u64 hello;
 	int error;
 
 	struct ebpfs_pmtu pmtu;

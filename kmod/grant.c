@@ -27,21 +27,9 @@
 static DEFINE_HASHTABLE(ebpfs_servings, 10);
 static DEFINE_HASHTABLE(ebpfs_grants, 14);
 static DEFINE_HASHTABLE(ebpfs_grants_fh, 14);
-static DEFINE_MUTEX(ebpfs_serve_lock);
+DEFINE_MUTEX(ebpfs_serve_lock);
 /* Not freed yet. */
 static atomic_t ebpfs_live = ATOMIC_INIT(0);
-
-/**
- * struct ebpfs_daemon - one open device
- * @sessions: list of struct ebpfs_serving
- * @nsessions: how many
- * @ngrants: grants of all of them
- */
-struct ebpfs_daemon {
-	struct list_head sessions;
-	u32 nsessions;
-	u32 ngrants;
-};
 
 /* Handles of ebpfsd end with a tag, which is spread well; it is who makes these tables. */
 static u64 ebpfs_fh_hash(const u8 *fh, u16 fh_len)
@@ -147,6 +135,30 @@ static struct ebpfs_serving *ebpfs_serving_of(struct ebpfs_daemon *d, u64 server
 	return s && s->daemon == d ? s : NULL;
 }
 
+/**
+ * ebpfs_serve_addr() - an address as the contract has it becomes one as the module has them
+ * @addr: IPv6, or IPv4 mapped
+ * @port: network order
+ * @scope: of a link-local address
+ * @to: out, all zeroes before
+ */
+void ebpfs_serve_addr(const u8 addr[16], __be16 port, u32 scope, union ebpfs_addr *to)
+{
+	struct in6_addr a;
+
+	memcpy(&a, addr, sizeof(a));
+	if (ipv6_addr_v4mapped(&a)) {
+		to->in.sin_family = AF_INET;
+		to->in.sin_addr.s_addr = a.s6_addr32[3];
+		to->in.sin_port = port;
+	} else {
+		to->in6.sin6_family = AF_INET6;
+		to->in6.sin6_addr = a;
+		to->in6.sin6_scope_id = scope;
+		to->in6.sin6_port = port;
+	}
+}
+
 /* Both addresses are of one family. */
 static int ebpfs_serving_path(struct ebpfs_serving *s, const struct ebpfs_serve_session *arg)
 {
@@ -156,18 +168,11 @@ static int ebpfs_serving_path(struct ebpfs_serving *s, const struct ebpfs_serve_
 	memcpy(&local, arg->local, sizeof(local));
 	if (ipv6_addr_v4mapped(&peer) != ipv6_addr_v4mapped(&local))
 		return -EINVAL;
-	if (ipv6_addr_v4mapped(&peer)) {
-		s->path.to.in.sin_family = AF_INET;
-		s->path.to.in.sin_addr.s_addr = peer.s6_addr32[3];
-		s->path.to.in.sin_port = arg->peer_port;
+	ebpfs_serve_addr(arg->peer, arg->peer_port, arg->scope, &s->path.to);
+	if (ipv6_addr_v4mapped(&peer))
 		s->path.from.in.sin_addr.s_addr = local.s6_addr32[3];
-	} else {
-		s->path.to.in6.sin6_family = AF_INET6;
-		s->path.to.in6.sin6_addr = peer;
-		s->path.to.in6.sin6_scope_id = arg->scope;
-		s->path.to.in6.sin6_port = arg->peer_port;
+	else
 		s->path.from.in6.sin6_addr = local;
-	}
 	return 0;
 }
 
@@ -400,7 +405,9 @@ static long ebpfs_serve_ioctl(struct file *file, unsigned int cmd, unsigned long
 		struct ebpfs_serve_grant grant;
 		struct ebpfs_serve_names names;
 		struct ebpfs_serve_keys keys;
+		struct ebpfs_serve_peer peer;
 		u64 id;
+		s32 socket;
 	} in;
 	int err;
 
@@ -427,6 +434,15 @@ static long ebpfs_serve_ioctl(struct file *file, unsigned int cmd, unsigned long
 	case EBPFS_SERVE_REVOKE:
 		err = ebpfs_serve_revoke(d, &in.grant);
 		break;
+	case EBPFS_SERVE_PEER:
+		err = ebpfs_serve_peer(d, &in.peer);
+		break;
+	case EBPFS_SERVE_LEFT:
+		err = ebpfs_serve_left(d, in.id);
+		break;
+	case EBPFS_SERVE_DOOR:
+		err = ebpfs_serve_door(d, in.socket);
+		break;
 	default:
 		err = -ENOTTY;
 	}
@@ -441,6 +457,8 @@ static int ebpfs_serve_open(struct inode *inode, struct file *file)
 	if (!d)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&d->sessions);
+	INIT_LIST_HEAD(&d->peers);
+	INIT_LIST_HEAD(&d->doors);
 	file->private_data = d;
 	return 0;
 }
@@ -453,8 +471,9 @@ static int ebpfs_serve_release(struct inode *inode, struct file *file)
 	mutex_lock(&ebpfs_serve_lock);
 	list_for_each_entry_safe(s, tmp, &d->sessions, link)
 		ebpfs_serving_end(s);
+	ebpfs_doors_end(d);
 	mutex_unlock(&ebpfs_serve_lock);
-	kfree(d);
+	kfree_rcu(d, rcu);
 	return 0;
 }
 

@@ -23,9 +23,8 @@
 #include <net/sch_generic.h>
 #include <net/xdp.h>
 
-#include "engine.h"
+#include "door.h"
 #include "packet.h"
-#include "serve.h"
 
 /**
  * ebpfs_packet_look() - between whom a packet goes, and where its payload lies
@@ -97,14 +96,27 @@ int ebpfs_packet_look(struct ebpfs_packet *pkt, u32 len, u32 l3_off,
 static int ebpfs_steer(struct ebpfs_packet *pkt, u32 len, u32 seg, struct net *net,
 		       enum ebpfs_way way, struct ebpfs_steer_opts *opts)
 {
-	struct ebpfs_steer_opts own = { .l3_off = READ_ONCE(opts->l3_off) };
+	struct ebpfs_steer_opts own = {
+		.l3_off = READ_ONCE(opts->l3_off),
+		.flags = READ_ONCE(opts->flags),
+	};
 	struct ebpfs_flow flow = { .net = net };
+	enum ebpfs_knocked reason;
 	u32 off, payload;
 	int verdict;
 
+	if (own.flags & ~EBPFS_DOOR_FLAGS)
+		return -EINVAL;
 	verdict = ebpfs_packet_look(pkt, len, own.l3_off, &flow, &off, &payload);
-	if (verdict < 0)
+	if (verdict < 0) {
 		verdict = ebpfs_receive_replies(pkt, &flow, off, payload, seg, way, &own);
+		if (verdict >= EBPFS_STEER_PASS_OTHER && own.flags & EBPFS_DOOR_JUDGE) {
+			reason = ebpfs_door(pkt, &flow, own.l3_off, off, payload, own.flags,
+					    verdict);
+			if (reason)
+				verdict = EBPFS_STEER_PASS_STRANGER - EBPFS_DOOR_STRANGER + reason;
+		}
+	}
 	opts->bytes = own.bytes;
 	opts->fragments = own.fragments;
 	return verdict;
@@ -113,7 +125,7 @@ static int ebpfs_steer(struct ebpfs_packet *pkt, u32 len, u32 seg, struct net *n
 /* The verifier lets pass what a map lookup returns, unchecked, as @opts (6.12). */
 static bool ebpfs_opts_bad(const struct ebpfs_steer_opts *opts, u32 size)
 {
-	return !opts || size != sizeof(*opts) || opts->reserved;
+	return !opts || size != sizeof(*opts);
 }
 
 __bpf_kfunc_start_defs();
@@ -177,24 +189,40 @@ __bpf_kfunc int bpf_ebpfs_serve_skb(struct __sk_buff *ctx, struct ebpfs_serve_op
 	struct ebpfs_serve_opts own = {};
 	int verdict;
 
-	if (!opts || opts__sz != sizeof(*opts) || opts->reserved || !skb_at_tc_ingress(skb))
+	if (!opts || opts__sz != sizeof(*opts) || !skb_at_tc_ingress(skb))
 		return -EINVAL;
 	own.l3_off = READ_ONCE(opts->l3_off);
+	own.flags = READ_ONCE(opts->flags);
+	if (own.flags & ~EBPFS_DOOR_FLAGS)
+		return -EINVAL;
 	verdict = ebpfs_serve(skb, &own);
 	opts->bytes = own.bytes;
 	opts->calls = own.calls;
 	return verdict;
 }
 
+/**
+ * bpf_ebpfs_port() - does a UDP port belong to ebpfs?
+ * @port: network order
+ *
+ * Return: 1 if it does, in some network namespace.
+ */
+__bpf_kfunc int bpf_ebpfs_port(u32 port)
+{
+	return ebpfs_port_known((__force __be16)port);
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(ebpfs_xdp_kfuncs)
 BTF_ID_FLAGS(func, bpf_ebpfs_steer_xdp)
+BTF_ID_FLAGS(func, bpf_ebpfs_port)
 BTF_KFUNCS_END(ebpfs_xdp_kfuncs)
 
 BTF_KFUNCS_START(ebpfs_tc_kfuncs)
 BTF_ID_FLAGS(func, bpf_ebpfs_steer_skb)
 BTF_ID_FLAGS(func, bpf_ebpfs_serve_skb)
+BTF_ID_FLAGS(func, bpf_ebpfs_port)
 BTF_KFUNCS_END(ebpfs_tc_kfuncs)
 
 static const struct btf_kfunc_id_set ebpfs_xdp_kfunc_set = {

@@ -22,7 +22,7 @@
 #include <net/udp.h>
 #include <net/udp_tunnel.h>
 
-#include "engine.h"
+#include "door.h"
 
 #define EBPFS_DUE_BATCH	32
 #define EBPFS_LOST_MAX	(2 * EBPFS_NSEC_PER_SEC)
@@ -320,6 +320,14 @@ void ebpfs_node_hear(struct ebpfs_node *node, const void *msg, u32 len, u8 type,
 	case EBPFS_REKEYED:
 		if (len > sizeof(node->inbox))
 			return;
+		/* There is one inbox: nobody who does not know the identity, which is new
+		 * with each handshake, may put another message in the place of the right one.
+		 */
+		if (type != EBPFS_REKEYED &&
+		    (!session || session != READ_ONCE(node->hello))) {
+			ebpfs_stat_inc(node->stats, drop_session);
+			break;
+		}
 		spin_lock(&node->work_lock);
 		memcpy(node->inbox, msg, len);
 		node->inbox_len = len;
@@ -422,6 +430,7 @@ static void ebpfs_node_hello(struct ebpfs_node *node)
 	do {
 		hs->session = get_random_u64();
 	} while (!hs->session);
+	WRITE_ONCE(node->hello, hs->session);
 	get_random_bytes(hs->nonce, sizeof(hs->nonce));
 	get_random_bytes(hs->ephemeral, sizeof(hs->ephemeral));
 	ebpfs_send_copy(node, &hello, ebpfs_hs_hello(hs, &hello));
@@ -569,8 +578,10 @@ static void ebpfs_node_answer(struct ebpfs_node *node, const u8 *msg, u32 len)
 			ebpfs_node_refused(node, -EKEYREJECTED,
 					   "it does not know this client's secret (is it the right server?)");
 		memzero_explicit(&session, sizeof(session));
-		if (!n)
+		if (!n) {
+			WRITE_ONCE(node->hello, 0);
 			memzero_explicit(&node->hs, sizeof(node->hs));
+		}
 		break;
 	case EBPFS_REJECT:
 		n = ebpfs_hs_reject(&node->hs, msg, len);
@@ -701,6 +712,7 @@ static int ebpfs_node_socket(struct ebpfs_node *node)
 	/* Super-packets come to encap_rcv whole, and GRO may make them. */
 	udp_set_bit(GRO_ENABLED, node->sock->sk);
 	udp_set_bit(ACCEPT_L4, node->sock->sk);
+	ebpfs_node_door(node);
 	return 0;
 }
 
@@ -809,6 +821,7 @@ void ebpfs_node_stop(struct ebpfs_node *node)
 	ebpfs_node_drain(node, READ_ONCE(mnt->aborted) ? -EIO : 0);
 
 	timer_shutdown_sync(&node->timer);
+	ebpfs_node_door_end(node);
 	rcu_assign_sk_user_data(node->sock->sk, NULL);
 	synchronize_rcu();	/* nobody is in encap_rcv, dispatch or resend any more */
 	cancel_work_sync(&node->work);

@@ -319,6 +319,15 @@ static bool ebpfs_flow_fits(const struct ebpfs_session *session, const struct eb
 	       ebpfs_addr_equal(&node->path.to, &flow->from);
 }
 
+/* What it is that begins with @hdr, and is no REPLY. */
+static enum ebpfs_steer_verdict ebpfs_no_reply(const struct ebpfs_hdr *hdr)
+{
+	if (hdr->magic != cpu_to_le16(EBPFS_MAGIC) || hdr->version != EBPFS_VERSION)
+		return EBPFS_STEER_PASS_OTHER;
+	return (hdr->type & ~EBPFS_GUARDED) == EBPFS_REPLY ? EBPFS_STEER_PASS_MALFORMED :
+							     EBPFS_STEER_PASS_TYPE;
+}
+
 /*
  * The head of the datagram at @run->off, which has at most @run->len bytes, and its
  * session, which may be that of the last one. Returns 0, or what to do with the datagram.
@@ -341,7 +350,7 @@ static int ebpfs_receive_head(struct ebpfs_packet *pkt, const struct ebpfs_flow 
 		return EBPFS_STEER_PASS_MALFORMED;
 	type = ebpfs_parse_hdr(head, run->len - (run->head_len - sizeof(*head)), &id);
 	if (type != EBPFS_REPLY)
-		return type < 0 ? EBPFS_STEER_PASS_MALFORMED : EBPFS_STEER_PASS_TYPE;
+		return ebpfs_no_reply(&head->hdr);
 	if (!*session || (*session)->id != id) {
 		*session = ebpfs_session_find(id);
 		if (!*session) {
@@ -515,6 +524,7 @@ int ebpfs_encap_rcv(struct sock *sk, struct sk_buff *skb)
 {
 	struct ebpfs_packet pkt = { .skb = skb };
 	struct ebpfs_steer_opts out = {};
+	enum ebpfs_steer_verdict verdict;
 	struct ebpfs_node *node;
 	struct ebpfs_flow flow;
 	u32 seg, len, off = sizeof(struct udphdr);
@@ -535,8 +545,8 @@ int ebpfs_encap_rcv(struct sock *sk, struct sk_buff *skb)
 		goto malformed;
 
 	if (hdr.type == EBPFS_REPLY || hdr.type == (EBPFS_REPLY | EBPFS_GUARDED)) {
-		if (ebpfs_receive_replies(&pkt, &flow, off, len, seg, EBPFS_WAY_PLAIN, &out) ==
-		    EBPFS_STEER_PASS_MALFORMED)
+		verdict = ebpfs_receive_replies(&pkt, &flow, off, len, seg, EBPFS_WAY_PLAIN, &out);
+		if (verdict == EBPFS_STEER_PASS_MALFORMED || verdict == EBPFS_STEER_PASS_OTHER)
 			goto malformed;
 		goto drop;
 	}

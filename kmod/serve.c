@@ -24,8 +24,8 @@
 #include <linux/xarray.h>
 
 #include "aead.h"
+#include "door.h"
 #include "packet.h"
-#include "serve.h"
 
 /* Most calls in a datagram that is answered here: more do not fit. */
 #define EBPFS_SERVE_CALLS	(EBPFS_UDP_PAYLOAD_BASE / \
@@ -539,40 +539,28 @@ static int ebpfs_serve_type(u8 *p, u32 len, bool *guarded, u64 *id)
 	return type;
 }
 
-/**
- * ebpfs_serve() - answer the calls in a packet
- * @skb: at TC ingress; not changed
- * @opts: of the kfunc
- *
- * Context: softirq, RCU read lock held.
- * Return: enum ebpfs_serve_verdict; unless it is ANSWERED, nothing was sent. Sequences of
- * calls may be taken then, too, which leaves those calls to ebpfsd for good.
- */
-int ebpfs_serve(struct sk_buff *skb, struct ebpfs_serve_opts *opts)
+/* As ebpfs_serve(), of the @len bytes of payload at @off in a packet that came by @flow. */
+static int ebpfs_serve_packet(struct ebpfs_packet *pkt, const struct ebpfs_flow *flow, u32 off,
+			      u32 len, struct ebpfs_serve_opts *opts)
 {
-	struct ebpfs_packet pkt = { .skb = skb };
-	struct ebpfs_flow flow = { .net = dev_net(skb->dev) };
 	struct ebpfs_packing packing;
 	struct ebpfs_serving *s;
-	u32 off, len;
+	struct sk_buff *skb;
 	bool guarded;
 	int verdict;
 	u64 id;
 	u8 *p;
 
-	opts->bytes = 0;
-	opts->calls = 0;
-	if (skb_is_gso(skb) ||
-	    ebpfs_packet_look(&pkt, skb->len, opts->l3_off, &flow, &off, &len) >= 0 ||
+	if (skb_is_gso(pkt->skb) ||
 	    len < sizeof(struct ebpfs_calls) || len > EBPFS_UDP_PAYLOAD_BASE)
 		return EBPFS_SERVE_PASS_OTHER;
 	p = this_cpu_ptr(ebpfs_serve_calls);
-	if (!ebpfs_packet_copy(&pkt, off, p, len) ||
+	if (!ebpfs_packet_copy(pkt, off, p, len) ||
 	    ebpfs_serve_type(p, len, &guarded, &id) != EBPFS_CALL)
 		return EBPFS_SERVE_PASS_OTHER;
 	s = ebpfs_serving_find(id);
-	if (!s || sock_net(s->sock) != flow.net ||
-	    s->path.port != flow.local_port || !ebpfs_addr_equal(&s->path.to, &flow.from))
+	if (!s || sock_net(s->sock) != flow->net ||
+	    s->path.port != flow->local_port || !ebpfs_addr_equal(&s->path.to, &flow->from))
 		return EBPFS_SERVE_PASS_SESSION;
 	if (guarded != ebpfs_keys_guard(&s->keys))
 		return EBPFS_SERVE_PASS_KEY;
@@ -609,5 +597,37 @@ int ebpfs_serve(struct sk_buff *skb, struct ebpfs_serve_opts *opts)
 	ebpfs_stat_add(ebpfs_global_stats, serve_bytes, opts->bytes);
 	while ((skb = __skb_dequeue(&packing.out)))
 		ebpfs_path_send(&s->path, s->sock, skb);
+	return verdict;
+}
+
+/**
+ * ebpfs_serve() - answer the calls in a packet
+ * @skb: at TC ingress; not changed
+ * @opts: of the kfunc
+ *
+ * Context: softirq, RCU read lock held.
+ * Return: enum ebpfs_serve_verdict; unless it is ANSWERED, nothing was sent. Sequences of
+ * calls may be taken then, too, which leaves those calls to ebpfsd for good.
+ */
+int ebpfs_serve(struct sk_buff *skb, struct ebpfs_serve_opts *opts)
+{
+	struct ebpfs_packet pkt = { .skb = skb };
+	struct ebpfs_flow flow = { .net = dev_net(skb->dev) };
+	enum ebpfs_knocked reason;
+	u32 off, len;
+	int verdict;
+
+	opts->bytes = 0;
+	opts->calls = 0;
+	if (ebpfs_packet_look(&pkt, skb->len, opts->l3_off, &flow, &off, &len) >= 0)
+		return EBPFS_SERVE_PASS_OTHER;
+	verdict = ebpfs_serve_packet(&pkt, &flow, off, len, opts);
+	if ((verdict == EBPFS_SERVE_PASS_OTHER || verdict == EBPFS_SERVE_PASS_SESSION) &&
+	    opts->flags & EBPFS_DOOR_JUDGE) {
+		reason = ebpfs_door(&pkt, &flow, opts->l3_off, off, len, opts->flags,
+				    EBPFS_STEER_PASS_TYPE);
+		if (reason)
+			verdict = EBPFS_SERVE_PASS_STRANGER - EBPFS_DOOR_STRANGER + reason;
+	}
 	return verdict;
 }

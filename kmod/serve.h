@@ -16,12 +16,35 @@
 
 #include <linux/fs.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 
 #include <ebpfs/serve.h>
 
 #include "engine.h"
 
-struct ebpfs_daemon;
+/**
+ * struct ebpfs_daemon - one open device
+ * @sessions: list of struct ebpfs_serving
+ * @nsessions: how many
+ * @ngrants: grants of all of them
+ * @peers: list of struct ebpfs_peer
+ * @npeers: how many
+ * @doors: list of struct ebpfs_door
+ * @ndoors: how many
+ * @blind: not all peers are known; READ_ONCE/WRITE_ONCE
+ * @rcu: frees it
+ */
+struct ebpfs_daemon {
+	struct list_head sessions;
+	u32 nsessions;
+	u32 ngrants;
+	struct list_head peers;
+	u32 npeers;
+	struct list_head doors;
+	u32 ndoors;
+	bool blind;
+	struct rcu_head rcu;
+};
 
 /**
  * struct ebpfs_serving - a session whose calls may be answered here
@@ -86,12 +109,21 @@ struct ebpfs_grant {
 };
 
 /* grant.c APIs; both finders: RCU read lock held */
+extern struct mutex ebpfs_serve_lock;
 struct ebpfs_serving *ebpfs_serving_find(u64 server_id);
 struct ebpfs_grant *ebpfs_grant_find(const struct ebpfs_serving *s, u32 cred,
 				     const u8 *fh, u16 fh_len);
 bool ebpfs_grant_holds(const struct ebpfs_grant *g);
 int ebpfs_grant_init(void);
 void ebpfs_grant_exit(void);
+
+void ebpfs_serve_addr(const u8 addr[16], __be16 port, u32 scope, union ebpfs_addr *to);
+
+/* door.c APIs: process, ebpfs_serve_lock held */
+int ebpfs_serve_peer(struct ebpfs_daemon *d, const struct ebpfs_serve_peer *arg);
+int ebpfs_serve_left(struct ebpfs_daemon *d, u64 server_id);
+int ebpfs_serve_door(struct ebpfs_daemon *d, int socket);
+void ebpfs_doors_end(struct ebpfs_daemon *d);
 
 /* describe.c APIs: process */
 long ebpfs_serve_describe(const struct ebpfs_serve_names *arg);

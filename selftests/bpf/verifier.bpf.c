@@ -147,9 +147,9 @@ int said_serve_opts_of_no_element(struct __sk_buff *ctx)
 }
 
 SEC("?xdp")
-int said_reserved(struct xdp_md *ctx)
+int said_flags(struct xdp_md *ctx)
 {
-	struct ebpfs_steer_opts opts = { .reserved = 1 };
+	struct ebpfs_steer_opts opts = { .flags = EBPFS_DOOR_FLAGS + 1 };
 
 	return bpf_ebpfs_steer_xdp(ctx, &opts, sizeof(opts));
 }

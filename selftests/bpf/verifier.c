@@ -210,7 +210,7 @@ static void refused_when_called(void)
 	expect_said("said_size_more", -EINVAL);
 	expect_said("said_opts_null", -EINVAL);
 	expect_said("said_opts_of_no_element", -EINVAL);
-	expect_said("said_reserved", -EINVAL);
+	expect_said("said_flags", -EINVAL);
 	expect_said("said_serve_opts_null", -EINVAL);
 	expect_said("said_serve_opts_of_no_element", -EINVAL);
 	/* The opposite: nothing is refused, and zeros are no packet of ours. */

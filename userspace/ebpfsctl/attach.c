@@ -23,6 +23,14 @@
 #include "ebpfsctl/iface.h"
 #include "ebpfsctl/programs.h"
 
+/* Of strangers' datagrams in a second: what many clients behind one address need when they
+ * come back together, and what ebpfsd deals with along the way. The most is what is told from
+ * no limit by a clock of nanoseconds.
+ */
+#define RATE_SOURCE	1000
+#define RATE_ALL	10000
+#define RATE_MOST	100000000
+
 static const char help[] =
 	"usage: ebpfsctl attach [OPTION...] IFACE\n"
 	"\n"
@@ -37,6 +45,12 @@ static const char help[] =
 	"                    xdp-generic  as xdp, without help of the driver: for tests\n"
 	"  -s, --serve       on a server: answer READs of what is in memory there, without ebpfsd;\n"
 	"                    besides steering, if the machine is a client, too\n"
+	"  -f, --filter WHEN drop what comes to ports of ebpfs and would be thrown away there:\n"
+	"                    auto (default): unless the machine translates addresses (NAT)\n"
+	"                    always, off\n"
+	"  -r, --rate N      on a server: pass N datagrams a second of one address that has no\n"
+	"                    session (default: 1000); 0: no limit\n"
+	"  -R, --rate-all N  the same of all such addresses (default: 10000)\n"
 	"  -n, --netns NAME  IFACE is in this network namespace (a name, or a path)\n"
 	"  -p, --port PORT   look at UDP from this port only (default: any)\n"
 	"  -j, --json        print what was attached as JSON\n"
@@ -48,11 +62,13 @@ static const char help[] =
  * @iface: interface, in the current network namespace
  * @pin: what is pinned for it
  * @port: option
+ * @filter: options
  */
 struct target {
 	struct iface iface;
 	struct pin pin;
 	uint16_t port;
+	struct filter filter;
 };
 
 /* What an errno of attaching means here. */
@@ -249,7 +265,7 @@ static int run_steer(struct target *target, enum mode mode)
 	struct loaded l;
 
 	if (!xdp_is_free(target, mode) ||
-	    !steering_load(&l, mode, target->port,
+	    !steering_load(&l, mode, target->port, &target->filter,
 			   pin_mode(&target->pin) < MODES ? target->pin.map_fd : -1))
 		return EXIT_FAILURE;
 	if (!attach(target, mode, &l)) {
@@ -268,7 +284,7 @@ static int run_serve(struct target *target)
 	struct loaded l;
 	bool good;
 
-	if (!serving_load(&l, pin->serve.fd >= 0 ? pin->serve_map_fd : -1))
+	if (!serving_load(&l, &target->filter, pin->serve.fd >= 0 ? pin->serve_map_fd : -1))
 		return EXIT_FAILURE;
 	good = pin_counters(pin, "serve-stats", &l);
 	if (good && pin->serve.fd >= 0)
@@ -284,25 +300,61 @@ static int run_serve(struct target *target)
 	return EXIT_SUCCESS;
 }
 
+static bool filter_find(const char *name, uint32_t *flags)
+{
+	if (!strcmp(name, "auto"))
+		*flags = EBPFS_DOOR_JUDGE;
+	else if (!strcmp(name, "always"))
+		*flags = EBPFS_DOOR_JUDGE | EBPFS_DOOR_NAT;
+	else if (!strcmp(name, "off"))
+		*flags = 0;
+	else
+		return false;
+	return true;
+}
+
+static bool rate_parse(const char *text, uint32_t *rate)
+{
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (*end || end == text || *text == '-' || errno || n > RATE_MOST)
+		return false;
+	*rate = n;
+	return true;
+}
+
 static int run(const struct command *cmd, int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "filter", required_argument, NULL, 'f' },
 		{ "mode", required_argument, NULL, 'm' },
 		{ "netns", required_argument, NULL, 'n' },
 		{ "port", required_argument, NULL, 'p' },
+		{ "rate", required_argument, NULL, 'r' },
+		{ "rate-all", required_argument, NULL, 'R' },
 		{ "serve", no_argument, NULL, 's' },
 		CTL_LONG
 	};
 	enum mode mode = MODES;
-	struct target target = {};
+	struct target target = {
+		.filter = { EBPFS_DOOR_JUDGE, RATE_SOURCE, RATE_ALL },
+	};
 	bool serve = false;
 	char *end;
 	int opt, status;
 
-	while ((opt = getopt_long(argc, argv, "m:n:p:s" CTL_SHORT, options, NULL)) >= 0) {
+	while ((opt = getopt_long(argc, argv, "f:m:n:p:r:R:s" CTL_SHORT, options, NULL)) >= 0) {
 		unsigned long port;
 
 		switch (opt) {
+		case 'f':
+			if (!filter_find(optarg, &target.filter.flags))
+				return ctl_usage(cmd, "unknown filter '%s': auto, always or off",
+						 optarg);
+			break;
 		case 'm':
 			mode = mode_find(optarg);
 			if (mode == MODES)
@@ -318,6 +370,13 @@ static int run(const struct command *cmd, int argc, char **argv)
 			if (*end || end == optarg || port > UINT16_MAX)
 				return ctl_usage(cmd, "'%s' is not a port from 0 to 65535", optarg);
 			target.port = port;
+			break;
+		case 'r':
+		case 'R':
+			if (!rate_parse(optarg, opt == 'r' ? &target.filter.rate :
+							     &target.filter.rate_all))
+				return ctl_usage(cmd, "'%s' is not a number of datagrams from 0 to "
+						 "%u", optarg, RATE_MOST);
 			break;
 		case 's':
 			serve = true;

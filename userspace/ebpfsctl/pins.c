@@ -34,6 +34,14 @@ const char *const verdict_names[EBPFS_STEER_VERDICTS] = {
 	[EBPFS_STEER_PASS_SESSION] = "pass_session",
 	[EBPFS_STEER_PASS_MALFORMED] = "pass_malformed",
 	[EBPFS_STEER_PASS_BUSY] = "pass_busy",
+	[EBPFS_STEER_PASS_STRANGER] = "pass_stranger",
+	[EBPFS_STEER_DROP_FORM] = "drop_form",
+	[EBPFS_STEER_DROP_VERSION] = "drop_version",
+	[EBPFS_STEER_DROP_TYPE] = "drop_type",
+	[EBPFS_STEER_DROP_PEER] = "drop_peer",
+	[EBPFS_STEER_DROP_SESSION] = "drop_session",
+	[EBPFS_STEER_DROP_REPLAY] = "drop_replay",
+	[EBPFS_STEER_DROP_RATE] = "drop_rate",
 };
 
 const char *const serve_verdict_names[EBPFS_SERVE_VERDICTS] = {
@@ -46,6 +54,17 @@ const char *const serve_verdict_names[EBPFS_SERVE_VERDICTS] = {
 	[EBPFS_SERVE_PASS_GRANT] = "pass_grant",
 	[EBPFS_SERVE_PASS_CACHE] = "pass_cache",
 	[EBPFS_SERVE_PASS_MEMORY] = "pass_memory",
+	[EBPFS_SERVE_PASS_KEY] = "pass_key",
+	[EBPFS_SERVE_FORGED] = "forged",
+	[EBPFS_SERVE_REPLAYED] = "replayed",
+	[EBPFS_SERVE_PASS_STRANGER] = "pass_stranger",
+	[EBPFS_SERVE_DROP_FORM] = "drop_form",
+	[EBPFS_SERVE_DROP_VERSION] = "drop_version",
+	[EBPFS_SERVE_DROP_TYPE] = "drop_type",
+	[EBPFS_SERVE_DROP_PEER] = "drop_peer",
+	[EBPFS_SERVE_DROP_SESSION] = "drop_session",
+	[EBPFS_SERVE_DROP_REPLAY] = "drop_replay",
+	[EBPFS_SERVE_DROP_RATE] = "drop_rate",
 };
 
 enum mode mode_find(const char *name)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/random.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -211,7 +212,26 @@ static void say_refused(int err, enum kfunc_state state, const char *why, const 
 			  "--verbose):\n%s", strerror(-err), said);
 }
 
-bool steering_load(struct loaded *l, enum mode mode, uint16_t port, int map_fd)
+/* Nanoseconds from one datagram to the next. */
+static uint64_t interval(uint32_t rate)
+{
+	return rate ? 1000000000ull / rate : 0;
+}
+
+/* The constants of a program's filter; false without random numbers. */
+#define set_filter(rodata, filter, generic) ({					\
+	(rodata)->ebpfs_door = (filter)->flags;					\
+	if ((generic) && (filter)->flags)					\
+		(rodata)->ebpfs_door |= EBPFS_DOOR_GENERIC;			\
+	(rodata)->ebpfs_rate_source = interval((filter)->rate);			\
+	(rodata)->ebpfs_rate_all = interval((filter)->rate_all);		\
+	getrandom((void *)(rodata)->ebpfs_rate_random,				\
+		  sizeof((rodata)->ebpfs_rate_random), 0) ==			\
+		(ssize_t)sizeof((rodata)->ebpfs_rate_random);			\
+})
+
+bool steering_load(struct loaded *l, enum mode mode, uint16_t port, const struct filter *filter,
+		   int map_fd)
 {
 	struct ebpfs_steer *object;
 	struct bpf_program *prog;
@@ -229,6 +249,11 @@ bool steering_load(struct loaded *l, enum mode mode, uint16_t port, int map_fd)
 	bpf_program__set_autoload(object->progs.ebpfs_steer_tc, mode == MODE_TC);
 	bpf_program__set_autoload(object->progs.ebpfs_steer_xdp, mode != MODE_TC);
 	object->rodata->ebpfs_port = port;
+	if (!set_filter(object->rodata, filter, mode == MODE_XDP_GENERIC)) {
+		ctl_error("the kernel gives no random numbers: %s", strerror(errno));
+		ebpfs_steer__destroy(object);
+		return false;
+	}
 	err = bpf_map__set_max_entries(object->maps.ebpfs_stats, cpus);
 	l->reused = counters_fit(map_fd, cpus, sizeof(struct ebpfs_steer_row));
 	if (!err && l->reused)
@@ -248,7 +273,7 @@ bool steering_load(struct loaded *l, enum mode mode, uint16_t port, int map_fd)
 	return true;
 }
 
-bool serving_load(struct loaded *l, int map_fd)
+bool serving_load(struct loaded *l, const struct filter *filter, int map_fd)
 {
 	int cpus = libbpf_num_possible_cpus(), err;
 	struct ebpfs_serve *object;
@@ -258,6 +283,11 @@ bool serving_load(struct loaded *l, int map_fd)
 	object = ebpfs_serve__open();
 	if (!object || cpus < 0) {
 		ctl_error("cannot open the programs: %s", strerror(object ? -cpus : errno));
+		return false;
+	}
+	if (!set_filter(object->rodata, filter, false)) {
+		ctl_error("the kernel gives no random numbers: %s", strerror(errno));
+		ebpfs_serve__destroy(object);
 		return false;
 	}
 	err = bpf_map__set_max_entries(object->maps.ebpfs_serve_rows, cpus);

@@ -54,18 +54,32 @@ struct loaded {
 };
 
 /**
+ * struct filter - what a program does at the door
+ * @flags: enum ebpfs_door_flags
+ * @rate: datagrams of strangers per second from one source, 0: no limit
+ * @rate_all: from all sources
+ */
+struct filter {
+	uint32_t flags;
+	uint32_t rate;
+	uint32_t rate_all;
+};
+
+/**
  * steering_load() - load the program of a mode
  * @l: out
  * @mode: which
  * @port: UDP source port to look at, 0 for any
+ * @filter: at the door
  * @map_fd: counters to go on with, -1 for new ones; not used if they do not fit
  *
  * Attaches nothing. Says what is wrong and what to do; false on failure.
  */
-bool steering_load(struct loaded *l, enum mode mode, uint16_t port, int map_fd);
+bool steering_load(struct loaded *l, enum mode mode, uint16_t port, const struct filter *filter,
+		   int map_fd);
 
 /* The same for the program that serves. */
-bool serving_load(struct loaded *l, int map_fd);
+bool serving_load(struct loaded *l, const struct filter *filter, int map_fd);
 
 #define PROGRAM_NAME	16	/* bytes, BPF_OBJ_NAME_LEN */
 /* What a program is called, "?" if it is gone; into @name of PROGRAM_NAME bytes. */

@@ -96,11 +96,17 @@ static void interface_json(struct json_object *list, const struct pin *pin,
 	json_object_array_add(list, out);
 }
 
+static bool serve_verdict_drops(int verdict)
+{
+	return verdict == EBPFS_SERVE_FORGED || verdict == EBPFS_SERVE_REPLAYED ||
+	       verdict >= EBPFS_SERVE_DROP_FORM;
+}
+
 static void serve_text(const struct pin *pin)
 {
 	struct ebpfs_serve_row sum;
 	char text[TEXT_SIZE];
-	uint64_t passed = 0;
+	uint64_t passed = 0, dropped = 0;
 
 	if (!pin->serve.ifindex)
 		return;
@@ -108,11 +114,11 @@ static void serve_text(const struct pin *pin)
 	if (!serve_sum(pin, &sum))
 		return;
 	for (int i = 1; i < EBPFS_SERVE_VERDICTS; i++)
-		passed += sum.packets[i];
-	printf("    answered %llu calls, %s; passed %" PRIu64 "\n", sum.calls,
-	       text_bytes(text, sum.bytes), passed);
+		*(serve_verdict_drops(i) ? &dropped : &passed) += sum.packets[i];
+	printf("    answered %llu calls, %s; passed %" PRIu64 ", dropped %" PRIu64 "\n", sum.calls,
+	       text_bytes(text, sum.bytes), passed, dropped);
 	for (int i = 0; i < EBPFS_SERVE_VERDICTS && serve_verdict_names[i]; i++)
-		if (ctl_verbose)
+		if (ctl_verbose || (serve_verdict_drops(i) && sum.packets[i]))
 			printf("    %-14s %llu\n", serve_verdict_names[i], sum.packets[i]);
 	if (ctl_verbose || sum.errors)
 		printf("    %-14s %llu\n", "errors", sum.errors);
@@ -123,7 +129,7 @@ static void interface_text(const struct pin *pin, const struct where *where, con
 {
 	enum mode mode = pin_mode(pin);
 	char text[TEXT_SIZE];
-	uint64_t passed = 0;
+	uint64_t passed = 0, dropped = 0;
 
 	if (*where->name)
 		printf("interface %s", where->name);
@@ -147,9 +153,9 @@ static void interface_text(const struct pin *pin, const struct where *where, con
 	if (!counted)
 		return;
 	for (int i = VERDICTS_TAKEN; i < EBPFS_STEER_VERDICTS; i++)
-		passed += sum->packets[i];
-	printf("    steered %llu packets, %s; passed %" PRIu64 "\n",
-	       sum->packets[EBPFS_STEER_FILLED], text_bytes(text, sum->bytes), passed);
+		*(i >= EBPFS_STEER_DROP_FORM ? &dropped : &passed) += sum->packets[i];
+	printf("    steered %llu packets, %s; passed %" PRIu64 ", dropped %" PRIu64 "\n",
+	       sum->packets[EBPFS_STEER_FILLED], text_bytes(text, sum->bytes), passed, dropped);
 	for (int i = 0; i < EBPFS_STEER_VERDICTS; i++)
 		if (ctl_verbose || (sum->packets[i] && i != EBPFS_STEER_FILLED &&
 				    i != EBPFS_STEER_PASS_OTHER))

@@ -39,6 +39,13 @@
  *	if the name changes meanwhile. Has nothing to do with sessions, and mounts on the names
  *	are not looked at. Returns how many, which are all that fit unless it was interrupted.
  *	Errors: EINVAL; EFAULT; EBADF; ENOTDIR; those of one name are told with it.
+ * EBPFS_SERVE_PEER: there is a session with this peer, served here or not. Does nothing if it
+ *	was told before. Errors: EINVAL; ENOMEM, ENOSPC: from now on strangers are not told
+ *	from peers.
+ * EBPFS_SERVE_LEFT: there no longer is. Error: ENOENT.
+ * EBPFS_SERVE_DOOR: this socket is where calls come in, and all peers were told: see "Filter
+ *	at the door" in Documentation/design.md. Errors: EBADF; ENOTSOCK: no UDP socket;
+ *	ENOSPC: there are EBPFS_SERVE_DOORS.
  *
  * END and REVOKE do not wait for a reply that is just being made.
  */
@@ -55,6 +62,8 @@
 #define EBPFS_SERVE_SESSIONS	4096	/* most sessions of one daemon */
 #define EBPFS_SERVE_GRANTS	65536	/* most grants of one daemon */
 #define EBPFS_SERVE_FH		128	/* EBPFS_FH_MAX of the protocol */
+#define EBPFS_SERVE_PEERS	131072	/* most peers of one daemon */
+#define EBPFS_SERVE_DOORS	64	/* most sockets of one daemon */
 
 /**
  * struct ebpfs_serve_session - a session whose calls may be answered
@@ -118,6 +127,22 @@ struct ebpfs_serve_grant {
 	__u8  fh[EBPFS_SERVE_FH];
 };
 
+/**
+ * struct ebpfs_serve_peer - the other end of a session
+ * @server_id: the server's identity of the session
+ * @peer: the client's address, IPv6 or IPv4 mapped
+ * @scope: of a link-local address
+ * @peer_port: network order
+ * @reserved: 0
+ */
+struct ebpfs_serve_peer {
+	__u64 server_id;
+	__u8  peer[16];
+	__u32 scope;
+	__be16 peer_port;
+	__u16 reserved;
+};
+
 #ifndef __VMLINUX_H__
 #define EBPFS_SERVE_HANDLE	104	/* bytes of a handle, most */
 
@@ -163,6 +188,9 @@ struct ebpfs_serve_file {
 #define EBPFS_SERVE_REVOKE	_IOW(0xeb, 4, struct ebpfs_serve_grant)
 #define EBPFS_SERVE_DESCRIBE	_IOW(0xeb, 5, struct ebpfs_serve_names)
 #define EBPFS_SERVE_KEYS	_IOW(0xeb, 6, struct ebpfs_serve_keys)
+#define EBPFS_SERVE_PEER	_IOW(0xeb, 7, struct ebpfs_serve_peer)
+#define EBPFS_SERVE_LEFT	_IOW(0xeb, 8, __u64)
+#define EBPFS_SERVE_DOOR	_IOW(0xeb, 9, __s32)
 #endif
 
 /**
@@ -170,13 +198,13 @@ struct ebpfs_serve_file {
  * @l3_off: in: offset of the IPv4 or IPv6 header from the start of the frame
  * @bytes: out: payload bytes of the replies
  * @calls: out: that were answered
- * @reserved: 0
+ * @flags: in: enum ebpfs_door_flags of <ebpfs/steer.h>
  */
 struct ebpfs_serve_opts {
 	__u32 l3_off;
 	__u32 bytes;
 	__u32 calls;
-	__u32 reserved;
+	__u32 flags;
 };
 
 /**
@@ -194,6 +222,15 @@ struct ebpfs_serve_opts {
  *	session that has keys
  * @EBPFS_SERVE_FORGED: taken: not authentic
  * @EBPFS_SERVE_REPLAYED: taken: came before
+ * @EBPFS_SERVE_PASS_STRANGER: this and those that follow are as the verdicts of
+ *	<ebpfs/steer.h> of the same names
+ * @EBPFS_SERVE_DROP_FORM: drop
+ * @EBPFS_SERVE_DROP_VERSION: drop
+ * @EBPFS_SERVE_DROP_TYPE: drop
+ * @EBPFS_SERVE_DROP_PEER: drop
+ * @EBPFS_SERVE_DROP_SESSION: drop
+ * @EBPFS_SERVE_DROP_REPLAY: drop
+ * @EBPFS_SERVE_DROP_RATE: drop
  * @EBPFS_SERVE_VERDICTS: how many there is room for, a power of two
  */
 enum ebpfs_serve_verdict {
@@ -209,7 +246,15 @@ enum ebpfs_serve_verdict {
 	EBPFS_SERVE_PASS_KEY		= 9,
 	EBPFS_SERVE_FORGED		= 10,
 	EBPFS_SERVE_REPLAYED		= 11,
-	EBPFS_SERVE_VERDICTS		= 16
+	EBPFS_SERVE_PASS_STRANGER	= 12,
+	EBPFS_SERVE_DROP_FORM		= 13,
+	EBPFS_SERVE_DROP_VERSION	= 14,
+	EBPFS_SERVE_DROP_TYPE		= 15,
+	EBPFS_SERVE_DROP_PEER		= 16,
+	EBPFS_SERVE_DROP_SESSION	= 17,
+	EBPFS_SERVE_DROP_REPLAY		= 18,
+	EBPFS_SERVE_DROP_RATE		= 19,
+	EBPFS_SERVE_VERDICTS		= 32
 };
 
 /**

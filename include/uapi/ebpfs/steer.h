@@ -17,6 +17,13 @@
  * program must let it pass, and the plain way deals with it. Packets are never
  * changed. bpf_ebpfs_steer_skb works at TC ingress only; a UDP super-packet
  * (GSO) is taken or passed as a whole.
+ *
+ *	int bpf_ebpfs_port(u32 port);
+ *
+ * With EBPFS_DOOR_JUDGE the kfuncs also judge what is no REPLY, and goes to a UDP port of
+ * ours: bpf_ebpfs_port(), for a port in network order, tells whether to ask. They say
+ * EBPFS_STEER_DROP_* only of what our own socket would get and throw away; see "Filter at
+ * the door" in Documentation/design.md.
  */
 #ifndef _UAPI_EBPFS_STEER_H
 #define _UAPI_EBPFS_STEER_H
@@ -30,13 +37,28 @@
  * @l3_off: in: offset of the IPv4 or IPv6 header from the start of the frame
  * @bytes: out: payload bytes that were filled
  * @fragments: out: datagrams that were judged, more than 1 in a super-packet
- * @reserved: 0
+ * @flags: in: enum ebpfs_door_flags
  */
 struct ebpfs_steer_opts {
 	__u32 l3_off;
 	__u32 bytes;
 	__u32 fragments;
-	__u32 reserved;
+	__u32 flags;
+};
+
+/**
+ * enum ebpfs_door_flags - how the kfuncs filter
+ * @EBPFS_DOOR_JUDGE: they do
+ * @EBPFS_DOOR_NAT: also where the network namespace translates addresses, so that a datagram
+ *	to a port of ours may be somebody else's
+ * @EBPFS_DOOR_GENERIC: the hook is generic XDP, where super-packets do not show that they
+ *	are such
+ */
+enum ebpfs_door_flags {
+	EBPFS_DOOR_JUDGE	= 1,
+	EBPFS_DOOR_NAT		= 2,
+	EBPFS_DOOR_GENERIC	= 4,
+	EBPFS_DOOR_FLAGS	= 7
 };
 
 /**
@@ -51,8 +73,17 @@ struct ebpfs_steer_opts {
  * @EBPFS_STEER_PASS_SESSION: pass: no such session here, or other addresses
  * @EBPFS_STEER_PASS_MALFORMED: pass: heads do not parse; the plain way counts it
  * @EBPFS_STEER_PASS_BUSY: pass: cannot be done at this hook
+ * @EBPFS_STEER_PASS_STRANGER: pass, unless there are too many: to a server's port, from
+ *	somebody without a session, who may begin one
+ * @EBPFS_STEER_DROP_FORM: drop: shorter or longer than its type is, or wrong within
+ * @EBPFS_STEER_DROP_VERSION: drop: other magic or version
+ * @EBPFS_STEER_DROP_TYPE: drop: of a type that this end is never sent
+ * @EBPFS_STEER_DROP_PEER: drop: not from the session's other end
+ * @EBPFS_STEER_DROP_SESSION: drop: of no session or handshake that a client has
+ * @EBPFS_STEER_DROP_REPLAY: drop: its number was seen, or is too old to tell
+ * @EBPFS_STEER_DROP_RATE: drop: too many strangers; said by programs only
  *
- * Negative: -EINVAL for wrong @opts (NULL, of another size, @reserved not 0) or a hook other
+ * Negative: -EINVAL for wrong @opts (NULL, of another size, other flags) or a hook other
  * than ingress; let it pass.
  */
 enum ebpfs_steer_verdict {
@@ -64,7 +95,15 @@ enum ebpfs_steer_verdict {
 	EBPFS_STEER_PASS_SESSION	= 5,
 	EBPFS_STEER_PASS_MALFORMED	= 6,
 	EBPFS_STEER_PASS_BUSY		= 7,
-	EBPFS_STEER_VERDICTS		= 8
+	EBPFS_STEER_PASS_STRANGER	= 8,
+	EBPFS_STEER_DROP_FORM		= 9,
+	EBPFS_STEER_DROP_VERSION	= 10,
+	EBPFS_STEER_DROP_TYPE		= 11,
+	EBPFS_STEER_DROP_PEER		= 12,
+	EBPFS_STEER_DROP_SESSION	= 13,
+	EBPFS_STEER_DROP_REPLAY		= 14,
+	EBPFS_STEER_DROP_RATE		= 15,
+	EBPFS_STEER_VERDICTS		= 16
 };
 
 /**
