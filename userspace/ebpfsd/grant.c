@@ -23,46 +23,76 @@
 #include "stats.h"
 
 #define DEVICE		"/dev/" EBPFS_SERVE_DEVICE
-#define PINS		"/sys/fs/bpf/ebpfs"	/* NETNS-IFINDEX/serve, of ebpfsctl */
+#define PINS		"/sys/fs/bpf/ebpfs"	/* NETNS-IFINDEX/NAME, of ebpfsctl */
 #define PAUSE		200	/* ms before a file is tried again whose change is too young */
 #define PAUSE_LONG	60000	/* ms, if it cannot be granted */
 #define INSTANCES	(1u << 30)	/* after so many replies the kernel's may look newer */
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 static int device = -1;
+static bool serving;	/* somebody is there to answer for us; READ_ONCE/WRITE_ONCE */
 
-/* Has any interface a serving program? */
-static bool program_there(void)
+/* What programs interfaces have. */
+enum there {
+	THERE_SERVING	= 1,
+	THERE_STEERING	= 2,	/* filters, if not more */
+};
+
+static unsigned int programs_there(void)
 {
+	static const struct {
+		const char *name;
+		unsigned int bit;
+	} pins[] = {
+		{ "serve", THERE_SERVING }, { "tc", THERE_STEERING }, { "xdp", THERE_STEERING },
+		{ "xdp-generic", THERE_STEERING },
+	};
+	unsigned int found = 0, i;
 	struct dirent *entry;
-	bool found = false;
 	char path[300];
 	DIR *dir = opendir(PINS);
 
 	if (!dir)
-		return false;
-	while (!found && (entry = readdir(dir))) {
-		snprintf(path, sizeof(path), PINS "/%s/serve", entry->d_name);
-		found = entry->d_name[0] != '.' && !access(path, F_OK);
+		return 0;
+	while ((entry = readdir(dir))) {
+		for (i = 0; i < ARRAY_SIZE(pins) && entry->d_name[0] != '.'; i++) {
+			snprintf(path, sizeof(path), PINS "/%s/%s", entry->d_name, pins[i].name);
+			if (!access(path, F_OK))
+				found |= pins[i].bit;
+		}
 	}
 	closedir(dir);
 	return found;
 }
 
-void grant_tick(void)
+static int tell(unsigned long what, const void *arg);
+
+/* Who has a session, and then where we listen: by then all peers are known. */
+static void tell_door(struct sessions *ss, const struct listener *listeners, unsigned int n)
+{
+	unsigned int i;
+
+	sessions_tell(ss);
+	for (i = 0; i < n; i++)
+		tell(EBPFS_SERVE_DOOR, &listeners[i].fd);
+}
+
+void grant_tick(struct sessions *ss, const struct listener *listeners, unsigned int n)
 {
 	static int failed;
-	bool wanted = program_there();
+	static unsigned int opened_for;
+	unsigned int there = programs_there();
+	bool was_serving = serving;
 	int fd = -1, err = 0;
 
-	if (wanted == (READ_ONCE(device) >= 0))
+	if (there == opened_for)
 		return;
-	if (wanted) {
+	if (there) {
 		fd = open(DEVICE, O_RDWR | O_CLOEXEC);
 		err = fd < 0 ? errno : 0;
 		if (err && err != failed)
 			log_warning(DEVICE " cannot be opened: %m; READs are not answered by the "
-				    "kernel");
+				    "kernel, and it filters nothing");
 		failed = err;
 		if (err)
 			return;
@@ -71,9 +101,36 @@ void grant_tick(void)
 	if (device >= 0)
 		close(device);
 	WRITE_ONCE(device, fd);
+	WRITE_ONCE(serving, there & THERE_SERVING);
 	pthread_rwlock_unlock(&lock);
-	log_info(wanted ? "READs of what is in memory are answered by the kernel" :
-			  "READs are no longer answered by the kernel");
+	opened_for = there;
+	if (there)
+		tell_door(ss, listeners, n);
+	if (serving != was_serving)
+		log_info(serving ? "READs of what is in memory are answered by the kernel" :
+				   "READs are no longer answered by the kernel");
+}
+
+void grant_peer(const struct session *s)
+{
+	struct ebpfs_serve_peer arg = {
+		.server_id = s->id,
+		.scope = s->peer.scope,
+		.peer_port = s->peer.port,
+	};
+
+	if (READ_ONCE(device) < 0)
+		return;
+	memcpy(arg.peer, s->peer.addr, sizeof(arg.peer));
+	tell(EBPFS_SERVE_PEER, &arg);
+}
+
+void grant_peer_left(const struct session *s)
+{
+	const __u64 id = s->id;
+
+	if (READ_ONCE(device) >= 0)
+		tell(EBPFS_SERVE_LEFT, &id);
 }
 
 void grant_stop(void)
@@ -206,7 +263,7 @@ bool grant_read(struct session *s, const struct ebpfs_call_info *c, struct file 
 {
 	u64 reader = s->id + c->cred * 0x9e3779b97f4a7c15ull;
 
-	if (READ_ONCE(device) < 0)
+	if (!READ_ONCE(serving))
 		return false;
 	if (s->lent && s->served.next_instance - s->lent_instance > INSTANCES) {
 		s->lent = false;

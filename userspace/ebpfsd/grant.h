@@ -11,8 +11,11 @@
  * or its permissions are changed through us; and all grants of a session with it, or when
  * its owner does not answer a recall: then it must not hear of us (hold.h).
  *
- * The device is open only while some interface has a serving program, since it holds the
- * module. It is looked for each second.
+ * It is also told who has sessions and where we listen, so that programs may drop what does
+ * not come from these ("Filter at the door" in Documentation/design.md).
+ *
+ * The device is open only while some interface has a program of ebpfs, since it holds the
+ * module. They are looked for each second.
  *
  * Locking: a read-write lock around the descriptor, taken inside of all others. A grant
  * is told without any other, by a helper, since the kernel then judges the user and may
@@ -28,11 +31,25 @@ struct ebpfs_call_info;
 struct ebpfs_serve_file;
 struct file;
 struct job;
+struct listener;
 struct owner;
 struct session;
+struct sessions;
 
-/* Look for programs; call about every second, from one thread. */
-void grant_tick(void);
+/**
+ * grant_tick() - look for programs
+ * @ss: sessions
+ * @listeners: sockets, one for each address
+ * @n: how many
+ *
+ * Call about every second, from one thread.
+ */
+void grant_tick(struct sessions *ss, const struct listener *listeners, unsigned int n);
+
+/* The kernel may know @s as somebody's, until it has left. Both: sessions.lock held, so that
+ * they come in this order. */
+void grant_peer(const struct session *s);
+void grant_peer_left(const struct session *s);
 
 /* Close the device. */
 void grant_stop(void);

@@ -402,7 +402,8 @@ static void serve(struct daemon *d, const sigset_t *signals)
 			break;
 		}
 		now = now_ms();
-		grant_tick();
+		grant_tick(&srv->sessions, d->workers[0]->listeners,
+			   d->workers[0]->nlisteners);
 		files_tick(&srv->files, now);
 		sessions_tick(&srv->sessions, now);
 	}

@@ -234,6 +234,7 @@ int session_add(struct sessions *ss, struct session *s, u64 now)
 		ss->first->prev = s;
 	ss->first = s;
 	ss->count++;
+	grant_peer(s);
 	stats_inc(sessions_made);
 	owner_enter(s);
 	pthread_mutex_unlock(&ss->lock);
@@ -256,6 +257,17 @@ static void unlist(struct sessions *ss, struct session *s)
 	if (s->next)
 		s->next->prev = s->prev;
 	ss->count--;
+	grant_peer_left(s);
+}
+
+void sessions_tell(struct sessions *ss)
+{
+	const struct session *s;
+
+	pthread_mutex_lock(&ss->lock);
+	for (s = ss->first; s; s = s->next)
+		grant_peer(s);
+	pthread_mutex_unlock(&ss->lock);
 }
 
 bool session_end(struct sessions *ss, struct session *s, const char *why)

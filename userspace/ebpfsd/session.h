@@ -209,6 +209,9 @@ static inline u32 session_close(struct session *s, void *p, u32 len)
 	return ebpfs_keys_guard(&s->keys) ? ebpfs_guard_put(&s->keys, p, len) : len;
 }
 
+/* Tell the kernel of all of them (grant.h). */
+void sessions_tell(struct sessions *ss);
+
 /* How many there are. */
 u32 sessions_count(struct sessions *ss);
 
