@@ -746,7 +746,7 @@ static void begin(void)
 	owners_init(&server.owners, &server, 4, 30);
 	locks_init(&server.locks, 8, 8);
 	server.owners.drop_locks = locks_drop;
-	MUST(!holds_init(&server.holds, &server, 30000, 64));
+	MUST(!holds_init(&server.holds, &server, 30000, 64, 1024));
 	server.owners.drop_holds = holds_drop;
 	server.files.held = orphan_open;
 	server.files.kept = orphan_kept;

@@ -45,6 +45,10 @@ void config_init(struct config *c)
 	c->reply_cache = CONFIG_REPLY_CACHE;
 	c->lease = CONFIG_LEASE;
 	c->locks_max = CONFIG_LOCKS;
+	c->handshake_rate = CONFIG_HANDSHAKES;
+	c->holds_max = CONFIG_HOLDS;
+	c->waiting_max = CONFIG_WAITING;
+	c->users_max = CONFIG_USERS;
 	c->clients = copy(CONFIG_CLIENTS);
 	c->state_dir = copy(CONFIG_STATE_DIR);
 }
@@ -325,6 +329,18 @@ static void set_clients(struct config *c, struct config_export *e, char *value, 
 	e->clients = list;
 }
 
+static void set_limit(struct config *c, unsigned int *to, const char *key, const char *value,
+		      unsigned int least, unsigned int most, const char *where)
+{
+	u64 n;
+
+	if (parse_number(value, least, most, &n))
+		*to = (unsigned int)n;
+	else
+		mistake(c, where, "%s \"%s\" is not a number from %u to %u", key, value, least,
+			most);
+}
+
 static void set_global(struct config *c, const char *key, char *value, const char *where)
 {
 	char *save, *addr;
@@ -341,11 +357,7 @@ static void set_global(struct config *c, const char *key, char *value, const cha
 	} else if (!strcmp(key, "state-dir")) {
 		config_set_path(c, &c->state_dir, value, where);
 	} else if (!strcmp(key, "sessions-max")) {
-		if (parse_number(value, 1, CONFIG_SESSIONS_MAX, &n))
-			c->sessions_max = (unsigned int)n;
-		else
-			mistake(c, where, "sessions-max \"%s\" is not a number from 1 to %d", value,
-				CONFIG_SESSIONS_MAX);
+		set_limit(c, &c->sessions_max, key, value, 1, CONFIG_SESSIONS_MAX, where);
 	} else if (!strcmp(key, "reply-cache")) {
 		if (parse_number(value, CONFIG_REPLY_CACHE_MIN, 1ull << 40, &n))
 			c->reply_cache = n;
@@ -359,14 +371,19 @@ static void set_global(struct config *c, const char *key, char *value, const cha
 			mistake(c, where, "lease \"%s\" is not a number of seconds from 1 to %d",
 				value, CONFIG_LEASE_MAX);
 	} else if (!strcmp(key, "locks-max")) {
-		if (parse_number(value, 1, CONFIG_LOCKS_MAX, &n))
-			c->locks_max = (unsigned int)n;
-		else
-			mistake(c, where, "locks-max \"%s\" is not a number from 1 to %u", value,
-				CONFIG_LOCKS_MAX);
+		set_limit(c, &c->locks_max, key, value, 1, CONFIG_LOCKS_MAX, where);
+	} else if (!strcmp(key, "handshake-rate")) {
+		set_limit(c, &c->handshake_rate, key, value, 0, CONFIG_HANDSHAKES_MAX, where);
+	} else if (!strcmp(key, "holds-max")) {
+		set_limit(c, &c->holds_max, key, value, 64, CONFIG_HOLDS_MAX, where);
+	} else if (!strcmp(key, "waiting-max")) {
+		set_limit(c, &c->waiting_max, key, value, 1, CONFIG_WAITING_MAX, where);
+	} else if (!strcmp(key, "users-max")) {
+		set_limit(c, &c->users_max, key, value, 1, CONFIG_USERS_MAX, where);
 	} else {
 		mistake(c, where, "unknown key \"%s\": here listen, threads, clients, state-dir, "
-			"sessions-max, reply-cache, lease and locks-max are known", key);
+			"sessions-max, reply-cache, lease, locks-max, handshake-rate, holds-max, "
+			"waiting-max and users-max are known", key);
 	}
 }
 

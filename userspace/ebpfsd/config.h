@@ -26,6 +26,14 @@
 #define CONFIG_LEASE_MAX	3600
 #define CONFIG_LOCKS		4096		/* default of locks-max */
 #define CONFIG_LOCKS_MAX	(1u << 20)
+#define CONFIG_HANDSHAKES	1000		/* default of handshake-rate */
+#define CONFIG_HANDSHAKES_MAX	1000000
+#define CONFIG_HOLDS		(1u << 18)	/* default of holds-max */
+#define CONFIG_HOLDS_MAX	(1u << 24)
+#define CONFIG_WAITING		1024		/* default of waiting-max */
+#define CONFIG_WAITING_MAX	65536
+#define CONFIG_USERS		1024		/* default of users-max */
+#define CONFIG_USERS_MAX	65536
 #define CONFIG_OWNERS(sessions)	(2 * (sessions))
 
 #define CONFIG_NOBODY		65534		/* default of anonuid and anongid */
@@ -80,6 +88,10 @@ struct config_export {
  * @reply_cache: bytes of replies kept
  * @lease: seconds for which what a client holds outlives its silence
  * @locks_max: ranges of bytes that one owner may have locked
+ * @handshake_rate: of one source per second, 0: no limit
+ * @holds_max: open files and leases of all clients
+ * @waiting_max: calls that wait for leases
+ * @users_max: users of one session
  * @clients: path of the clients file
  * @state_dir: path of the directory with handle.key
  * @mistakes: found so far; each was logged with its place
@@ -95,6 +107,10 @@ struct config {
 	u64 reply_cache;
 	unsigned int lease;
 	unsigned int locks_max;
+	unsigned int handshake_rate;
+	unsigned int holds_max;
+	unsigned int waiting_max;
+	unsigned int users_max;
 	char *clients;
 	char *state_dir;
 	unsigned int mistakes;

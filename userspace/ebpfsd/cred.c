@@ -19,6 +19,7 @@
 #include "export.h"
 #include "idmap.h"
 #include "log.h"
+#include "stats.h"
 
 #ifndef SYS_setgroups32
 #define SYS_setgroups32	SYS_setgroups
@@ -98,6 +99,13 @@ static void list_in(struct creds *creds, struct cred *c)
 	c->older = creds->newest;
 	*(creds->newest ? &creds->newest->newer : &creds->oldest) = c;
 	creds->newest = c;
+}
+
+static u32 creds_max = 1024;
+
+void creds_limit(u32 max)
+{
+	creds_max = max;
 }
 
 static struct cred *find(struct creds *creds, u32 number)
@@ -217,9 +225,11 @@ int creds_store(struct creds *creds, const struct export *e, u32 number, const u
 	creds->count++;
 	creds->bytes += u->ngroups * sizeof(gid_t);
 	/* There are as many in the list as were counted, which the analyzer does not know. */
-	while (creds->count > CREDS_MAX ||
-	       (creds->bytes > CREDS_BYTES && creds->oldest != creds->newest))
+	while (creds->count > creds_max ||
+	       (creds->bytes > CREDS_BYTES && creds->oldest != creds->newest)) {
 		drop(creds, creds->oldest);	/* NOLINT(clang-analyzer-unix.Malloc) */
+		stats_inc(users_forgotten);
+	}
 	return 0;
 }
 

@@ -22,7 +22,6 @@
 
 struct export;
 
-#define CREDS_MAX	1024		/* users of one session */
 #define CREDS_BYTES	(1u << 20)	/* of their groups */
 #define CREDS_BUCKETS	64
 
@@ -58,6 +57,10 @@ static inline struct user *user_get(struct user *u)
 /* Whom a client's @uid, @gid and @groups are in @e, mapped and squashed; as user_new(). */
 struct user *user_here(const struct export *e, u32 uid, u32 gid, const __le32 *groups,
 		       u32 ngroups);
+
+/* Most users that a session may tell of; those that were not used for longest are forgotten.
+ * Before there are threads. */
+void creds_limit(u32 max);
 
 struct cred;
 

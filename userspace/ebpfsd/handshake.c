@@ -140,6 +140,7 @@ static u16 admit(struct worker *w, const struct route *r, const struct ebpfs_aut
 	hs.slots = s->served.nslots;
 	hs.root_fh_len = export->root_fh_len;
 	memcpy(hs.root_fh, export->root_fh, export->root_fh_len);
+	stats_inc(key_agreements);
 	made = ebpfs_hs_make_accept(auth, proof, ephemeral, &hs, accept);
 	explicit_bzero(ephemeral, sizeof(ephemeral));
 	if (made < 0) {

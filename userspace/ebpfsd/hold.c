@@ -41,10 +41,11 @@ static u64 now_ns(void)
 	return now_ms() * EBPFS_NSEC_PER_MSEC;
 }
 
-int holds_init(struct holds *hs, struct server *srv, u64 lease, u32 max)
+int holds_init(struct holds *hs, struct server *srv, u64 lease, u32 max, u32 max_parked)
 {
 	struct ebpfs_holds *t = &hs->table;
 	pthread_condattr_t attr;
+	u32 buckets = 1;
 	unsigned int i;
 
 	memset(hs, 0, sizeof(*hs));
@@ -58,7 +59,10 @@ int holds_init(struct holds *hs, struct server *srv, u64 lease, u32 max)
 		pthread_mutex_init(&hs->names[i], NULL);
 	t->max = max;
 	t->max_one = max / 4;
-	t->mask = max / 2 - 1;
+	while (buckets < max / 2)
+		buckets <<= 1;
+	t->mask = buckets - 1;
+	hs->max_parked = max_parked;
 	t->fence = lease * EBPFS_NSEC_PER_MSEC;
 	/* Large ones are not touched before they are used. */
 	t->memory = calloc(t->max, sizeof(*t->memory));
@@ -492,7 +496,7 @@ static int begin(struct holds *hs, struct op *op, const struct ebpfs_hold_key *k
 	if (!wait)
 		return -EAGAIN;
 	pthread_cond_signal(&hs->wake);
-	if (hs->nparked >= HOLD_PARKED_MAX || (ho && ho->parked >= HOLD_PARKED_MAX_ONE)) {
+	if (hs->nparked >= hs->max_parked || (ho && ho->parked >= (hs->max_parked + 3) / 4)) {
 		ebpfs_change_end(&hs->table, &ch->core, now_ns());
 		return -EAGAIN;
 	}

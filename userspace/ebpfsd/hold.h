@@ -26,7 +26,7 @@
  * owner->holds and the list of parked jobs. session.lock may be held around it.
  *
  * Memory: a table of HOLDS_MAX holds, touched as far as it is used, a quarter of them for
- * one owner; HOLD_PARKED_MAX jobs.
+ * one owner; and jobs that wait, see waiting-max.
  */
 #ifndef EBPFSD_HOLD_H
 #define EBPFSD_HOLD_H
@@ -43,9 +43,6 @@ struct op_result;
 struct owner;
 struct server;
 
-#define HOLDS_MAX		(1u << 18)	/* in all */
-#define HOLD_PARKED_MAX		1024		/* calls that wait */
-#define HOLD_PARKED_MAX_ONE	256		/* of one owner */
 #define HOLD_NAMES		64		/* names locks */
 
 /**
@@ -115,6 +112,7 @@ struct hold_change {
  * @table: the core's
  * @parked: jobs that wait
  * @nparked: how many
+ * @max_parked: most of them; of one owner a quarter
  * @names: locks
  * @stop: nothing more is parked
  * @running: the thread exists
@@ -127,6 +125,7 @@ struct holds {
 	struct ebpfs_holds table;
 	struct hold_change *parked;
 	u32 nparked;
+	u32 max_parked;
 	pthread_mutex_t names[HOLD_NAMES];
 	bool stop;
 	bool running;
@@ -135,7 +134,7 @@ struct holds {
 };
 
 /* @lease: ms; @max: holds in all, a power of two. 0 or -ENOMEM. */
-int holds_init(struct holds *hs, struct server *srv, u64 lease, u32 max);
+int holds_init(struct holds *hs, struct server *srv, u64 lease, u32 max, u32 max_parked);
 /* Start the thread. 0 or -errno. */
 int holds_start(struct holds *hs);
 /* End it, and what is parked. @deadline: on CLOCK_REALTIME. True if it ended by then. */

@@ -324,9 +324,12 @@ static bool start(struct daemon *d)
 	}
 	owners_init(&srv->owners, srv, CONFIG_OWNERS(d->config.sessions_max), d->config.lease);
 	locks_init(&srv->locks, locks, d->config.locks_max);
+	srv->handshake_rate = d->config.handshake_rate;
 	srv->owners.drop_locks = locks_drop;
 	srv->owners.drop_holds = holds_drop;
-	if (holds_init(&srv->holds, srv, srv->owners.lease, HOLDS_MAX) ||
+	creds_limit(d->config.users_max);
+	if (holds_init(&srv->holds, srv, srv->owners.lease, d->config.holds_max,
+		       d->config.waiting_max) ||
 	    orphans_start(srv, srv->owners.lease)) {
 		log_error("no memory to start");
 		return false;

@@ -57,6 +57,7 @@
 /* UNKNOWN to one class of sources: at most so many in so many ms. */
 #define UNKNOWN_COUNT	8
 #define UNKNOWN_WINDOW	100
+#define HANDSHAKE_WINDOW	1000
 
 void peer_of(const struct route *r, struct peer *peer)
 {
@@ -74,22 +75,41 @@ void peer_of(const struct route *r, struct peer *peer)
 	}
 }
 
+/* Has the source of @r caused this less than @most times in @window ms? Then once more. */
+static bool source_may(struct worker *w, struct source_count *counts, const struct route *r,
+		       u32 most, u32 window)
+{
+	struct source_count *c;
+	struct peer peer;
+
+	peer_of(r, &peer);
+	c = &counts[ebpfs_crc32c(~0u, peer.addr, sizeof(peer.addr)) % WORKER_SOURCES];
+	if (w->now - c->window >= window) {
+		c->window = w->now;
+		c->count = 0;
+	}
+	return c->count++ < most;
+}
+
+/* May a HELLO or AUTH be dealt with? The programs of ebpfsctl ask the same, earlier. */
+static bool handshake_may(struct worker *w, const struct route *r)
+{
+	u32 rate = w->srv->handshake_rate;
+
+	if (!rate || source_may(w, w->handshakes, r, rate, HANDSHAKE_WINDOW))
+		return true;
+	stats_inc(drop_rate);
+	return false;
+}
+
 /* A hint that the session is gone, as short as it can be: it must not be worth
  * forging a source address for. */
 static void say_unknown(struct worker *w, const struct route *r, u64 id)
 {
-	struct peer peer;
 	struct ebpfs_hdr h;
-	u32 hash;
 
 	stats_inc(drop_session);
-	peer_of(r, &peer);
-	hash = ebpfs_crc32c(~0u, peer.addr, sizeof(peer.addr)) % WORKER_SOURCES;
-	if (w->now - w->unknowns[hash].window >= UNKNOWN_WINDOW) {
-		w->unknowns[hash].window = w->now;
-		w->unknowns[hash].count = 0;
-	}
-	if (w->unknowns[hash].count++ >= UNKNOWN_COUNT)
+	if (!source_may(w, w->unknowns, r, UNKNOWN_COUNT, UNKNOWN_WINDOW))
 		return;
 	ebpfs_put_hdr(&h, EBPFS_UNKNOWN, id);
 	ebpfs_seal(&h, sizeof(h));
@@ -293,8 +313,10 @@ static void receive_rekey(struct worker *w, const struct route *r, const u8 *p, 
 	if (made >= 0)
 		len = session_close(s, &out, sizeof(out.msg));
 	pthread_mutex_unlock(&s->lock);
-	if (made > 0)
+	if (made > 0) {
 		stats_inc(rekeys);
+		stats_inc(key_agreements);
+	}
 	send_datagram(r, &out, len);
 }
 
@@ -363,10 +385,12 @@ static u32 receive_one(struct worker *w, const struct route *r, const u8 *p, u32
 		receive_rekey(w, r, p, id);
 		break;
 	case EBPFS_HELLO:
-		handshake_hello(w, r, p, len);
+		if (handshake_may(w, r))
+			handshake_hello(w, r, p, len);
 		break;
 	case EBPFS_AUTH:
-		handshake_auth(w, r, p, len);
+		if (handshake_may(w, r))
+			handshake_auth(w, r, p, len);
 		break;
 	case EBPFS_BYE:
 		receive_bye(w, r, p, id);

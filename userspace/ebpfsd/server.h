@@ -35,6 +35,7 @@
  * @watch: what local processes change
  * @helpers: threads for what may wait
  * @handshake: cookie key
+ * @handshake_rate: HELLO and AUTH of one source per second that a worker deals with, 0: all
  * @instance: random, of this start
  * @boot: of the machine, see struct ebpfs_accept
  * @verifier: of writes: @instance at first, another after each error of write-back;
@@ -54,6 +55,7 @@ struct server {
 	struct watch watch;
 	struct helpers helpers;
 	struct ebpfs_hs_server handshake;
+	u32 handshake_rate;
 	u64 instance;
 	u32 boot;
 	u64 verifier;

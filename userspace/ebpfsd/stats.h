@@ -58,6 +58,7 @@
 	X(data_refused)		/* that there was no memory for */	\
 	X(needs_sent)		/* clients told which ones lack */	\
 	X(creds_unknown)	/* calls of users that were not told of */ \
+	X(users_forgotten)	/* since a session told of too many */	\
 	X(readdirs_again)	/* their directory changed while it was read */ \
 	X(deferred)		/* calls handed to a helper thread */	\
 	X(resends)		/* kept replies sent again */		\
@@ -78,7 +79,9 @@
 	X(drop_key)		/* by a key that is not known (any more) */ \
 	X(drop_tag)		/* not authentic */			\
 	X(drop_replay)		/* came before */			\
+	X(drop_rate)		/* HELLO or AUTH, too many of one source */ \
 	X(rekeys)		/* new keys of a session */		\
+	X(key_agreements)	/* X25519 computed for a client */	\
 	X(bad_handles)		/* without our tag, or of another export */ \
 	X(hellos)							\
 	X(auths)							\

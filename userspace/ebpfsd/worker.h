@@ -17,8 +17,18 @@
 struct server;
 
 #define WORKER_CACHE	64	/* sessions found lately */
-#define WORKER_SOURCES	256	/* classes of addresses, to limit UNKNOWN */
+#define WORKER_SOURCES	256	/* classes of addresses, to limit what they cause */
 #define WORKER_READS	1024	/* READs that wait in the ring */
+
+/**
+ * struct source_count - what a class of sources caused lately
+ * @window: when that began, ms
+ * @count: how often since
+ */
+struct source_count {
+	u64 window;
+	u32 count;
+};
 
 /**
  * struct worker - one worker
@@ -38,7 +48,8 @@ struct server;
  * @now: ms, of this round of the loop
  * @cache: sessions found lately, each with a reference
  * @seen: what was just written, in this round
- * @unknowns: when and how often UNKNOWN was said, by source
+ * @unknowns: UNKNOWN that was said, by source
+ * @handshakes: HELLO and AUTH that were dealt with, likewise
  * @replies: that leave at the end of the round at the latest
  * @guarded: the datagram being dealt with had a guard, which was good
  * @scratch: for PROBE_ACK, a datagram that is not aligned, data in small pieces
@@ -64,10 +75,8 @@ struct worker {
 	u64 now;
 	struct session *cache[WORKER_CACHE];
 	struct op_seen seen;
-	struct {
-		u64 window;
-		u32 count;
-	} unknowns[WORKER_SOURCES];
+	struct source_count unknowns[WORKER_SOURCES];
+	struct source_count handshakes[WORKER_SOURCES];
 	struct replies replies;
 	bool guarded;
 	u8 scratch[65536] __attribute__((aligned(8)));

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a client can have ebpfsd keep has a limit each, that the administrator sets; what is
+ * over it is refused or forgotten, counted, and others are served. Limits with tests of
+ * their own: sessions, kept replies (ebpfsd_protocol), locks (ebpfsd_lock), data on their
+ * way in (ebpfsd_write), calls that wait, with the default (ebpfsd_hold).
+ *
+ * timeout: 120
+ * native
+ */
+#include "ebpfsd_change.h"
+
+#define ADDR		"127.0.0.1:20490"
+#define OPEN		EBPFS_HOLD_OPEN
+#define LEASE		EBPFS_HOLD_LEASE
+#define HOLDS		64u
+#define WAITING		8u
+#define USERS		4u
+#define HANDSHAKES	200u
+
+static u8 secret[EBPFS_SECRET_LEN];
+static u8 buf[65536] __attribute__((aligned(8)));
+static const char *daemon_args[] = { "-c", NULL, NULL };
+static u64 number;
+static u64 heard;
+
+static void note_recall(struct client *to, const u8 *p, u32 len)
+{
+	struct ebpfs_recall_info r;
+
+	(void)to;
+	(void)len;
+	if (!ebpfs_parse_recall(p, &r))
+		heard = r.id;
+}
+
+static bool join(struct client *c)
+{
+	client_init(c, ADDR, "alice", secret, "/memory");
+	c->recall = note_recall;
+	return EXPECT_EQ(client_join(c), 0);
+}
+
+static struct fh new_file(struct client *c, const char *name)
+{
+	struct fh dir = root_of(c), fh = { .len = 0 };
+
+	EXPECT_EQ(do_create(c, &dir, name, S_IFREG | 0644, 0, EBPFS_CREATE_EXCL, &fh, NULL), 0);
+	return fh;
+}
+
+/* Flags of the reply, or -error. */
+static int hold(struct client *c, const struct fh *fh, u32 kinds)
+{
+	struct ebpfs_attr attr;
+	int ret = do_op(c, EBPFS_OP_GETATTR, fh, ++number, kinds, &attr, sizeof(attr));
+
+	return ret < 0 ? ret : c->flags;
+}
+
+static void open_files(void)
+{
+	long long refused = daemon_stat(&daemon_, "holds_refused");
+	unsigned int granted = 0, i;
+	struct client a, b;
+	char name[16];
+	struct fh fh;
+
+	ASSERT(join(&a));
+	ASSERT(join(&b));
+	for (i = 0; i < HOLDS; i++) {
+		snprintf(name, sizeof(name), "o%u", i);
+		fh = new_file(&a, name);
+		if (hold(&a, &fh, OPEN) & EBPFS_REPLY_OPEN)
+			granted++;
+	}
+	/* A quarter is one mount's. */
+	EXPECT_EQ(granted, HOLDS / 4);
+	EXPECT_EQ(daemon_stat(&daemon_, "holds_refused"), refused + HOLDS - granted);
+	EXPECT(daemon_stat(&daemon_, "holds") <= HOLDS / 4);
+	/* Refused is the hold, not the file; and others have theirs. */
+	EXPECT_EQ(do_write(&a, &fh, 0, "x", 1, EBPFS_WRITE_UNSTABLE, false, NULL), 0);
+	EXPECT(hold(&b, &fh, OPEN) & EBPFS_REPLY_OPEN);
+	client_leave(&a);
+	client_leave(&b);
+	for (i = 0; i < 100 && daemon_stat(&daemon_, "holds"); i++)
+		nap(50);
+	EXPECT_EQ(daemon_stat(&daemon_, "holds"), 0);
+}
+
+static void calls_that_wait(void)
+{
+	struct ebpfs_call_info call[WAITING];
+	const unsigned int most = (WAITING + 3) / 4;
+	long long full, waits;
+	struct client a, b;
+	unsigned int i;
+	struct fh fh;
+
+	ASSERT(join(&a));
+	ASSERT(join(&b));
+	fh = new_file(&b, "waited-for");
+	nap(1200);	/* after a change nobody else gets a lease at once */
+	ASSERT(hold(&a, &fh, OPEN | LEASE) & EBPFS_REPLY_LEASE);
+	full = daemon_stat(&daemon_, "parked_full");
+	for (i = 0; i < WAITING; i++) {
+		call[i] = (struct ebpfs_call_info){
+			.op = EBPFS_OP_WRITE, .id = i, .fh = fh.bytes, .fh_len = fh.len,
+			.data = (const u8 *)"mine!", .data_len = 5,
+		};
+		client_begin(&b, &call[i]);
+		client_send(&b, &call[i]);
+	}
+	ASSERT(hear_recall(&a, 1000));
+	nap(300);
+	waits = daemon_stat(&daemon_, "parked");
+	/* Threads that look at the limit at the same time may pass it together. */
+	EXPECT(waits >= most && waits < WAITING);
+	EXPECT(daemon_stat(&daemon_, "parked_full") > full);
+	client_answer(&a, heard);
+	EXPECT(client_hear(&b, &call[0], buf, sizeof(buf), 2000) > 0);
+	client_leave(&a);
+	client_leave(&b);
+}
+
+static void users(void)
+{
+	long long forgotten = daemon_stat(&daemon_, "users_forgotten");
+	struct client a, b;
+	struct fh fh;
+	unsigned int i;
+
+	ASSERT(join(&a));
+	ASSERT(join(&b));
+	fh = new_file(&a, "read");
+	EXPECT_EQ(do_cred(&b, 1, 1001, 1001, NULL, 0), 0);
+	for (i = 1; i <= USERS; i++)
+		EXPECT_EQ(do_cred(&a, i, 1000 + i, 1000 + i, NULL, 0), 0);
+	EXPECT_EQ(daemon_stat(&daemon_, "users_forgotten"), forgotten);
+	EXPECT_EQ(do_cred(&a, i, 1000 + i, 1000 + i, NULL, 0), 0);
+	EXPECT_EQ(daemon_stat(&daemon_, "users_forgotten"), forgotten + 1);
+	a.cred = 1;
+	EXPECT_EQ(do_read(&a, &fh, 0, 10, buf), -EBPFS_STATUS_CRED);
+	a.cred = USERS + 1;
+	EXPECT_EQ(do_read(&a, &fh, 0, 10, buf), 0);
+	/* Of one session only. */
+	b.cred = 1;
+	EXPECT_EQ(do_read(&b, &fh, 0, 10, buf), 0);
+	client_leave(&a);
+	client_leave(&b);
+}
+
+/* Of one address; none of them keeps anything, but each costs time. */
+static void handshakes(void)
+{
+	long long over = daemon_stat(&daemon_, "drop_rate");
+	long long hellos = daemon_stat(&daemon_, "hellos"), got;
+	struct ebpfs_hello hello;
+	struct ebpfs_attr attr;
+	struct client a, c;
+	unsigned int i;
+	struct fh dir;
+
+	nap(1100);
+	ASSERT(join(&a));
+	client_init(&c, ADDR, "alice", secret, "/memory");
+	for (i = 0; i < 3 * HANDSHAKES; i++) {
+		u32 len = ebpfs_hs_hello(&c.hs, &hello);
+
+		EXPECT_EQ(send(c.fd, &hello, len, 0), len);
+		/* What the socket has no room for was not refused. */
+		if (i % 50 == 49)
+			nap(5);
+	}
+	nap(100);
+	got = daemon_stat(&daemon_, "hellos") - hellos;
+	EXPECT(got >= HANDSHAKES - 2 && got <= 2 * HANDSHAKES);
+	EXPECT(daemon_stat(&daemon_, "drop_rate") >= over + HANDSHAKES);
+	/* Who has a session is not concerned. */
+	dir = root_of(&a);
+	EXPECT_EQ(do_getattr(&a, &dir, &attr), 0);
+	client_close(&c);
+	/* And a second later all is well. */
+	nap(1100);
+	client_leave(&a);
+	ASSERT(join(&a));
+	client_leave(&a);
+}
+
+static const struct ktap_test tests[] = {
+	KTAP_TEST(open_files),
+	KTAP_TEST(calls_that_wait),
+	KTAP_TEST(users),
+	KTAP_TEST(handshakes),
+};
+
+int main(int argc, char **argv)
+{
+	char global[256];
+
+	set_up();
+	snprintf(global, sizeof(global), "listen = " ADDR "\nthreads = 1\nholds-max = %u\n"
+		 "waiting-max = %u\nusers-max = %u\nhandshake-rate = %u\n", HOLDS, WAITING, USERS,
+		 HANDSHAKES);
+	daemon_args[1] = set_up_exports("64m", global, secret);
+	if (!daemon_args[1] || !daemon_start(&daemon_, daemon_args))
+		return KTAP_EXIT_FAIL;
+	return tear_down_exports(KTAP_MAIN(tests, argc, argv));
+}
