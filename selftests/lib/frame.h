@@ -73,7 +73,7 @@ static bool dissect(const u8 *frame, size_t len, struct heard *h)
 }
 
 /* Of the @len bytes from @udp on, behind the IP header at @ip. */
-static void put_checksum(const u8 *ip, bool v6, struct udphdr *udp, u32 len)
+static inline void put_checksum(const u8 *ip, bool v6, struct udphdr *udp, u32 len)
 {
 	/* Both addresses, which follow each other. */
 	u32 total = v6 ? sum(len + IPPROTO_UDP, &((const struct ip6_hdr *)ip)->ip6_src, 32) :
