@@ -522,7 +522,7 @@ static void at_a_client(void)
 	DROP(TYPE, "what servers are sent", MOUNTS, HELLO);
 	DROP(VERSION, "another version", MOUNTS, CHALLENGE, .version = EBPFS_VERSION + 1,
 	     .session = hello.client_session);
-	PASS(TYPE, "REJECT may have any", MOUNTS, .type = EBPFS_REJECT,
+	PASS(OTHER, "REJECT may have any", MOUNTS, .type = EBPFS_REJECT,
 	     .len = sizeof(struct ebpfs_reject), .version = EBPFS_VERSION + 1,
 	     .session = hello.client_session);
 	PASS(OTHER, "not for us", .to = 0x0a630002, .to_port = mounts, .len = 40, .magic = 1);
