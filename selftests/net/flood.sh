@@ -121,6 +121,12 @@ lab_up --export "$srv" --clients 2
 read -r server _ < /run/ebpfs-lab/server-1.pid
 nap 1.5	# ebpfsd has seen the programs
 check "before" randread -w pread -s 99 -n 100 "$srv/file" "$mnt/file"
+# Buffers of ebpfsd are there from now on, of more slots than the readers below use.
+for ((i = 0; i < 12; i++)); do
+	drop_caches
+	randread -w pread,mmap -s $i -t 6 -n 60 "$srv/file" "$mnt/file" > /dev/null 2>&1
+	cat "$mnt/file" > /dev/null
+done
 seed=0
 at_side client
 read_stats
