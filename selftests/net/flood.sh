@@ -7,7 +7,7 @@
 #
 # modes: tc
 # long-modes: off xdp tc+privacy
-# timeout: 420
+# timeout: 900
 #
 # EBPFS_FLOOD=N sends N datagrams to each side; 20,000 in the quick set, 5 million in the long
 # one.
