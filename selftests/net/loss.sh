@@ -4,8 +4,8 @@
 # loss: no wrong byte and no error over a network that loses, repeats and
 # reorders
 #
-# modes: tc xdp tc+privacy
-# long-modes: off xdp-generic xdp+privacy
+# modes: tc tc+privacy
+# long-modes: xdp off xdp-generic xdp+privacy
 # timeout: 240
 #
 # Reordering needs a delay to overtake. The short set reads a generated tree,
