@@ -77,7 +77,7 @@ one_attack() {
 	note "$attack: moved:$moved; sent again $((S[calls_resent] - before[calls_resent]))"
 	counted=$((S[$counter] - before[$counter]))
 	holds "$attack: $counter counts them, and nothing else does" \
-		"counted >= count / 4 && counted + late >= count && ${#other} == 0"
+		"counted >= count / 10 && counted + late >= count && ${#other} == 0"
 }
 
 for attack in "${attacks[@]}"; do
