@@ -653,6 +653,23 @@ static void features(void)
 	EXPECT_EQ(take_accept(&x, &x.accept), -EBADMSG);
 }
 
+/* Nor is there less protection, or more, than was asked for. */
+static void protection(void)
+{
+	struct exchange x;
+	u8 asked, given;
+
+	for (asked = EBPFS_SEC_CRC; asked <= EBPFS_SEC_PRIVACY; asked++) {
+		for (given = EBPFS_SEC_CRC; given <= EBPFS_SEC_PRIVACY; given++) {
+			begin(&x);
+			x.client.sec = asked;
+			go_on(&x, 3);
+			ANSWER_AUTH(&x, secret, proof_.ask.sec = given);
+			EXPECT_EQ(take_accept(&x, &x.accept), asked == given ? 0 : -EBADMSG);
+		}
+	}
+}
+
 /* Names come out of AUTH as C strings, or not at all. */
 static void auth_names(void)
 {
@@ -752,6 +769,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(cookie_ages),
 	KTAP_TEST(downgrade),
 	KTAP_TEST(features),
+	KTAP_TEST(protection),
 	KTAP_TEST(auth_names),
 	KTAP_TEST(ask_has_its_form),
 	KTAP_TEST(accept_is_repeated_alike),
