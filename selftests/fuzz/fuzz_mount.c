@@ -135,7 +135,9 @@ static void options(char *text)
 
 		MUST(key && !strchr(key, '='));
 		MUST(strcmp(key, "secret") && strcmp(key, "secretfile") && strcmp(key, "name"));
-		MUST(strncmp(key, "x-", 2) && strcmp(key, "defaults") && strcmp(key, "noauto"));
+		/* With a value these are not what mount(8) knows, and the kernel's to refuse. */
+		MUST(strncmp(key, "x-", 2) &&
+		     (o.fs[i].value || (strcmp(key, "defaults") && strcmp(key, "noauto"))));
 	}
 }
 

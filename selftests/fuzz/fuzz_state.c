@@ -361,7 +361,7 @@ static void orphans(char *text)
 		close(fd);
 		made[n++] = line;
 	}
-	MUST(!holds_init(&server.holds, &server, 30000, 64));
+	MUST(!holds_init(&server.holds, &server, 30000, 64, 1024));
 	MUST(!orphans_start(&server, 1000));
 	/* Somebody may still come and hold them. */
 	orphans_sweep(&server);
