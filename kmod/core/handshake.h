@@ -184,8 +184,8 @@ bool ebpfs_hs_check_auth(const struct ebpfs_auth *auth, const u8 secret[EBPFS_SE
  *	those are set here
  * @out: the message
  *
- * s->slots is lowered to what the client wants, and s->features to what it offers. A repeated AUTH has to be answered by
- * the same message, which must therefore be kept.
+ * s->slots is lowered to what the client wants, and s->features to what it offers. A
+ * repeated AUTH has to be answered by the same message, which must therefore be kept.
  * Return: its bytes, or -EBADMSG if the client's ephemeral key is of no use.
  */
 int ebpfs_hs_make_accept(const struct ebpfs_auth *auth, struct ebpfs_hs_proof *proof,

@@ -484,7 +484,7 @@ static void configurations(void)
 	     "privileged-xattrs=yes\naccess=ro\nsec=integrity\n");
 	text("config", "least", "f[export /]\npath=/\nclients=*\nsec=crc\nsquash=root\n");
 	text("config", "mistakes",
-	     "flisten = 1.2.3 ::1 ::1 [::1\nthreads=0\nreply-cache=1\nwhat\n= \nx=\n"
+	     "flisten = 1.2.3 ::1 ::1 [::1\nthreads=0\nreply-cache=1\nwhat\n=  x\nx=\n"
 	     "[export data]\npath=x\n[export /a]\n[export /a]\n[export\n]\n"
 	     "clients=a#b\nsquash=no\nanonuid=0\nanongid=4294967295\nidmap=x\nwatch=1\n");
 	text("config", "options",

@@ -35,12 +35,12 @@
 #define FILES_RESERVE	512	/* descriptors that are neither the file cache's nor locks' */
 
 struct daemon {
-	struct config config;
 	struct server server;
+	sem_t started;
 	struct worker *workers[CONFIG_THREADS_MAX];
+	struct config config;
 	unsigned int nworkers;		/* made */
 	unsigned int running;		/* started */
-	sem_t started;
 };
 
 static const char usage[] =
