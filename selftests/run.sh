@@ -151,7 +151,7 @@ list_tests() {
 }
 
 list_native() {
-	local program name seeds=${SEEDS:-20000} asan=3000 seconds=10 times=1 seed=''
+	local program name seeds=${SEEDS:-10000} asan=3000 seconds=10 times=1 seed=''
 	[ -z "$long" ] || { seeds=200000 asan=30000 seconds=60 times=10; }
 	for program in "$here"/unit/build/test_*; do
 		name=${program##*/test_}

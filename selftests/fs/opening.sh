@@ -4,7 +4,8 @@
 # opening: what open(2) brings along: small contents come with the name, a file is made
 # without a question before, and a file that is there is opened as it should be
 #
-# modes: off tc
+# modes: tc
+# long-modes: off
 # timeout: 120
 
 . "${0%/*}/../lib/lib.sh"
