@@ -684,6 +684,22 @@ static void all_of_a_message_counts(void)
 	}
 }
 
+/* The cipher is the one that both ends have, at both. */
+static void what_is_agreed_upon(void)
+{
+	struct pair x;
+
+	for (int aes = 0; aes < 2; aes++) {
+		features = aes ? EBPFS_FEAT_ALL : EBPFS_FEAT_ALL & ~EBPFS_FEAT_AES;
+		begin(&x, EBPFS_SEC_PRIVACY);
+		EXPECT_EQ(x.client.cipher, aes ? EBPFS_CIPHER_AES256_GCM :
+						 EBPFS_CIPHER_CHACHA20_POLY1305);
+		EXPECT_EQ(x.server.cipher, x.client.cipher);
+		end(&x);
+	}
+	features = 0;
+}
+
 /* The same sessions with the other cipher. */
 #define AES(test)								\
 	static void test##_aes(void)						\
@@ -704,6 +720,7 @@ AES(old_keys_are_forgotten)
 static const struct ktap_test tests[] = {
 	KTAP_TEST(published_gcm),
 	KTAP_TEST(all_of_a_message_counts),
+	KTAP_TEST(what_is_agreed_upon),
 	KTAP_TEST(round_trip_aes),
 	KTAP_TEST(hidden_aes),
 	KTAP_TEST(changed_on_the_way_aes),
