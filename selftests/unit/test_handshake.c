@@ -541,6 +541,13 @@ static void slots(void)
 	EXPECT_EQ(x.at_server.slots, 128);
 	EXPECT_EQ(take_accept(&x, &x.accept), 0);
 	EXPECT_EQ(x.at_client.slots, 128);
+
+	/* A server that grants more than it was asked for. */
+	talk(&x, 3);
+	ANSWER_AUTH(&x, secret, (proof_.ask.slots = cpu_to_le16(1000), x.at_server.slots = 1000));
+	EXPECT_EQ(x.at_server.slots, 1000);
+	EXPECT_EQ(take_accept(&x, &x.accept), 0);
+	EXPECT_EQ(x.at_client.slots, 128);
 }
 
 static void reject(void)
