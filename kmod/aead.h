@@ -39,7 +39,7 @@ struct ebpfs_gcm_piece {
  * @number: of the message
  * @head: copies of small pieces
  * @used: bytes of @head
- * @n: pieces; 0 with @failed
+ * @n: pieces
  * @room: for so many
  * @failed: there was no memory for more
  * @pieces: @few, or memory of our own

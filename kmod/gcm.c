@@ -43,9 +43,11 @@ struct ebpfs_gcm_keyed {
  * @lock: of all of it
  * @keyed: the instructions, with a key each
  * @last: of @keyed was used last
- * @plain: works everywhere; equal to one that is @keyed where those do, too
+ * @plain: works wherever vector registers must not be touched, and has a key only while it
+ *	does; NULL if @keyed work there, too
  * @req: for any of them
  * @sg: the message
+ * @head: its small pieces
  * @tag: of it
  * @iv: of it
  */
@@ -64,6 +66,7 @@ struct ebpfs_gcm_cpu {
 static DEFINE_PER_CPU(struct ebpfs_gcm_cpu *, ebpfs_gcm_cpu);
 static bool ebpfs_gcm_is_fast;	/* there are all that are possible */
 static bool ebpfs_gcm_wrapped;	/* the instructions are used without their wrapper */
+static const u8 ebpfs_gcm_no_key[EBPFS_KEY_LEN];
 
 static struct crypto_aead *ebpfs_gcm_alloc(const char *name, u32 type)
 {
@@ -203,7 +206,6 @@ static bool ebpfs_gcm_set(struct ebpfs_gcm_keyed *k, const u8 key[EBPFS_KEY_LEN]
  */
 void ebpfs_gcm_forget(const u8 key[EBPFS_KEY_LEN])
 {
-	static const u8 zeroes[EBPFS_KEY_LEN];
 	unsigned int cpu, i;
 
 	if (!ebpfs_gcm_is_fast)
@@ -214,7 +216,7 @@ void ebpfs_gcm_forget(const u8 key[EBPFS_KEY_LEN])
 		spin_lock_bh(&c->lock);
 		for (i = 0; i < ARRAY_SIZE(c->keyed); i++)
 			if (ebpfs_equal(c->keyed[i].key, key, EBPFS_KEY_LEN))
-				ebpfs_gcm_set(&c->keyed[i], zeroes);
+				ebpfs_gcm_set(&c->keyed[i], ebpfs_gcm_no_key);
 		spin_unlock_bh(&c->lock);
 	}
 }
@@ -381,6 +383,8 @@ static int ebpfs_gcm_run(struct ebpfs_gcm *g, u32 clear, u32 text, bool seal,
 		err = crypto_aead_decrypt(c->req);
 	}
 out:
+	if (unlikely(tfm && tfm == c->plain))
+		crypto_aead_setkey(tfm, ebpfs_gcm_no_key, EBPFS_KEY_LEN);
 	if (sg != c->sg)
 		kfree(sg);
 	spin_unlock(&c->lock);
