@@ -137,28 +137,29 @@ again:
 		return PTR_ERR(folio);
 	from = offset_in_folio(folio, pos);
 	to = min_t(size_t, from + len, folio_size(folio));
-	if (!ebpfs_dirt_fits(folio, from, to)) {
-		folio_unlock(folio);
-		folio_put(folio);
-		err = filemap_write_and_wait_range(mapping, pos, pos + len - 1);
-		if (err)
-			return err;
-		goto again;
-	}
-	if (!ebpfs_dirt_of(folio)) {
-		folio_unlock(folio);
-		folio_put(folio);
-		return -ENOMEM;
-	}
 	err = ebpfs_prepare_folio(file, folio, from, to);
-	if (!err) {
-		*foliop = folio;
-		return 0;
+	if (err) {
+		folio_put(folio);
+		if (err == -EAGAIN)
+			goto again;
+		return err;
 	}
+	/* The account last: reclaim may have taken it while the folio was read. */
+	if (ebpfs_dirt_fits(folio, from, to)) {
+		if (ebpfs_dirt_of(folio)) {
+			*foliop = folio;
+			return 0;
+		}
+		err = -ENOMEM;
+	}
+	folio_unlock(folio);
 	folio_put(folio);
-	if (err == -EAGAIN)
-		goto again;
-	return err;
+	if (err)
+		return err;
+	err = filemap_write_and_wait_range(mapping, pos, pos + len - 1);
+	if (err)
+		return err;
+	goto again;
 }
 
 /**
