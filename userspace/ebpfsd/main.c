@@ -299,6 +299,7 @@ static bool start(struct daemon *d)
 		log_warning("%s lists no clients: nobody can mount yet (add lines and send "
 			    "SIGHUP)", d->config.clients);
 	if (getrandom(srv->handshake.cookie_key, sizeof(srv->handshake.cookie_key), 0) < 0 ||
+	    getrandom(srv->source_key, sizeof(srv->source_key), 0) < 0 ||
 	    getrandom(&srv->instance, sizeof(srv->instance), 0) < 0) {
 		log_error("the kernel gives no random numbers: %m");
 		return false;

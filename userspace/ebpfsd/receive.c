@@ -30,6 +30,7 @@
 #include "cred.h"
 #include "grant.h"
 #include "hold.h"
+#include "lib/tag.h"
 #include "log.h"
 #include "serve.h"
 #include "server.h"
@@ -75,15 +76,24 @@ void peer_of(const struct route *r, struct peer *peer)
 	}
 }
 
-/* Has the source of @r caused this less than @most times in @window ms? Then once more. */
+/*
+ * Has the source of @r caused this less than @most times in @window ms? Then once more.
+ * A source is an IPv4 address or the upper half of an IPv6 address. Some share a count, by
+ * a hash that nobody else knows.
+ */
 static bool source_may(struct worker *w, struct source_count *counts, const struct route *r,
 		       u32 most, u32 window)
 {
+	struct ebpfs_bytes source;
 	struct source_count *c;
 	struct peer peer;
+	u8 tag[EBPFS_TAG_LEN];
 
 	peer_of(r, &peer);
-	c = &counts[ebpfs_crc32c(~0u, peer.addr, sizeof(peer.addr)) % WORKER_SOURCES];
+	source.data = peer.addr;
+	source.len = peer.family == AF_INET ? sizeof(peer.addr) : sizeof(peer.addr) / 2;
+	ebpfs_tag(tag, w->srv->source_key, &source, 1);
+	c = &counts[tag[0] % WORKER_SOURCES];
 	if (w->now - c->window >= window) {
 		c->window = w->now;
 		c->count = 0;

@@ -36,6 +36,7 @@
  * @helpers: threads for what may wait
  * @handshake: cookie key
  * @handshake_rate: HELLO and AUTH of one source per second that a worker deals with, 0: all
+ * @source_key: by which sources of datagrams are put into classes
  * @instance: random, of this start
  * @boot: of the machine, see struct ebpfs_accept
  * @verifier: of writes: @instance at first, another after each error of write-back;
@@ -56,6 +57,7 @@ struct server {
 	struct helpers helpers;
 	struct ebpfs_hs_server handshake;
 	u32 handshake_rate;
+	u8 source_key[EBPFS_TAG_KEY_LEN];
 	u64 instance;
 	u32 boot;
 	u64 verifier;
