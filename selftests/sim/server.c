@@ -346,8 +346,11 @@ void server_receive(struct world *w, struct server *s, struct dgram *d)
 	type = ebpfs_parse_hdr(d->data, d->len, &session);
 	if (type < 0 || !ebpfs_sealed(d->data, d->len))
 		return;
-	if (type != EBPFS_DATA)
+	if (type != EBPFS_DATA) {
 		gather_flush(w, s);
+		if (!s->up)	/* killed over a call whose data were there */
+			return;
+	}
 	switch (type) {
 	case EBPFS_HELLO:
 		hello(w, s, d);
