@@ -5,8 +5,8 @@
  *
  * A READ's bytes go straight into the caller's pages, which a bio holds meanwhile: they
  * are pinned, and marked dirty, with the block layer's functions. A read that fits one
- * round may be asynchronous (io_uring, libaio): it ends in softirq, or here if it has
- * ended by the time that its calls are submitted. Any other one is made round by round
+ * round may be asynchronous (io_uring, libaio): it ends in softirq, or in its maker's
+ * context if it has ended by the time that its calls are submitted. Any other one is made round by round
  * by whoever waits for it. An asynchronous read of a process that dies is ended by
  * libaio's cancellation; io_uring does not wait for it.
  *
@@ -95,9 +95,11 @@ static void ebpfs_direct_put(struct ebpfs_direct *round)
 static void ebpfs_direct_kill_work(struct work_struct *work)
 {
 	struct ebpfs_direct *round = container_of(work, struct ebpfs_direct, kill);
+	struct ebpfs_mount *mnt = round->units[0].req.mnt;
 
 	ebpfs_direct_kill(round);
 	ebpfs_direct_put(round);
+	ebpfs_calls_end(mnt);
 }
 
 /* A round for @bytes, cut into equal units of whole pages, which are zeroed. */
@@ -186,6 +188,8 @@ static int ebpfs_direct_cancel(struct kiocb *iocb)
 	struct ebpfs_direct *round = iocb->private;
 
 	refcount_inc(&round->refs);
+	/* The file may be closed before the work is done: the mount has to wait for it. */
+	atomic_inc(&round->units[0].req.mnt->calls);
 	queue_work(ebpfs_wq, &round->kill);
 	return 0;
 }
@@ -233,8 +237,12 @@ static int ebpfs_direct_run(struct ebpfs_direct *round)
 		ebpfs_req_submit_async(&reqs);
 	else
 		ebpfs_req_submit_batch(&reqs);
-	if (atomic_dec_and_test(&round->pending))
-		return 0;
+	if (atomic_dec_and_test(&round->pending)) {
+		if (!async)
+			return 0;
+		/* It can be cancelled until it is told to have ended. */
+		ebpfs_direct_end(round);
+	}
 	if (async)
 		return -EIOCBQUEUED;
 	err = wait_for_completion_killable(&round->done);

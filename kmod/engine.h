@@ -465,6 +465,7 @@ void ebpfs_req_prepare_once(struct ebpfs_req *req, struct ebpfs_mount *mnt);
 void ebpfs_req_again(struct ebpfs_req *req, int err);	/* any context; req in TRANSIT */
 void ebpfs_node_need(struct ebpfs_node *node, struct ebpfs_session *session,
 		     const struct ebpfs_need_info *n);	/* softirq, RCU */
+void ebpfs_calls_end(struct ebpfs_mount *mnt);	/* any but hard interrupt */
 void ebpfs_req_kill(struct ebpfs_req *req, int err);	/* process; req held by the caller */
 int ebpfs_call(struct ebpfs_req *req);			/* process, sleeps, killable */
 int ebpfs_call_patiently(struct ebpfs_req *req);	/* likewise */

@@ -262,6 +262,7 @@ void ebpfs_later_end(struct ebpfs_later *l, const struct ebpfs_written *w, u64 a
 	}
 	WRITE_ONCE(ei->told, ei->told + 1);
 	spin_unlock_bh(&ei->attr_lock);
+	smp_mb();	/* wake_up_var() looks for who waits */
 	wake_up_var(&ei->told);
 	ebpfs_user_put(l->mnt, l->user);
 	kfree(l);
@@ -367,7 +368,9 @@ void ebpfs_later_evict(struct inode *inode)
 	struct ebpfs_later *l = ebpfs_later_take(inode);
 
 	if (l) {
+		spin_lock_bh(&ei->attr_lock);	/* ebpfs_later_recalled() may be at it */
 		ei->later = NULL;
+		spin_unlock_bh(&ei->attr_lock);
 		ebpfs_user_put(l->mnt, l->user);
 		kfree(l);
 		return;

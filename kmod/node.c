@@ -286,7 +286,8 @@ static void ebpfs_node_back(struct ebpfs_node *node, const struct ebpfs_session 
  */
 bool ebpfs_node_heard(struct ebpfs_node *node, const struct ebpfs_session *s, u64 now)
 {
-	if (s != rcu_access_pointer(node->session) || !ebpfs_health_heard(&node->health))
+	if (node->removed || s != rcu_access_pointer(node->session) ||
+	    !ebpfs_health_heard(&node->health))
 		return false;
 	ebpfs_node_back(node, s, node->pmtu.ceiling, now);
 	return true;
@@ -814,9 +815,10 @@ void ebpfs_node_stop(struct ebpfs_node *node)
 	struct ebpfs_mount *mnt = node->mnt;
 	struct ebpfs_session *s;
 
-	clear_bit(node->index, &mnt->nodes_up);
 	spin_lock_bh(&node->lock);
 	node->removed = true;
+	/* Under the lock: nobody may say that it is up after that. */
+	clear_bit(node->index, &mnt->nodes_up);
 	spin_unlock_bh(&node->lock);
 	ebpfs_node_drain(node, READ_ONCE(mnt->aborted) ? -EIO : 0);
 

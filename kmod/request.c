@@ -62,8 +62,13 @@ static bool ebpfs_req_tell(struct ebpfs_req *req)
 	return wait;
 }
 
-/* The mount may go as soon as its calls are 0: the last touch of it. */
-static void ebpfs_calls_end(struct ebpfs_mount *mnt)
+/**
+ * ebpfs_calls_end() - a call, or who counted himself as one, is done with its mount
+ * @mnt: may go as soon as its calls are 0: this is the last touch of it
+ *
+ * Context: softirq or process context.
+ */
+void ebpfs_calls_end(struct ebpfs_mount *mnt)
 {
 	rcu_read_lock();
 	if (atomic_dec_and_test(&mnt->calls))
@@ -111,7 +116,7 @@ struct ebpfs_batch {
 	struct sk_buff *skb;	/* the last one, may still take calls */
 	u32 room;		/* bytes of UDP payload that still fit */
 	u16 count;
-	const u8 *fh;		/* handle of the last call */
+	const u8 *fh;		/* handle of its last call that has one */
 	struct ebpfs_session *session;	/* set with the first call */
 };
 
@@ -120,6 +125,7 @@ static void ebpfs_batch_init(struct ebpfs_batch *b)
 	__skb_queue_head_init(&b->skbs);
 	__skb_queue_head_init(&b->data);
 	b->skb = NULL;
+	b->fh = NULL;
 }
 
 static void ebpfs_batch_close(struct ebpfs_batch *b)
@@ -135,6 +141,7 @@ static void ebpfs_batch_close(struct ebpfs_batch *b)
 		kfree_skb(b->skb);
 	}
 	b->skb = NULL;
+	b->fh = NULL;	/* the next datagram has no handle yet */
 }
 
 /*
@@ -551,6 +558,8 @@ void ebpfs_req_kill(struct ebpfs_req *req, int err)
 	smp_mb();	/* pairs with ebpfs_req_submit_batch() */
 	for (;;) {
 		node = READ_ONCE(req->node);
+		if (!node)	/* not submitted yet; that will see the error */
+			return;
 		spin_lock_bh(&node->lock);
 		if (node == READ_ONCE(req->node))
 			break;
