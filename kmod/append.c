@@ -126,6 +126,7 @@ static int ebpfs_append_one(struct kiocb *iocb, struct ebpfs_appended *a, bool *
 	struct address_space *mapping = inode->i_mapping;
 	loff_t end = i_size_read(inode);
 	struct ebpfs_written done;
+	u64 asked;
 	struct ebpfs_req req = {
 		.op = EBPFS_OP_APPEND,
 		.limit = sizeof(done),
@@ -143,12 +144,15 @@ static int ebpfs_append_one(struct kiocb *iocb, struct ebpfs_appended *a, bool *
 	if (err)
 		return err;
 	ebpfs_req_prepare_once(&req, ebpfs_mnt(inode));
-	err = ebpfs_call_change(inode, &req, &done);
-	if (!err && (!done.count || le32_to_cpu(done.count) > a->len ||
+	asked = ebpfs_now();
+	err = ebpfs_call_req(inode, &req);
+	if (!err && (req.res.total != sizeof(done) || !done.count || le32_to_cpu(done.count) > a->len ||
 		     (s64)le64_to_cpu(done.offset) < 0))
 		err = -EIO;
-	if (err)
+	if (err) {
+		ebpfs_expire(inode);
 		return err;
+	}
 	/* Fewer, if the disk is full: a short write, and the next one tells why. */
 	a->len = le32_to_cpu(done.count);
 	a->verifier = done.verifier;
@@ -158,10 +162,14 @@ static int ebpfs_append_one(struct kiocb *iocb, struct ebpfs_appended *a, bool *
 	*taken = true;
 	*len = a->len;
 	iocb->ki_pos = a->offset + a->len;
-	/* What is cached of the file's end, and of what others appended, is old. */
+	/* What is cached of the file's end, and of what others appended, is old: away with it
+	 * before anybody here learns of the new end.
+	 */
 	end = min_t(loff_t, end, a->offset);
 	filemap_write_and_wait_range(mapping, round_down(end, PAGE_SIZE), LLONG_MAX);
-	invalidate_inode_pages2_range(mapping, end >> PAGE_SHIFT, -1);
+	if (invalidate_inode_pages2_range(mapping, end >> PAGE_SHIFT, -1))
+		ebpfs_make_stale(inode);
+	ebpfs_written(inode, &done, asked);
 	if (ei->appended_bytes >= EBPFS_APPENDED_MAX)
 		return ebpfs_append_settle(inode);
 	return 0;

@@ -184,15 +184,42 @@ static int ebpfs_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file
 	return finish_open_simple(file, 0);
 }
 
+/* A name of @inode is gone. @at: the time of its attributes before; others that have come in
+ * since may count the name no longer.
+ */
+static void ebpfs_lost_name(struct inode *inode, u64 at)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+	bool ask;
+
+	spin_lock_bh(&ei->attr_lock);
+	ask = ei->attr_at != at && !S_ISDIR(inode->i_mode);
+	if (S_ISDIR(inode->i_mode))
+		clear_nlink(inode);
+	else if (!ask && inode->i_nlink)
+		drop_nlink(inode);
+	spin_unlock_bh(&ei->attr_lock);
+	ebpfs_expire(inode);
+	if (ask && ebpfs_revalidate(inode, false) == -ESTALE) {
+		spin_lock_bh(&ei->attr_lock);
+		clear_nlink(inode);
+		spin_unlock_bh(&ei->attr_lock);
+	}
+	if (!inode->i_nlink)
+		ebpfs_hold_unlinked(inode);
+}
+
 static int ebpfs_remove(struct inode *dir, struct dentry *dentry, u64 what)
 {
 	struct inode *inode = d_inode(dentry);
 	struct ebpfs_req req;
+	u64 at;
 	int err;
 
 	/* What is still to be written of it must not come after. */
 	if (S_ISREG(inode->i_mode) && inode->i_nlink > 1)
 		filemap_write_and_wait(inode->i_mapping);
+	at = READ_ONCE(EBPFS_I(inode)->attr_at);
 	ebpfs_once(&req, dir, EBPFS_OP_REMOVE);
 	ebpfs_name(&req, dentry);
 	req.arg = what;
@@ -201,13 +228,7 @@ static int ebpfs_remove(struct inode *dir, struct dentry *dentry, u64 what)
 	ebpfs_changed(dir, &req);
 	if (err)
 		return err;
-	if (what == EBPFS_REMOVE_DIR)
-		clear_nlink(inode);
-	else if (inode->i_nlink)
-		drop_nlink(inode);
-	if (!inode->i_nlink)
-		ebpfs_hold_unlinked(inode);
-	ebpfs_expire(inode);
+	ebpfs_lost_name(inode, at);
 	dentry->d_time = ebpfs_now();
 	return 0;
 }
@@ -247,6 +268,7 @@ static int ebpfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct d
 			struct inode *new_dir, struct dentry *new, unsigned int flags)
 {
 	struct inode *inode = d_inode(old), *there = d_inode(new);
+	u64 at = there ? READ_ONCE(EBPFS_I(there)->attr_at) : 0;
 	struct ebpfs_req req;
 	void *data;
 	int err;
@@ -271,17 +293,10 @@ static int ebpfs_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct d
 	if (err)
 		return err;
 	ebpfs_expire(inode);
-	if (there) {
-		if (!(flags & RENAME_EXCHANGE)) {
-			if (S_ISDIR(there->i_mode))
-				clear_nlink(there);
-			else if (there->i_nlink)
-				drop_nlink(there);
-			if (!there->i_nlink)
-				ebpfs_hold_unlinked(there);
-		}
+	if (there && flags & RENAME_EXCHANGE)
 		ebpfs_expire(there);
-	}
+	else if (there)
+		ebpfs_lost_name(there, at);
 	/* The VFS moves the names; the new one was just made sure of. */
 	old->d_time = ebpfs_now();
 	new->d_time = old->d_time;

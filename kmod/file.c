@@ -15,6 +15,8 @@
 
 #include "fs.h"
 
+#define EBPFS_READ_TRIES	4	/* to meet a file that does not change meanwhile */
+
 static int ebpfs_open(struct inode *inode, struct file *file)
 {
 	struct ebpfs_user *user;
@@ -50,7 +52,15 @@ static int ebpfs_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* close(): an error of this write-back is told here, and once more by fsync. */
+/* Was the task that closes its files ended by SIGKILL? */
+static bool ebpfs_killed(void)
+{
+	return current->flags & PF_EXITING && (current->exit_code & 0x7f) == SIGKILL;
+}
+
+/* close(): an error of this write-back is told here, and once more by fsync. Who is killed
+ * waits for no server: what was written stays in the cache, and goes from there.
+ */
 static int ebpfs_flush(struct file *file, fl_owner_t id)
 {
 	struct address_space *mapping = file->f_mapping;
@@ -58,6 +68,8 @@ static int ebpfs_flush(struct file *file, fl_owner_t id)
 
 	if (!(file->f_mode & FMODE_WRITE))
 		return 0;
+	if (ebpfs_killed())
+		return filemap_flush(mapping);
 	/* What a mapping has changed of what was appended comes after. */
 	ebpfs_append_sync(file_inode(file));
 	filemap_write_and_wait(mapping);
@@ -88,15 +100,48 @@ static int ebpfs_read_begin(struct inode *inode)
 	return ebpfs_revalidate_data(inode);
 }
 
+/* Likewise, and how long the file is as far as the page cache goes: attributes that come
+ * in meanwhile may say more, but what is cached of its old end ends in zeroes.
+ */
+static int ebpfs_read_end(struct inode *inode, loff_t *end)
+{
+	struct ebpfs_inode *ei = EBPFS_I(inode);
+	bool fresh;
+	int err, i;
+
+	for (i = 0; i < EBPFS_READ_TRIES; i++) {
+		err = ebpfs_read_begin(inode);
+		if (err)
+			return err;
+		spin_lock_bh(&ei->attr_lock);
+		fresh = !ei->stale_data && !ei->invalidating;
+		*end = i_size_read(inode);
+		spin_unlock_bh(&ei->attr_lock);
+		if (fresh)
+			break;
+	}
+	return 0;
+}
+
 static ssize_t ebpfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
-	int err;
+	size_t cut = iov_iter_count(to);
+	ssize_t n;
+	loff_t end;
 
 	if (iocb->ki_flags & IOCB_NOWAIT && !ebpfs_data_fresh(inode))
 		return -EAGAIN;
-	err = ebpfs_read_begin(inode);
-	return err ?: generic_file_read_iter(iocb, to);
+	n = ebpfs_read_end(inode, &end);
+	if (n)
+		return n;
+	if (iocb->ki_flags & IOCB_DIRECT)
+		return generic_file_read_iter(iocb, to);
+	iov_iter_truncate(to, max_t(loff_t, end - iocb->ki_pos, 0));
+	cut -= iov_iter_count(to);
+	n = generic_file_read_iter(iocb, to);
+	iov_iter_reexpand(to, iov_iter_count(to) + cut);
+	return n;
 }
 
 /* Into the page cache; inode locked. */
@@ -152,9 +197,12 @@ static ssize_t ebpfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 static ssize_t ebpfs_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *pipe,
 				 size_t len, unsigned int flags)
 {
-	int err = ebpfs_read_begin(file_inode(in));
+	loff_t end;
+	int err = ebpfs_read_end(file_inode(in), &end);
 
-	return err ?: filemap_splice_read(in, pos, pipe, len, flags);
+	if (err || *pos >= end)
+		return err;
+	return filemap_splice_read(in, pos, pipe, min_t(loff_t, len, end - *pos), flags);
 }
 
 static int ebpfs_mmap(struct file *file, struct vm_area_struct *vma)

@@ -117,6 +117,7 @@ struct ebpfs_later {
  * @attr_at: when the request left whose answer gave the attributes, ns
  * @expired: attributes were changed by an operation of ours since
  * @stale_data: cached pages are older than the attributes
+ * @invalidating: they are being thrown away, by ebpfs_revalidate_data()
  * @remote_size: of the file at the server, when attributes were last taken over
  * @own: changes of ours whose answers came out of order: @change grows along them
  * @own_count: how many
@@ -162,6 +163,7 @@ struct ebpfs_inode {
 	u64 attr_at;
 	bool expired;
 	bool stale_data;
+	bool invalidating;
 	u8 own_count;
 	loff_t remote_size;
 	struct {
@@ -269,6 +271,7 @@ bool ebpfs_has_changes(const struct inode *inode);
 void ebpfs_size_grows(struct inode *inode, loff_t end);
 void ebpfs_written(struct inode *inode, const struct ebpfs_written *w, u64 asked); /* softirq */
 void ebpfs_written_locked(struct inode *inode, const struct ebpfs_written *w, u64 asked);
+void ebpfs_make_stale(struct inode *inode);
 void ebpfs_set_writer(struct inode *inode, const struct file *file);
 struct ebpfs_user *ebpfs_writer(struct inode *inode);
 int ebpfs_call_req(struct inode *inode, struct ebpfs_req *req);

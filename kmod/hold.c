@@ -462,7 +462,7 @@ bool ebpfs_recall(struct ebpfs_mount *mnt, const struct ebpfs_recall_info *r)
 		wait = ebpfs_later_recalled(inode);
 		WRITE_ONCE(EBPFS_I(inode)->made, false);
 		WRITE_ONCE(EBPFS_I(inode)->names_at, ebpfs_now());
-		WRITE_ONCE(EBPFS_I(inode)->stale_data, true);
+		ebpfs_make_stale(inode);
 		ebpfs_may_forget(inode);
 		ebpfs_expire(inode);
 	}

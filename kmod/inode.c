@@ -46,6 +46,7 @@ struct inode *ebpfs_inode_alloc(struct super_block *sb)
 	ei->attr_at = 0;
 	ei->expired = false;
 	ei->stale_data = false;
+	ei->invalidating = false;
 	ei->own_count = 0;
 	ei->writer = NULL;
 	INIT_LIST_HEAD(&ei->appended);
@@ -186,7 +187,7 @@ static void ebpfs_take_attr(struct inode *inode, const struct ebpfs_attr *attr,
 	 */
 	if (fresh || change == ei->change || !ebpfs_has_changes(inode)) {
 		if (!fresh && change != ei->change)
-			ei->stale_data = true;
+			ebpfs_make_stale(inode);
 		ei->change = change;
 		ei->own_count = 0;
 	}
@@ -273,7 +274,29 @@ void ebpfs_size_grows(struct inode *inode, loff_t end)
 	spin_unlock_bh(&EBPFS_I(inode)->attr_lock);
 }
 
-/* Who opened @file writes: what is written back is written as they. */
+/**
+ * ebpfs_make_stale() - what is cached is not what the file has
+ * @inode: regular file
+ *
+ * Who reads next throws it away.
+ * Context: any but hard interrupt.
+ */
+void ebpfs_make_stale(struct inode *inode)
+{
+	smp_store_release(&EBPFS_I(inode)->stale_data, true);
+}
+
+/**
+ * ebpfs_set_writer() - who opened @file writes
+ * @inode: its inode
+ * @file: an open file
+ *
+ * What is written back is written as they. What another user has changed is written back
+ * before, as that user: the server may not let these ones do it.
+ *
+ * An error of that is noted for the other's fsync.
+ * Context: process, sleeps, no folio locked.
+ */
 void ebpfs_set_writer(struct inode *inode, const struct file *file)
 {
 	struct ebpfs_inode *ei = EBPFS_I(inode);
@@ -281,6 +304,8 @@ void ebpfs_set_writer(struct inode *inode, const struct file *file)
 
 	if (READ_ONCE(ei->writer) == user)
 		return;
+	if (READ_ONCE(ei->writer) && ebpfs_has_changes(inode))
+		filemap_write_and_wait(inode->i_mapping);
 	user = ebpfs_user_ref(ebpfs_mnt(inode), user);
 	spin_lock_bh(&ei->attr_lock);
 	old = ei->writer;
@@ -459,8 +484,7 @@ int ebpfs_call_change(struct inode *inode, struct ebpfs_req *req,
 	int err;
 
 	err = ebpfs_call_req(inode, req);
-	/* What is appended has a COMMIT of its own. */
-	if (req->op_id && req->op != EBPFS_OP_APPEND)
+	if (req->op_id)
 		ebpfs_changed(inode, req);
 	if (!err && req->res.total != sizeof(*done))
 		err = -EIO;
@@ -661,7 +685,11 @@ int ebpfs_revalidate(struct inode *inode, bool force)
 /* Would ebpfs_revalidate_data() have nothing to do? */
 bool ebpfs_data_fresh(const struct inode *inode)
 {
-	return ebpfs_attr_fresh(inode) && !READ_ONCE(EBPFS_I(inode)->stale_data);
+	const struct ebpfs_inode *ei = EBPFS_I(inode);
+
+	/* In this order: it is invalidating before it is no longer stale. */
+	return ebpfs_attr_fresh(inode) && !smp_load_acquire(&ei->stale_data) &&
+	       !smp_load_acquire(&ei->invalidating);
 }
 
 /**
@@ -669,32 +697,47 @@ bool ebpfs_data_fresh(const struct inode *inode)
  * @inode: regular file
  *
  * Asks for attributes if they are no longer believed, and throws cached pages
- * away if they are older than the attributes.
+ * away if they are older than the attributes, or waits for who is doing that.
  */
 int ebpfs_revalidate_data(struct inode *inode)
 {
 	struct ebpfs_inode *ei = EBPFS_I(inode);
 	int err = ebpfs_revalidate(inode, false);
-	bool stale;
+	bool mine = false;
 
-	if (err || !READ_ONCE(ei->stale_data))
+	if (err || ebpfs_data_fresh(inode))
 		return err;
-	spin_lock_bh(&ei->attr_lock);
-	stale = ei->stale_data;
-	ei->stale_data = false;
-	spin_unlock_bh(&ei->attr_lock);
-	if (!stale || !inode->i_mapping->nrpages)
-		return 0;
+	while (!mine) {
+		bool waits;
+
+		spin_lock_bh(&ei->attr_lock);
+		waits = ei->invalidating;
+		mine = !waits && ei->stale_data;
+		if (mine) {
+			WRITE_ONCE(ei->invalidating, true);
+			/* A RECALL may make it stale again from here on. */
+			smp_store_release(&ei->stale_data, false);
+		}
+		spin_unlock_bh(&ei->attr_lock);
+		if (!waits && !mine)
+			return 0;
+		if (waits)
+			err = wait_var_event_killable(&ei->invalidating,
+						      !smp_load_acquire(&ei->invalidating));
+		if (err)
+			return -EINTR;
+	}
 	/* What was changed here goes to the server first; what that fails to write
 	 * is told by fsync and close.
 	 */
 	filemap_write_and_wait(inode->i_mapping);
 	err = invalidate_inode_pages2(inode->i_mapping);
-	if (err) {	/* some page stayed: try again next time */
-		WRITE_ONCE(ei->stale_data, true);
-		err = err == -EBUSY ? 0 : err;
-	}
-	return err;
+	if (err)	/* some page stayed: try again next time */
+		ebpfs_make_stale(inode);
+	smp_store_release(&ei->invalidating, false);
+	smp_mb();	/* wake_up_var() looks for who waits */
+	wake_up_var(&ei->invalidating);
+	return err == -EBUSY ? 0 : err;
 }
 
 int ebpfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,

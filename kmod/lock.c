@@ -296,7 +296,7 @@ static int ebpfs_take(struct file *file, struct file_lock *fl, bool wait)
 	 */
 	if (S_ISREG(inode->i_mode)) {
 		if (!ebpfs_leased(inode))
-			WRITE_ONCE(EBPFS_I(inode)->stale_data, true);
+			ebpfs_make_stale(inode);
 		if (!ebpfs_revalidate(inode, true))
 			ebpfs_revalidate_data(inode);
 	}

@@ -18,14 +18,14 @@
 #include "fs.h"
 
 /* Bytes @from to @to (exclusive; -1: all behind) are not cached any more. Inode and
- * mapping are locked, and nothing there is dirty.
+ * mapping are locked, and nothing there is dirty. Whole folios go: to cut off a part
+ * would make it zeroes, and these be sent if somebody wrote to the rest.
  */
 static void ebpfs_forget(struct inode *inode, loff_t from, loff_t to)
 {
-	unmap_mapping_range(inode->i_mapping, round_down(from, PAGE_SIZE),
-			    to < 0 ? 0 : round_up(to, PAGE_SIZE) - round_down(from, PAGE_SIZE), 1);
-	truncate_inode_pages_range(inode->i_mapping, round_down(from, PAGE_SIZE),
-				   to < 0 ? -1 : round_up(to, PAGE_SIZE) - 1);
+	if (invalidate_inode_pages2_range(inode->i_mapping, from >> PAGE_SHIFT,
+					  to < 0 ? -1 : (to - 1) >> PAGE_SHIFT))
+		ebpfs_make_stale(inode);
 }
 
 long ebpfs_fallocate(struct file *file, int mode, loff_t offset, loff_t len)

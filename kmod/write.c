@@ -85,6 +85,19 @@ static bool ebpfs_dirt_fits(struct folio *folio, u32 from, u32 to)
 	return !ebpfs_is_locked(folio->mapping->host);
 }
 
+/* Locks a folio that nobody may be sending: what is sent stays as it is. */
+static int ebpfs_lock_stable(struct folio *folio)
+{
+	int err = folio_lock_killable(folio);
+
+	if (err)
+		return err;
+	err = folio_wait_writeback_killable(folio);
+	if (err)
+		folio_unlock(folio);
+	return err;
+}
+
 /* Reads a folio, which is locked; it still is if that succeeds, and not otherwise. */
 static int ebpfs_read_whole(struct file *file, struct folio *folio)
 {
@@ -92,7 +105,7 @@ static int ebpfs_read_whole(struct file *file, struct folio *folio)
 	int err = ebpfs_aops.read_folio(file, folio);
 
 	if (!err)
-		err = folio_lock_killable(folio);
+		err = ebpfs_lock_stable(folio);
 	if (err)
 		return err;
 	if (folio->mapping != mapping)
@@ -122,6 +135,32 @@ static int ebpfs_prepare_folio(struct file *file, struct folio *folio, size_t fr
 	return ebpfs_read_whole(file, folio);
 }
 
+/* The folio at @pos, made if there is none, as by ebpfs_lock_stable(); a reference. Waits for
+ * an answer of the server's, and so can be killed.
+ */
+static struct folio *ebpfs_get_folio(struct address_space *mapping, loff_t pos, size_t len)
+{
+	pgoff_t index = pos >> PAGE_SHIFT;
+	struct folio *folio;
+	int err;
+
+again:
+	folio = __filemap_get_folio(mapping, index, FGP_WRITE, 0);
+	if (IS_ERR(folio))
+		/* It may be there now, but that is rare. */
+		return __filemap_get_folio(mapping, index, FGP_WRITEBEGIN | fgf_set_order(len),
+					   mapping_gfp_mask(mapping));
+	err = ebpfs_lock_stable(folio);
+	if (!err && folio->mapping == mapping)
+		return folio;
+	if (!err)
+		folio_unlock(folio);
+	folio_put(folio);
+	if (!err)
+		goto again;
+	return ERR_PTR(err);
+}
+
 int ebpfs_write_begin(struct file *file, struct address_space *mapping, loff_t pos,
 		      unsigned int len, struct folio **foliop, void **fsdata)
 {
@@ -130,9 +169,7 @@ int ebpfs_write_begin(struct file *file, struct address_space *mapping, loff_t p
 	int err;
 
 again:
-	folio = __filemap_get_folio(mapping, pos >> PAGE_SHIFT,
-				    FGP_WRITEBEGIN | fgf_set_order(len),
-				    mapping_gfp_mask(mapping));
+	folio = ebpfs_get_folio(mapping, pos, len);
 	if (IS_ERR(folio))
 		return PTR_ERR(folio);
 	from = offset_in_folio(folio, pos);
@@ -238,34 +275,49 @@ static vm_fault_t ebpfs_page_mkwrite(struct vm_fault *vmf)
 	struct folio *folio = page_folio(vmf->page);
 	struct file *file = vmf->vma->vm_file;
 	struct inode *inode = file_inode(file);
+	struct address_space *mapping = inode->i_mapping;
+	loff_t at = (loff_t)vmf->pgoff << PAGE_SHIFT, end;
 	vm_fault_t ret = VM_FAULT_LOCKED;
 	struct ebpfs_dirt *dirt;
 	size_t size;
 
 	sb_start_pagefault(inode->i_sb);
+	/* Here and below, an error ends who is being killed, too: as a fault that may be made
+	 * again it could go on for ever in a system call.
+	 */
 	if (ebpfs_settle_later(inode)) {
 		ret = VM_FAULT_SIGBUS;
 		goto out;
 	}
 	ebpfs_set_writer(inode, file);
-again:
-	folio_lock(folio);
-	if (folio->mapping != inode->i_mapping || folio_pos(folio) >= i_size_read(inode)) {
-		folio_unlock(folio);
-		ret = VM_FAULT_NOPAGE;
+	/* Not while the server changes the file, and what is cached is thrown away after. */
+	if (down_read_killable(&mapping->invalidate_lock)) {
+		ret = VM_FAULT_SIGBUS;
 		goto out;
+	}
+again:
+	if (ebpfs_lock_stable(folio)) {
+		ret = VM_FAULT_SIGBUS;
+		goto unlock_mapping;
+	}
+	/* Once: others may make the file shorter meanwhile. */
+	end = i_size_read(inode);
+	if (folio->mapping != mapping || at >= end) {
+		ret = folio->mapping != mapping ? VM_FAULT_NOPAGE : VM_FAULT_SIGBUS;
+		folio_unlock(folio);
+		goto unlock_mapping;
 	}
 	/* Not what is behind the end of the file: should others make it grow, theirs is
 	 * there. When it grows here, ebpfs_protect_tail() sees to another fault.
 	 */
-	size = min_t(loff_t, folio_size(folio), i_size_read(inode) - folio_pos(folio));
+	size = min_t(loff_t, folio_size(folio), end - folio_pos(folio));
 	if (!ebpfs_dirt_fits(folio, 0, size)) {
 		loff_t pos = folio_pos(folio);
 
 		folio_unlock(folio);
-		if (filemap_write_and_wait_range(inode->i_mapping, pos, pos + size - 1)) {
+		if (filemap_write_and_wait_range(mapping, pos, pos + size - 1)) {
 			ret = VM_FAULT_SIGBUS;
-			goto out;
+			goto unlock_mapping;
 		}
 		goto again;
 	}
@@ -273,11 +325,12 @@ again:
 	if (!dirt) {
 		folio_unlock(folio);
 		ret = VM_FAULT_OOM;
-		goto out;
+		goto unlock_mapping;
 	}
-	folio_wait_stable(folio);
 	ebpfs_dirt_add(dirt, 0, size);
 	folio_mark_dirty(folio);
+unlock_mapping:
+	filemap_invalidate_unlock_shared(mapping);
 out:
 	sb_end_pagefault(inode->i_sb);
 	return ret;
@@ -297,8 +350,8 @@ bool ebpfs_release_folio(struct folio *folio, gfp_t gfp)
 	return true;
 }
 
-/* A part of a folio that goes has become zeroes, which may be sent; what lies behind
- * the end of the file is cut off by write-back.
+/* The file becomes shorter. A part of a folio that goes has become zeroes, and lies behind
+ * the end of the file: write-back cuts that off.
  */
 void ebpfs_invalidate_folio(struct folio *folio, size_t offset, size_t len)
 {

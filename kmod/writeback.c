@@ -100,8 +100,12 @@ static void ebpfs_unit_end(struct ebpfs_write *w, int err)
 	loff_t end = w->pos + w->len;
 	u32 i;
 
-	if (err)
+	if (err) {
 		mapping_set_error(w->pass->inode->i_mapping, err);
+		/* No server has what is in the cache now. */
+		ebpfs_make_stale(w->pass->inode);
+		ebpfs_expire(w->pass->inode);
+	}
 	/* With its last folio's write-back the inode may go, and each folio with its own. */
 	for (i = 0; i < w->nr_folios; i++) {
 		struct folio *folio = w->folios[i];
@@ -362,7 +366,7 @@ static void ebpfs_walk_folio(struct ebpfs_walk *walk, struct folio *folio)
 		dirt->from = 0;
 		dirt->to = 0;
 	}
-	end = max_t(loff_t, end, 0);
+	end = clamp_t(loff_t, end, 0, folio_size(folio));
 	/* What a mapping wrote behind the end of the file is nobody's. */
 	if (end < folio_size(folio))
 		folio_zero_segment(folio, end, folio_size(folio));

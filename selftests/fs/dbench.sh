@@ -11,7 +11,7 @@
 
 plan 8
 
-seconds=3
+seconds=$((3 * ${EBPFS_SLOW:-1}))
 [ -z "${EBPFS_LONG-}" ] || seconds=30
 load=/usr/share/dbench/client.txt
 
