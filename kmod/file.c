@@ -132,11 +132,11 @@ static ssize_t ebpfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 	if (iocb->ki_flags & IOCB_NOWAIT && !ebpfs_data_fresh(inode))
 		return -EAGAIN;
+	if (iocb->ki_flags & IOCB_DIRECT)
+		return ebpfs_read_begin(inode) ?: generic_file_read_iter(iocb, to);
 	n = ebpfs_read_end(inode, &end);
 	if (n)
 		return n;
-	if (iocb->ki_flags & IOCB_DIRECT)
-		return generic_file_read_iter(iocb, to);
 	iov_iter_truncate(to, max_t(loff_t, end - iocb->ki_pos, 0));
 	cut -= iov_iter_count(to);
 	n = generic_file_read_iter(iocb, to);

@@ -27,7 +27,7 @@ bench() {
 		dbench -c $load -D "$dir" -t $seconds "$@" "$clients" > "$log" 2>&1 || return
 	! grep -v 'barrier semaphore' "$log" | grep -iE 'error|fail|mismatch' || return
 	tail -n 1 "$log"
-	grep -q '^Throughput [1-9]' "$log"
+	grep -q '^Throughput [0-9.]*[1-9]' "$log"
 }
 
 check "four clients" bench "$mnt/four" 4 && note "$(tail -n 1 "$tmp/out")"
