@@ -59,6 +59,7 @@ void ebpfs_conn_init(struct ebpfs_conn *conn, struct ebpfs_slot *slots, u16 nslo
 	ebpfs_window_init(&conn->win);
 	conn->heard_at = now;
 	conn->large_at = now;
+	conn->data_at = now;
 	conn->small = EBPFS_UDP_PAYLOAD_BASE - sizeof(struct ebpfs_reply) - room;
 	conn->waiting_since = EBPFS_NEVER;
 }
@@ -333,7 +334,7 @@ u64 ebpfs_conn_need(struct ebpfs_conn *conn, const struct ebpfs_need_info *n, u1
 	if (news) {
 		s->backoff = 0;
 		if (large_came(conn, s->data, news, n->cell))
-			WRITE_ONCE(conn->large_at, now);
+			WRITE_ONCE(conn->data_at, now);
 	}
 	s->missing = n->missing;
 	s->data_cell = n->cell;
@@ -408,9 +409,25 @@ struct due {
 	u32 n;
 };
 
+/*
+ * Does the path swallow what is large? Since @quiet nothing such has come of the call, which
+ * was sent again more than once, nor of another. Each way by itself: one may have become
+ * narrower alone. @needed: the server was sent data meanwhile, so that it is not just slow.
+ */
+static bool vanishes(const struct ebpfs_conn *conn, const struct ebpfs_slot *s, u64 quiet,
+		     bool needed)
+{
+	bool replies = READ_ONCE(conn->large_at) > quiet;
+
+	if (s->limit > conn->small && !replies)
+		return true;
+	return s->data > conn->small && READ_ONCE(conn->data_at) <= quiet && (needed || !replies);
+}
+
 /* Looks at one slot, which is locked, as is the session. */
 static void check(struct ebpfs_conn *conn, struct ebpfs_slot *s, struct due *d)
 {
+	bool needed = s->needed;
 	u64 quiet, at;
 
 	if (s->state != EBPFS_SLOT_ACTIVE)
@@ -435,8 +452,7 @@ static void check(struct ebpfs_conn *conn, struct ebpfs_slot *s, struct due *d)
 	s->needed = false;
 	s->sent_at = d->now;
 	conn->retransmits++;
-	if (s->backoff >= BLACKHOLE_TRIES && bytes_of(s) > conn->small &&
-	    READ_ONCE(conn->large_at) <= quiet)
+	if (s->backoff >= BLACKHOLE_TRIES && vanishes(conn, s, quiet, needed))
 		WRITE_ONCE(conn->blackhole, true);
 	at = d->now + ebpfs_rtt_timeout(&conn->rtt, s->backoff);
 	if (at < d->next)

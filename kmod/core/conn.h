@@ -181,11 +181,12 @@ struct ebpfs_slot {
  * @small: payload of a fragment that every path carries, bytes
  * @large_at: when a fragment was last heard that filled its cell and is larger
  *	than what every path carries, ns; READ_ONCE/WRITE_ONCE
- * @blackhole: large replies seem not to arrive at all: see pmtu.h; the caller
- *	reads and clears it. Set when at least two retransmissions in a row of a
+ * @data_at: when the server last said that such a one of a call's data had come, likewise
+ * @blackhole: large replies, or large data, seem not to arrive at all: see pmtu.h; the
+ *	caller reads and clears it. Set when at least two retransmissions in a row of a
  *	call with a large reply brought nothing (its small last fragment may well
  *	have come before), a third is due, and since the last of them no whole
- *	large cell of another call arrived either.
+ *	large cell of another call arrived either; of a call with large data likewise.
  */
 struct ebpfs_conn {
 	ebpfs_lock lock;
@@ -199,6 +200,7 @@ struct ebpfs_conn {
 	u64 waiting_since;
 	u64 retransmits;
 	u64 large_at;
+	u64 data_at;
 	u32 small;
 	bool blackhole;
 };

@@ -337,6 +337,35 @@ static void blackhole_when_data_vanish(void)
 	end();
 }
 
+/* The other way carries them: large replies come all the time. */
+static void blackhole_of_one_way(void)
+{
+	u64 id, now = T0;
+	u8 i;
+
+	begin(2);
+	id = start_data(5 * CELL, now);
+	for (i = 1; i <= 3; i++) {
+		EXPECT(!conn.blackhole);
+		conn.large_at = now + 19000 * MS;
+		EXPECT_EQ(due(now += 20000 * MS), 1);
+		if (i < 3)
+			EXPECT_EQ(need(id, i, ~0ull, now), 0x1f);
+	}
+	EXPECT(conn.blackhole);
+	end();
+
+	/* The server asks for nothing: it has them, and takes its time. */
+	begin(2);
+	start_data(5 * CELL, now = T0);
+	for (i = 1; i <= 5; i++) {
+		conn.large_at = now + 19000 * MS;
+		EXPECT_EQ(due(now += 20000 * MS), 1);
+	}
+	EXPECT(!conn.blackhole);
+	end();
+}
+
 static void no_blackhole_while_data_arrive(void)
 {
 	u64 id, other, now = T0;
@@ -389,7 +418,7 @@ static void whole_last_cell_shows_the_path(void)
 	id = start_data(2 * CELL, now);
 	due(now += 20000 * MS);
 	EXPECT_EQ(need(id, 1, 0x1, now), 0x1);
-	EXPECT_EQ(conn.large_at, now);
+	EXPECT_EQ(conn.data_at, now);
 	end();
 }
 
@@ -437,6 +466,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(backoff_ends_only_with_progress),
 	KTAP_TEST(progress_of_data_cut_anew),
 	KTAP_TEST(blackhole_when_data_vanish),
+	KTAP_TEST(blackhole_of_one_way),
 	KTAP_TEST(no_blackhole_while_data_arrive),
 	KTAP_TEST(blackhole_shows_behind_a_short_tail_of_data),
 	KTAP_TEST(whole_last_cell_shows_the_path),
