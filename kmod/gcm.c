@@ -10,8 +10,8 @@
  *
  * Before Linux 6.16 x86 has the instructions behind a wrapper that may put off a message until
  * a thread runs, which is no use here; what it wraps is asked for by its own name, and works
- * where vector registers may be touched. That is nearly always. Where a softirq has interrupted
- * their use, the generic code does the message.
+ * where vector registers may be touched. That is nearly always. A message that a softirq has
+ * while it interrupts their use is given up, and is sent again.
  *
  * Context: process and softirq but for ebpfs_gcm_init() and ebpfs_gcm_exit(), which sleep.
  */
@@ -43,8 +43,6 @@ struct ebpfs_gcm_keyed {
  * @lock: of all of it
  * @keyed: the instructions, with a key each
  * @last: of @keyed was used last
- * @plain: works wherever vector registers must not be touched, and has a key only while it
- *	does; NULL if @keyed work there, too
  * @req: for any of them
  * @sg: the message
  * @head: its small pieces
@@ -55,7 +53,6 @@ struct ebpfs_gcm_cpu {
 	spinlock_t lock;
 	struct ebpfs_gcm_keyed keyed[2];
 	u8 last;
-	struct crypto_aead *plain;
 	struct aead_request *req;
 	struct scatterlist sg[EBPFS_GCM_SG];
 	u8 head[EBPFS_GCM_HEAD];
@@ -97,8 +94,6 @@ static void ebpfs_gcm_free_cpu(unsigned int cpu)
 	for (i = 0; i < ARRAY_SIZE(c->keyed); i++)
 		if (!IS_ERR_OR_NULL(c->keyed[i].tfm))
 			crypto_free_aead(c->keyed[i].tfm);
-	if (!IS_ERR_OR_NULL(c->plain))
-		crypto_free_aead(c->plain);
 	kfree_sensitive(c->req);
 	kfree_sensitive(c);
 }
@@ -117,12 +112,6 @@ static int ebpfs_gcm_make_cpu(unsigned int cpu)
 		if (IS_ERR(c->keyed[i].tfm))
 			return PTR_ERR(c->keyed[i].tfm);
 		room = crypto_aead_reqsize(c->keyed[i].tfm);
-	}
-	if (ebpfs_gcm_wrapped) {
-		c->plain = ebpfs_gcm_alloc("gcm(aes)", 0);
-		if (IS_ERR(c->plain))
-			return PTR_ERR(c->plain);
-		room = max(room, crypto_aead_reqsize(c->plain));
 	}
 	c->req = kzalloc_node(sizeof(*c->req) + room, GFP_KERNEL, cpu_to_node(cpu));
 	return c->req ? 0 : -ENOMEM;
@@ -221,13 +210,16 @@ void ebpfs_gcm_forget(const u8 key[EBPFS_KEY_LEN])
 	}
 }
 
-/* With this key, on this processor; NULL if it cannot be set. */
+/* With this key, on this processor. NULL: it cannot be set; or an interrupt found a task amid
+ * its vector registers, where the kernel's general code, which may sleep when it gets a key,
+ * would be all there is. As without memory, the message is lost, and sent again.
+ */
 static struct crypto_aead *ebpfs_gcm_with(struct ebpfs_gcm_cpu *c, const u8 key[EBPFS_KEY_LEN])
 {
 	unsigned int i;
 
 	if (ebpfs_gcm_wrapped && unlikely(!crypto_simd_usable()))
-		return crypto_aead_setkey(c->plain, key, EBPFS_KEY_LEN) ? NULL : c->plain;
+		return NULL;
 	for (i = 0; i < ARRAY_SIZE(c->keyed); i++)
 		if (ebpfs_equal(c->keyed[i].key, key, EBPFS_KEY_LEN))
 			break;
@@ -383,8 +375,6 @@ static int ebpfs_gcm_run(struct ebpfs_gcm *g, u32 clear, u32 text, bool seal,
 		err = crypto_aead_decrypt(c->req);
 	}
 out:
-	if (unlikely(tfm && tfm == c->plain))
-		crypto_aead_setkey(tfm, ebpfs_gcm_no_key, EBPFS_KEY_LEN);
 	if (sg != c->sg)
 		kfree(sg);
 	spin_unlock(&c->lock);

@@ -209,7 +209,13 @@ __bpf_kfunc int bpf_ebpfs_serve_skb(struct __sk_buff *ctx, struct ebpfs_serve_op
  */
 __bpf_kfunc int bpf_ebpfs_port(u32 port)
 {
-	return ebpfs_port_known((__force __be16)port);
+	int known;
+
+	/* The callback of a bpf_wq may call this, too, which has no RCU read lock. */
+	rcu_read_lock();
+	known = ebpfs_port_known((__force __be16)port);
+	rcu_read_unlock();
+	return known;
 }
 
 __bpf_kfunc_end_defs();

@@ -145,17 +145,20 @@ static int ebpfs_fill_node(struct sk_buff *skb, struct netlink_callback *cb,
 static int ebpfs_mount_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct ebpfs_mount *mnt;
+	int err = 0;
 
 	mutex_lock(&ebpfs_mounts_lock);
 	list_for_each_entry(mnt, &ebpfs_mounts, link) {
 		if (mnt->number <= cb->args[0])
 			continue;
-		if (ebpfs_fill_mount(skb, cb, mnt))
+		err = ebpfs_fill_mount(skb, cb, mnt);
+		if (err)
 			break;
 		cb->args[0] = mnt->number;
 	}
 	mutex_unlock(&ebpfs_mounts_lock);
-	return skb->len;
+	/* 0 would mean that there are no more. */
+	return skb->len ?: err;
 }
 
 static int ebpfs_node_dump(struct sk_buff *skb, struct netlink_callback *cb)

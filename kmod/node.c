@@ -476,8 +476,9 @@ static int ebpfs_reason_errno(int reason)
 static void ebpfs_node_refused(struct ebpfs_node *node, int err, const char *why)
 {
 	ebpfs_stat_inc(node->stats, handshakes_failed);
+	/* Without a limit whoever can forge REJECTs could fill the log. */
 	if (READ_ONCE(node->error) != err)
-		pr_warn("ebpfs: server %pISpc: no session: %s\n", &node->path.to, why);
+		pr_warn_ratelimited("ebpfs: server %pISpc: no session: %s\n", &node->path.to, why);
 	WRITE_ONCE(node->error, err);
 	wake_up_all(&node->mnt->wait);
 }
@@ -709,6 +710,13 @@ static int ebpfs_node_socket(struct ebpfs_node *node)
 		return err;
 	node->path.port = inet_sk(node->sock->sk)->inet_sport;
 	node->sock->sk->sk_allocation = GFP_ATOMIC;
+	/* Whoever may end sockets ("ss -K") cannot take the port away, for somebody else. */
+	lock_sock(node->sock->sk);
+	node->sock->sk->sk_userlocks |= SOCK_BINDPORT_LOCK;
+	release_sock(node->sock->sk);
+	/* ICMP is not believed: anybody can send it, and what the path carries is probed. */
+	if (port.family == AF_INET)
+		ip_sock_set_mtu_discover(node->sock->sk, IP_PMTUDISC_PROBE);
 	setup_udp_tunnel_sock(net, node->sock, &tunnel);
 	/* Super-packets come to encap_rcv whole, and GRO may make them. */
 	udp_set_bit(GRO_ENABLED, node->sock->sk);

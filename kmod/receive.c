@@ -383,6 +383,17 @@ static int ebpfs_receive_head(struct ebpfs_packet *pkt, const struct ebpfs_flow 
 	return 0;
 }
 
+/* Is the last datagram of a super-packet, which is shorter than the others, a REPLY, too? GRO
+ * joins with replies whatever comes behind them.
+ */
+static bool ebpfs_tail_is_reply(struct ebpfs_packet *pkt, u32 off, u32 len)
+{
+	struct ebpfs_hdr hdr;
+
+	return len >= sizeof(hdr) && ebpfs_packet_copy(pkt, off, &hdr, sizeof(hdr)) &&
+	       (hdr.type & ~EBPFS_GUARDED) == EBPFS_REPLY;
+}
+
 /**
  * ebpfs_receive_replies() - the REPLY datagrams of one packet
  * @pkt: the packet
@@ -413,6 +424,9 @@ ebpfs_receive_replies(struct ebpfs_packet *pkt, const struct ebpfs_flow *flow,
 		run.len = run.seg ? min(run.seg, len) : len;
 		run.count = 1;
 		verdict = ebpfs_receive_head(pkt, flow, way, &run, &session);
+		if (!verdict && first && run.seg && len % run.seg &&
+		    !ebpfs_tail_is_reply(pkt, off + len - len % run.seg, len % run.seg))
+			return EBPFS_STEER_PASS_TYPE;
 		if (!verdict) {
 			verdict = ebpfs_receive_run(pkt, session, &run, len, way, &out->bytes);
 			out->fragments += run.count;

@@ -81,7 +81,8 @@ static noinline bool ebpfs_lending_step(struct ebpfs_lending *l)
 		return false;
 	l->folio = folio;
 	if (folio != xas_reload(&l->xas) || !folio_test_uptodate(folio) ||
-	    folio_test_hwpoison(folio))
+	    folio_test_hwpoison(folio) ||
+	    (folio_test_large(folio) && folio_test_has_hwpoisoned(folio)))
 		return false;
 	if (!folio_test_referenced(folio))
 		folio_set_referenced(folio);
