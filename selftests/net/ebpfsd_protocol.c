@@ -251,6 +251,38 @@ static void calls_from_elsewhere_are_dropped(void)
 	client_close(&c);
 }
 
+/* A client that begins another session on its socket is through with the one before, whatever
+ * of that is still on its way: once the new one is used.
+ */
+static void calls_of_a_former_session(void)
+{
+	struct client first, second;
+	struct ebpfs_call_info late = { .op = EBPFS_OP_PING, .id = EBPFS_ID(7, 1), .want = ~0ull };
+	long long before;
+	u8 answer[256];
+	u32 len;
+
+	ASSERT(join(&first));
+	second = first;
+	EXPECT(getrandom(&second.hs.session, sizeof(second.hs.session), 0) > 0);
+	EXPECT(getrandom(second.hs.nonce, sizeof(second.hs.nonce), 0) > 0);
+	EXPECT(getrandom(second.hs.ephemeral, sizeof(second.hs.ephemeral), 0) > 0);
+	second.hs.session |= 1;
+	EXPECT_EQ(client_join(&second), 0);
+	EXPECT(second.s.server_session != first.s.server_session);
+	/* Its answer may have been lost: the client goes on with the first. */
+	EXPECT(alive(&first));
+	EXPECT(alive(&second));
+	before = daemon_stat(&daemon_, "drop_session");
+	len = build_call(&first, &late, out);
+	EXPECT_EQ(send(first.fd, out, len, 0), len);
+	/* It is told that there is no such session, and nothing else. */
+	EXPECT_EQ(hear(first.fd, answer, sizeof(answer), ANSWER_MS), sizeof(struct ebpfs_hdr));
+	EXPECT_EQ(daemon_stat(&daemon_, "drop_session"), before + 1);
+	EXPECT(alive(&second));
+	client_close(&first);
+}
+
 /* Any cell, any size: the bytes are the file's. */
 static void replies_are_whole_in_any_grid(void)
 {
@@ -695,6 +727,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(answers_are_no_longer_than_questions),
 	KTAP_TEST(unknown_session_gets_a_hint),
 	KTAP_TEST(calls_from_elsewhere_are_dropped),
+	KTAP_TEST(calls_of_a_former_session),
 	KTAP_TEST(replies_are_whole_in_any_grid),
 	KTAP_TEST(repetition_resends_what_is_wanted),
 	KTAP_TEST(another_cell_is_another_instance),

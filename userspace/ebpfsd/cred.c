@@ -152,8 +152,9 @@ struct user *creds_find(struct creds *creds, u32 number)
 }
 
 /* From the clients' groups to ours; those that are not listed are left out. */
-static void map_groups(const struct export *e, struct user *u)
+static struct user *map_groups(const struct export *e, struct user *u)
 {
+	struct user *less;
 	u32 i, n = 0;
 
 	if (!idmap_in(e->idmap, IDMAP_GROUP, u->gid, &u->gid))
@@ -161,6 +162,9 @@ static void map_groups(const struct export *e, struct user *u)
 	for (i = 0; i < u->ngroups; i++)
 		n += idmap_in(e->idmap, IDMAP_GROUP, u->groups[i], &u->groups[n]);
 	u->ngroups = n;
+	/* What is not counted must not be kept. */
+	less = realloc(u, sizeof(*u) + n * sizeof(u->groups[0]));
+	return less ? less : u;
 }
 
 struct user *user_here(const struct export *e, u32 uid, u32 gid, const __le32 *groups,
@@ -173,7 +177,7 @@ struct user *user_here(const struct export *e, u32 uid, u32 gid, const __le32 *g
 		return user_get(e->anonymous);
 	u = user_new(uid, gid, groups, ngroups);
 	if (u && e->idmap)
-		map_groups(e, u);
+		u = map_groups(e, u);
 	if (!u || e->squash == SQUASH_NONE)
 		return u;
 	/* root's group is as good as root for much of a system. */

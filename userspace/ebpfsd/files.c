@@ -27,8 +27,10 @@ int files_init(struct files *files, u32 most)
 	while (buckets < files->per_shard)
 		buckets <<= 1;
 	files->mask = buckets - 1;
-	for (i = 0; i < FILES_LOCKS; i++)
+	for (i = 0; i < FILES_LOCKS; i++) {
 		pthread_mutex_init(&files->locks[i], NULL);
+		pthread_mutex_init(&files->sync_locks[i], NULL);
+	}
 	for (i = 0; i < FILES_SHARDS; i++) {
 		struct files_shard *s = &files->shards[i];
 
@@ -130,8 +132,10 @@ void files_fini(struct files *files)
 		free(files->shards[i].buckets);
 		pthread_mutex_destroy(&files->shards[i].lock);
 	}
-	for (i = 0; i < FILES_LOCKS; i++)
+	for (i = 0; i < FILES_LOCKS; i++) {
 		pthread_mutex_destroy(&files->locks[i]);
+		pthread_mutex_destroy(&files->sync_locks[i]);
+	}
 }
 
 /* The table does not want @f any more. */
@@ -315,13 +319,24 @@ void files_add(struct files *files, const struct export *e, const u8 *fh, u16 le
 	files_put(f);	/* NOLINT(clang-analyzer-unix.Malloc) */
 }
 
-pthread_mutex_t *files_lock(struct files *files, const u8 *fh, u16 len)
+/* Exports of one filesystem share its files, but not their handles. */
+static u32 lock_of(const u8 *fh)
 {
 	const struct wire_handle *w = (const struct wire_handle *)fh;
 
+	return ebpfs_place_hash(w->bytes, w->len) % FILES_LOCKS;
+}
+
+pthread_mutex_t *files_lock(struct files *files, const u8 *fh, u16 len)
+{
 	(void)len;
-	/* Exports of one filesystem share its files, but not their handles. */
-	return &files->locks[ebpfs_place_hash(w->bytes, w->len) % FILES_LOCKS];
+	return &files->locks[lock_of(fh)];
+}
+
+pthread_mutex_t *files_sync_lock(struct files *files, const u8 *fh, u16 len)
+{
+	(void)len;
+	return &files->sync_locks[lock_of(fh)];
 }
 
 /* A grant in one word, so that it needs no lock: 36 bits of the user's serial, 25

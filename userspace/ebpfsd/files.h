@@ -100,6 +100,7 @@ struct files_shard {
  * @shards: by the low bits of the hash
  * @hints: handles given out of late, see files_expect()
  * @locks: files_lock()
+ * @sync_locks: files_sync_lock()
  * @last: gets entries that are dirty and no longer wanted, with a reference that it
  *	gives back when it has seen to their data; must not wait. May be NULL.
  * @last_arg: its first argument, and that of the next two
@@ -113,6 +114,7 @@ struct files {
 	struct files_shard shards[FILES_SHARDS];
 	u64 hints[FILES_HINTS];
 	pthread_mutex_t locks[FILES_LOCKS];
+	pthread_mutex_t sync_locks[FILES_LOCKS];
 	void (*last)(void *arg, struct file *file);
 	void *last_arg;
 	int (*held)(void *arg, const struct export *e, const u8 *fh, u16 len, int flags);
@@ -172,6 +174,11 @@ void files_put(struct file *file);
 /* The lock of all changes of a file through this daemon, so that attributes before
  * and after a change belong to it. Another file may have the same: take one only. */
 pthread_mutex_t *files_lock(struct files *files, const u8 *fh, u16 len);
+
+/* The lock of all who bring a file to stable storage: an error of write-back is told to one
+ * of them only, who makes it known before the next one looks. Taken alone, or inside
+ * files_lock(). */
+pthread_mutex_t *files_sync_lock(struct files *files, const u8 *fh, u16 len);
 
 /**
  * file_grant() - note what the kernel allows

@@ -164,8 +164,10 @@ static u16 admit(struct worker *w, const struct route *r, const struct ebpfs_aut
 		owner_put(owner);
 		return EBPFS_REJECT_BUSY;
 	}
-	if (owner_ended(owner)) {
-		/* Since just now; and who ended it may not have seen this session. */
+	if (owner_ended(owner) ||
+	    !clients_has(&srv->clients, (const char *)auth->client, number)) {
+		/* Since just now; and who ended it, or read the clients file anew, may not
+		 * have seen this session. */
 		s = session_find(&srv->sessions, id);
 		if (s) {
 			session_end(&srv->sessions, s, "its owner has ended");

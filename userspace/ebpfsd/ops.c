@@ -808,3 +808,15 @@ int op_run(struct op *op, struct op_result *res)
 	}
 	return 0;
 }
+
+void op_revoke(struct op *op, struct file *any)
+{
+	struct file *file = files_get(&op->srv->files, op->e, op->c->fh, op->c->fh_len, FILE_ANY,
+				      op->now);
+
+	file_revoke(any);
+	if (!file)
+		return;
+	file_revoke(file);
+	files_put(file);
+}

@@ -764,8 +764,7 @@ int op_setattr(struct op *op, struct file *any)
 	op_after(&before, changed || op_may_have_changed(err), NULL);
 	pthread_mutex_unlock(lock);
 	if (valid & (EBPFS_SET_MODE | EBPFS_SET_UID | EBPFS_SET_GID)) {
-		/* Whoever finds it in the cache finds this one, or that. */
-		file_revoke(any);
+		op_revoke(op, any);
 		if (file)
 			file_revoke(file);
 	}

@@ -5,9 +5,10 @@
  * Bytes are written as the user, through a descriptor that the daemon opened: so
  * the kernel clears setuid bits, charges quota and keeps reserved blocks reserved.
  *
- * The verifier is taken before anything is done: an error of write-back that
- * becomes known meanwhile makes the client write again what may not have needed
- * it, never the other way round.
+ * A WRITE takes the verifier before anything is done, a COMMIT when all is done: an error of
+ * write-back that becomes known meanwhile makes the client write again what may not have
+ * needed it, never the other way round. The kernel tells such an error once to all who have
+ * the same descriptor: bring_to_disk() is what all go through, one at a time for each file.
  *
  * WRITEATTR is a WRITE, then attributes, with nobody's change in between.
  */
@@ -33,17 +34,36 @@ void op_write_back_failed(struct server *srv, const struct export *e, int err)
 			    "again what they still have)", e->name);
 }
 
+/* @sync: fsync() or fdatasync(). *@verifier: what all that has been written by now is
+ * answered with. 0 or -errno. */
+static int bring_to_disk(struct server *srv, struct file *file, int (*sync)(int fd), u64 *verifier)
+{
+	pthread_mutex_t *lock = files_sync_lock(&srv->files, file->fh, file->fh_len);
+	int err = 0;
+
+	pthread_mutex_lock(lock);
+	WRITE_ONCE(file->dirty, false);
+	if (sync(file->fd)) {
+		err = -errno;
+		op_write_back_failed(srv, file->export, -err);
+	}
+	*verifier = __atomic_load_n(&srv->verifier, __ATOMIC_SEQ_CST);
+	pthread_mutex_unlock(lock);
+	return err;
+}
+
 void op_flush(struct server *srv, struct file *file)
 {
 	struct stat st;
+	u64 verifier;
 
-	WRITE_ONCE(file->dirty, false);
 	/* Of a file without a name nothing is to be kept. */
-	if (!fstat(file->fd, &st) && !st.st_nlink)
+	if (!fstat(file->fd, &st) && !st.st_nlink) {
+		WRITE_ONCE(file->dirty, false);
 		return;
+	}
 	stats_inc(flushes);
-	if (fsync(file->fd))
-		op_write_back_failed(srv, file->export, errno);
+	bring_to_disk(srv, file, fsync, &verifier);
 }
 
 int op_put_written(struct op *op, u64 verifier, u32 count, struct op_before *b, bool changed,
@@ -143,17 +163,22 @@ static int parse_attributes(struct op *op, struct ebpfs_setattr *a, u32 *valid)
 /*
  * WRITEATTR, as the user, with the file's lock. An earlier life that has noted that it was done
  * did it before anybody changed the file again; else all of it is done, once more. *@changed:
- * something was. Return: 0 or -errno.
+ * something was. What is to be stable is, before that is noted; what is not, and was done by
+ * another life, may be lost with it: then *@verifier is nobody's. Return: 0 or -errno.
  */
 static int write_once(struct op *op, struct file *file, u32 valid, const struct ebpfs_setattr *a,
-		      bool *changed)
+		      bool *changed, u64 *verifier)
 {
 	const struct ebpfs_intent *former = intent_former(op->intent);
 	const struct ebpfs_call_info *c = op->c;
+	u64 now;
 	int err;
 
-	if (former && ebpfs_intent_has_effect(former))
+	if (former && ebpfs_intent_has_effect(former)) {
+		if (c->count != EBPFS_WRITE_STABLE)
+			*verifier = ~*verifier;
 		return 0;
+	}
 	intent_write(op, 0, NULL, NULL, NULL, 0);
 	intent_point(op, INTENT_POINT_INTENT);
 	err = write_all(op, file->fd);
@@ -163,8 +188,24 @@ static int write_once(struct op *op, struct file *file, u32 valid, const struct 
 	if (op_set_attributes(file, valid, a, changed))
 		return op_certain(op_failed(errno));
 	intent_point(op, INTENT_POINT_MADE);
+	if (c->count == EBPFS_WRITE_STABLE) {
+		err = bring_to_disk(op->srv, file, fdatasync, &now);
+		if (!err && now != *verifier)
+			err = -EIO;
+		if (err)
+			return op_certain(err);
+	}
 	intent_effect(op, c->fh, c->fh_len);
 	return 0;
+}
+
+/* Another one may have been told of an error that was this WRITE's. The client sends it again. */
+static int write_stable(struct op *op, struct file *file, u64 verifier)
+{
+	u64 now;
+	int err = bring_to_disk(op->srv, file, fdatasync, &now);
+
+	return err || now == verifier ? err : -EAGAIN;
 }
 
 int op_write(struct op *op, struct file *any)
@@ -195,6 +236,9 @@ int op_write(struct op *op, struct file *any)
 		return -EAGAIN;
 	}
 	ret = op_before_write(op, file, &before);
+	/* Whoever has lost what he held must not write over what others have since. */
+	if (!ret && op->may_wait && op_given_up(op))
+		ret = -EAGAIN;
 	if (!ret)
 		ret = forget_note(c->fh, c->fh_len, file->fd, c->arg, c->data_len);
 	if (!ret)
@@ -202,7 +246,7 @@ int op_write(struct op *op, struct file *any)
 	if (!ret) {
 		if (!op->e->in_memory)
 			WRITE_ONCE(file->dirty, true);
-		ret = c->attr ? write_once(op, file, valid, &a, &changed) :
+		ret = c->attr ? write_once(op, file, valid, &a, &changed, &verifier) :
 				write_all(op, file->fd);
 		cred_return(op->user);
 		if (!ret)
@@ -214,12 +258,14 @@ int op_write(struct op *op, struct file *any)
 		op_wrote(op, file, &before);
 	pthread_mutex_unlock(lock);
 	if (valid & (EBPFS_SET_MODE | EBPFS_SET_UID | EBPFS_SET_GID)) {
-		file_revoke(any);
+		op_revoke(op, any);
 		file_revoke(file);
 	}
-	if (ret > 0 && c->count == EBPFS_WRITE_STABLE && fdatasync(file->fd)) {
-		ret = -errno;
-		op_write_back_failed(op->srv, op->e, -ret);
+	if (ret > 0 && c->count == EBPFS_WRITE_STABLE && !c->attr) {
+		int err = write_stable(op, file, verifier);
+
+		if (err)
+			ret = err;
 	}
 	if (ret > 0 && c->count == EBPFS_WRITE_STABLE)
 		forget_committed(c->fh, c->fh_len);
@@ -298,12 +344,8 @@ int op_commit(struct op *op, struct file *any)
 	}
 	if (ret)
 		return ret;
-	WRITE_ONCE(file->dirty, false);
 	/* Not fdatasync(): a client's fsync() promises the attributes, too. */
-	if (fsync(file->fd)) {
-		ret = -errno;
-		op_write_back_failed(op->srv, op->e, -ret);
-	}
+	ret = bring_to_disk(op->srv, file, fsync, &verifier);
 	if (!ret)
 		forget_committed(op->c->fh, op->c->fh_len);
 	if (!ret)

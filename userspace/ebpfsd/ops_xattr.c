@@ -162,20 +162,6 @@ int op_listxattr(struct op *op, struct file *file)
 	return ret;
 }
 
-/* Permissions may have changed. Where @any is no longer in the cache of files,
- * another has taken its place. */
-static void revoke(struct op *op, struct file *any)
-{
-	struct file *file = files_get(&op->srv->files, op->e, op->c->fh, op->c->fh_len, FILE_ANY,
-				      op->now);
-
-	file_revoke(any);
-	if (!file)
-		return;
-	file_revoke(file);
-	files_put(file);
-}
-
 /* As the user: what SETXATTR and REMOVEXATTR are about. 0 or -1 and errno. */
 static int change(const struct ebpfs_call_info *c, const struct target *t)
 {
@@ -250,7 +236,7 @@ static int change_and_tell(struct op *op, struct file *file)
 	if (ret > 0) {
 		ret = op_put_written(op, verifier, 0, &before, false, file);
 	} else if (!ret) {
-		revoke(op, file);
+		op_revoke(op, file);
 		ret = op_certain(op_put_written(op, verifier, 0, &before, true, file));
 	}
 	op_after(&before, op_may_have_changed(ret), NULL);

@@ -204,9 +204,18 @@ static bool ready_dir(const struct export *e, struct orphan_dir *d)
 		return true;
 	if (d->refused)
 		return false;
-	/* A thread's umask is that of the last CREATE. */
-	if (!mkdirat(e->root, ORPHAN_DIR, 0700))
-		fchmodat(e->root, ORPHAN_DIR, 0700, 0);
+	/* A thread's umask is that of the last CREATE. By a descriptor: whoever may rename
+	 * it could put a symbolic link in its place. */
+	if (!mkdirat(e->root, ORPHAN_DIR, 0700)) {
+		int fd = openat(e->root, ORPHAN_DIR,
+				O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		struct stat st;
+
+		if (fd >= 0 && !fstat(fd, &st) && !st.st_uid)
+			fchmod(fd, 0700);
+		if (fd >= 0)
+			close(fd);
+	}
 	return open_dir(e, d);
 }
 

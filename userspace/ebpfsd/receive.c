@@ -202,6 +202,19 @@ static struct session *enter_to_serve(struct worker *w, const struct route *r, u
 	return NULL;
 }
 
+/* The first call of @s, which is locked, and still is if that is true. */
+static bool first_use(struct worker *w, struct session *s)
+{
+	s->used = true;
+	pthread_mutex_unlock(&s->lock);
+	sessions_end_former(&w->srv->sessions, s);
+	pthread_mutex_lock(&s->lock);
+	if (!s->dead)
+		return true;
+	pthread_mutex_unlock(&s->lock);
+	return false;
+}
+
 static void receive_calls(struct worker *w, const struct route *r, const u8 *p, u32 len, u64 id)
 {
 	struct ebpfs_call_iter it;
@@ -221,6 +234,8 @@ static void receive_calls(struct worker *w, const struct route *r, const u8 *p, 
 		return;
 	}
 	s = enter_to_serve(w, r, id);
+	if (s && !s->used && !first_use(w, s))
+		s = NULL;
 	if (!s)
 		return;
 	if (one)

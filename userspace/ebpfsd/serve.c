@@ -135,6 +135,12 @@ static bool only_once(u16 op)
 	return t && t->flags & EBPFS_TRAIT_ONCE;
 }
 
+/* Is its reply kept until the slot's next call? */
+static bool kept_for_good(u16 op)
+{
+	return only_once(op) || op == EBPFS_OP_WRITE;
+}
+
 /* Of a large transfer: there are others like it, before it and behind it. */
 static bool may_leave_later(const struct ebpfs_call_info *c, const struct op_result *res)
 {
@@ -159,7 +165,7 @@ static void finish(struct worker *w, struct session *s, const struct ebpfs_call_
 		return;
 	b->used = (u32)now;
 	/* Nor may a WRITE be executed late again, over what was written since. */
-	b->once = only_once(c->op) || c->op == EBPFS_OP_WRITE;
+	b->once = kept_for_good(c->op) && res->status != EBPFS_STATUS_CRED;
 	if (w && may_leave_later(c, res))
 		send_reply_later(&w->replies, s, EBPFS_ID_SLOT(c->id), b->data, r);
 	else
@@ -176,9 +182,10 @@ static void ask_again(struct session *s, const struct ebpfs_call_info *c)
 		ebpfs_served_forget(&s->served, EBPFS_ID_SLOT(c->id));
 }
 
-static bool ensure_buf(struct sessions *ss, struct reply_buf *b, u32 room)
+/* @exactly: no larger than need be. */
+static bool ensure_buf(struct sessions *ss, struct reply_buf *b, u32 room, bool exactly)
 {
-	if (b->size >= room)
+	if (b->size >= room && !(exactly && b->size > reply_buf_size(room)))
 		return true;
 	reply_buf_free(ss, b);
 	return reply_buf_alloc(ss, b, room);
@@ -307,9 +314,9 @@ static void flush(struct server *srv, struct job *job)
 	free(job);
 }
 
-/* Is nobody interested any more in a call that has waited? An owner that has lost what
- * it held must not change anything with what it sent before. */
-static bool given_up(struct job *job)
+/* Is nobody interested any more in a call that has waited? Who has lost what he held, or has
+ * begun another session, must not change anything with what he sent before. */
+static bool given_up(const struct job *job)
 {
 	struct session *s = job->session;
 	bool up;
@@ -319,6 +326,11 @@ static bool given_up(struct job *job)
 			EBPFS_ID_SEQ(job->call.id);
 	pthread_mutex_unlock(&s->lock);
 	return up;
+}
+
+bool op_given_up(const struct op *op)
+{
+	return op->change && op->change->job && given_up(op->change->job);
 }
 
 void job_run(struct server *srv, struct job *job)
@@ -351,11 +363,11 @@ void job_run(struct server *srv, struct job *job)
 	}
 	op.e = job->session->export;
 	op.owner = job->session->owner;
-	if (job->change.srv && given_up(job)) {
+	if (given_up(job)) {
 		job_end(srv, job, NULL, now);
 		return;
 	}
-	if (ensure_buf(&srv->sessions, &job->buf, op_room(&job->call))) {
+	if (ensure_buf(&srv->sessions, &job->buf, op_room(&job->call), false)) {
 		op.buf = job->buf.data;
 		do {
 			err = intent_run(srv->intents, job->session->client, &op, &res);
@@ -543,7 +555,7 @@ static void run(struct worker *w, struct session *s, struct incoming *in)
 		defer(w, s, in);
 		return;
 	}
-	if (!ensure_buf(&w->srv->sessions, b, op_room(c))) {
+	if (!ensure_buf(&w->srv->sessions, b, op_room(c), kept_for_good(c->op))) {
 		ask_again(s, c);
 		return;
 	}

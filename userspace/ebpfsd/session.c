@@ -42,11 +42,15 @@ void sessions_fini(struct sessions *ss)
 	pthread_mutex_destroy(&ss->lock);
 }
 
-bool reply_buf_alloc(struct sessions *ss, struct reply_buf *b, u32 need)
+u32 reply_buf_size(u32 need)
 {
 	/* Few sizes, so that a slot's buffer serves its next call too. */
-	u32 size = need <= 512 ? 512 : need <= 4096 ? 4096 : need <= 16384 ? 16384 :
-		   EBPFS_MSG_MAX;
+	return need <= 512 ? 512 : need <= 4096 ? 4096 : need <= 16384 ? 16384 : EBPFS_MSG_MAX;
+}
+
+bool reply_buf_alloc(struct sessions *ss, struct reply_buf *b, u32 need)
+{
+	u32 size = reply_buf_size(need);
 
 	b->data = malloc(size);
 	b->size = b->data ? size : 0;
@@ -346,6 +350,28 @@ void sessions_tick(struct sessions *ss, u64 now)
 	pthread_mutex_unlock(&ss->lock);
 }
 
+/* A client has a socket for each server that it uses: what is older than @s there is not used
+ * any more. */
+void sessions_end_former(struct sessions *ss, struct session *s)
+{
+	struct session *o;
+
+	do {
+		pthread_mutex_lock(&ss->lock);
+		/* The newest is the first. */
+		o = s->dead ? NULL : s->next;
+		while (o && (o->owner != s->owner || memcmp(&o->peer, &s->peer, sizeof(o->peer))))
+			o = o->next;
+		if (o)
+			__atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);
+		pthread_mutex_unlock(&ss->lock);
+		if (o) {
+			session_end(ss, o, "its client has begun another one");
+			session_put(ss, o);
+		}
+	} while (o);
+}
+
 static bool is_owned(struct session *s, void *owner)
 {
 	return s->owner == owner;
@@ -405,6 +431,8 @@ void sessions_reclaim(struct sessions *ss, u64 now)
 	u64 target = ss->budget - ss->budget / 8;
 	unsigned int i;
 
+	if (now < READ_ONCE(ss->reclaim_at))
+		return;
 	for (i = 0; i < ARRAY_SIZE(ages); i++) {
 		struct session *s;
 
@@ -417,6 +445,8 @@ void sessions_reclaim(struct sessions *ss, u64 now)
 		}
 		pthread_mutex_unlock(&ss->lock);
 		if (READ_ONCE(ss->reply_bytes) <= target)
-			break;
+			return;
 	}
+	/* All that is left has to be kept: not to look at it again at once. */
+	WRITE_ONCE(ss->reclaim_at, now + SESSION_RECLAIM);
 }

@@ -32,6 +32,7 @@ struct export;
 struct owner;
 
 #define SESSION_IDLE		(3600 * 1000ull)	/* ms without a datagram */
+#define SESSION_RECLAIM		100	/* ms between attempts that free too little */
 #define SESSION_EVICT		(60 * 1000ull)	/* ms of silence before a session makes room */
 
 /**
@@ -65,7 +66,7 @@ struct reply_buf {
 
 /**
  * struct session - one client's session
- * @lock: protects @served, @bufs, @gathers, @creds, @lent and @dead
+ * @lock: protects @served, @bufs, @gathers, @creds, @lent, @dead and @used
  * @refs: atomic; one is the table's
  * @id: ours
  * @client_id: the client's, which replies carry
@@ -87,11 +88,13 @@ struct reply_buf {
  * @lent: the kernel may know of it (grant.c)
  * @lent_instance: of the kernel's replies
  * @dead: it has ended
+ * @used: a call has come
  */
 struct session {
 	pthread_mutex_t lock;
 	u32 refs;
 	bool dead;
+	bool used;
 	u64 id;
 	u64 client_id;
 	struct peer peer;
@@ -132,6 +135,7 @@ struct session {
  * @budget: bytes of reply buffers to stay below, and of data
  * @reply_bytes: bytes of reply buffers, atomic
  * @data_bytes: bytes of calls' data, atomic
+ * @reclaim_at: not before, ms; READ_ONCE/WRITE_ONCE
  */
 struct sessions {
 	pthread_mutex_t lock;
@@ -144,6 +148,7 @@ struct sessions {
 	u64 budget;
 	u64 reply_bytes;
 	u64 data_bytes;
+	u64 reclaim_at;
 };
 
 /* 0 or -ENOMEM. */
@@ -219,6 +224,9 @@ u32 sessions_count(struct sessions *ss);
  * that nobody completes. */
 void sessions_tick(struct sessions *ss, u64 now);
 
+/* @s is used, the caller has a reference: end those that it replaces. No lock held. */
+void sessions_end_former(struct sessions *ss, struct session *s);
+
 /* End the sessions of clients that are not in @clients any more as they were. */
 void sessions_revoke(struct sessions *ss, struct clients *clients);
 
@@ -230,6 +238,8 @@ static inline bool sessions_over_budget(const struct sessions *ss)
 	return READ_ONCE(ss->reply_bytes) > ss->budget;
 }
 
+/* How many bytes there are for @need of them. */
+u32 reply_buf_size(u32 need);
 /* Memory for @need bytes; false without. Any thread, no lock. */
 bool reply_buf_alloc(struct sessions *ss, struct reply_buf *b, u32 need);
 void reply_buf_free(struct sessions *ss, struct reply_buf *b);

@@ -78,9 +78,18 @@ void ebpfs_secret_protect(void)
 {
 	static const struct rlimit none;
 
+	int fd;
+
 	/* The first also keeps other processes of the same user out of /proc/PID/mem and
 	 * ptrace(2), and holds where cores go to a program, which the limit does not; the
-	 * second can be seen from outside. */
+	 * second can be seen from outside. Where fs.suid_dumpable is set, the first is undone
+	 * by acting as a user: then a core has no memory in it. */
+	fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		if (write(fd, "0", 1) != 1)
+			errno = 0;	/* there are two more */
+		close(fd);
+	}
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	setrlimit(RLIMIT_CORE, &none);
 }
