@@ -229,8 +229,9 @@ work() {
 }
 
 [ "$only" != check ] || check_all
-scratch=$top/selftests/build/mutants/$$
-mkdir -p "$scratch"
+# Not named by the process: one that was killed may have left its results there.
+mkdir -p "$top/selftests/build/mutants"
+scratch=$(mktemp -d "$top/selftests/build/mutants/XXXXXX") || exit 2
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' INT TERM
 echo 0 > "$scratch/next"
