@@ -17,6 +17,7 @@
 #define WAITING		8u
 #define USERS		4u
 #define HANDSHAKES	200u
+#define REPLIES		(1 << 20)
 
 static u8 secret[EBPFS_SECRET_LEN];
 static u8 buf[65536] __attribute__((aligned(8)));
@@ -157,6 +158,46 @@ static void users(void)
 	client_leave(&b);
 }
 
+/* What has to be kept until a slot's next call is as large as it is, and no larger: be there a
+ * reply of 64 KiB in each slot before, to which a small one follows.
+ */
+static void kept_replies(void)
+{
+	const unsigned int slots = 64;
+	struct ebpfs_call_info c;
+	unsigned int i, round;
+	struct client a;
+	struct fh fh;
+
+	ASSERT(join(&a));
+	fh = new_file(&a, "kept");
+	ASSERT(fh.len);
+	for (i = 0; i < 16; i++)
+		EXPECT_EQ(do_write(&a, &fh, 4096 * i, (const char *)buf, 4096,
+				   EBPFS_WRITE_UNSTABLE, false, NULL), 0);
+	/* With users that the server knows, and that it does not. */
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < slots; i++) {
+			c = (struct ebpfs_call_info){
+				.op = EBPFS_OP_READ, .id = i, .count = 65536,
+				.fh = fh.bytes, .fh_len = fh.len,
+			};
+			EXPECT_EQ(client_call(&a, &c, buf, sizeof(buf)), 65536);
+			c = (struct ebpfs_call_info){
+				.op = EBPFS_OP_WRITE, .id = i, .cred = round ? 999 : 0,
+				.fh = fh.bytes, .fh_len = fh.len,
+				.data = (const u8 *)"x", .data_len = 1,
+			};
+			client_call(&a, &c, buf, sizeof(buf));
+		}
+		/* The budget has been kept, which 64 of 64 KiB do not. */
+		for (i = 0; i < 40 && daemon_stat(&daemon_, "reply_bytes") > REPLIES; i++)
+			nap(50);
+		EXPECT(daemon_stat(&daemon_, "reply_bytes") <= REPLIES);
+	}
+	client_leave(&a);
+}
+
 /* Of one address; none of them keeps anything, but each costs time. */
 static void handshakes(void)
 {
@@ -198,17 +239,18 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(open_files),
 	KTAP_TEST(calls_that_wait),
 	KTAP_TEST(users),
+	KTAP_TEST(kept_replies),
 	KTAP_TEST(handshakes),
 };
 
 int main(int argc, char **argv)
 {
-	char global[256];
+	char global[300];
 
 	set_up();
 	snprintf(global, sizeof(global), "listen = " ADDR "\nthreads = 1\nholds-max = %u\n"
-		 "waiting-max = %u\nusers-max = %u\nhandshake-rate = %u\n", HOLDS, WAITING, USERS,
-		 HANDSHAKES);
+		 "waiting-max = %u\nusers-max = %u\nhandshake-rate = %u\nreply-cache = 1M\n",
+		 HOLDS, WAITING, USERS, HANDSHAKES);
 	daemon_args[1] = set_up_exports("64m", global, secret);
 	if (!daemon_args[1] || !daemon_start(&daemon_, daemon_args))
 		return KTAP_EXIT_FAIL;
