@@ -146,8 +146,8 @@ static int ebpfs_append_one(struct kiocb *iocb, struct ebpfs_appended *a, bool *
 	ebpfs_req_prepare_once(&req, ebpfs_mnt(inode));
 	asked = ebpfs_now();
 	err = ebpfs_call_req(inode, &req);
-	if (!err && (req.res.total != sizeof(done) || !done.count || le32_to_cpu(done.count) > a->len ||
-		     (s64)le64_to_cpu(done.offset) < 0))
+	if (!err && (req.res.total != sizeof(done) || !done.count ||
+		     le32_to_cpu(done.count) > a->len || (s64)le64_to_cpu(done.offset) < 0))
 		err = -EIO;
 	if (err) {
 		ebpfs_expire(inode);

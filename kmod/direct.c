@@ -6,9 +6,9 @@
  * A READ's bytes go straight into the caller's pages, which a bio holds meanwhile: they
  * are pinned, and marked dirty, with the block layer's functions. A read that fits one
  * round may be asynchronous (io_uring, libaio): it ends in softirq, or in its maker's
- * context if it has ended by the time that its calls are submitted. Any other one is made round by round
- * by whoever waits for it. An asynchronous read of a process that dies is ended by
- * libaio's cancellation; io_uring does not wait for it.
+ * context if it has ended by the time that its calls are submitted. Any other one is made
+ * round by round by whoever waits for it. An asynchronous read of a process that dies is
+ * ended by libaio's cancellation; io_uring does not wait for it.
  *
  * A WRITE's bytes are copied, since a page that changes on its way would not match its
  * checksum. It returns when it is on the server's stable storage: a round of several

@@ -283,6 +283,7 @@ void ebpfs_size_grows(struct inode *inode, loff_t end)
  */
 void ebpfs_make_stale(struct inode *inode)
 {
+	/* What made it so comes before. */
 	smp_store_release(&EBPFS_I(inode)->stale_data, true);
 }
 
@@ -687,9 +688,13 @@ bool ebpfs_data_fresh(const struct inode *inode)
 {
 	const struct ebpfs_inode *ei = EBPFS_I(inode);
 
+	if (!ebpfs_attr_fresh(inode))
+		return false;
 	/* In this order: it is invalidating before it is no longer stale. */
-	return ebpfs_attr_fresh(inode) && !smp_load_acquire(&ei->stale_data) &&
-	       !smp_load_acquire(&ei->invalidating);
+	if (smp_load_acquire(&ei->stale_data))
+		return false;
+	/* If it is not, the pages are gone. */
+	return !smp_load_acquire(&ei->invalidating);
 }
 
 /**
@@ -715,7 +720,9 @@ int ebpfs_revalidate_data(struct inode *inode)
 		mine = !waits && ei->stale_data;
 		if (mine) {
 			WRITE_ONCE(ei->invalidating, true);
-			/* A RECALL may make it stale again from here on. */
+			/* In this order, for ebpfs_data_fresh(). A RECALL may make it stale
+			 * again from here on.
+			 */
 			smp_store_release(&ei->stale_data, false);
 		}
 		spin_unlock_bh(&ei->attr_lock);
@@ -723,7 +730,7 @@ int ebpfs_revalidate_data(struct inode *inode)
 			return 0;
 		if (waits)
 			err = wait_var_event_killable(&ei->invalidating,
-						      !smp_load_acquire(&ei->invalidating));
+						      !READ_ONCE(ei->invalidating));
 		if (err)
 			return -EINTR;
 	}
@@ -734,6 +741,7 @@ int ebpfs_revalidate_data(struct inode *inode)
 	err = invalidate_inode_pages2(inode->i_mapping);
 	if (err)	/* some page stayed: try again next time */
 		ebpfs_make_stale(inode);
+	/* The pages are gone. */
 	smp_store_release(&ei->invalidating, false);
 	smp_mb();	/* wake_up_var() looks for who waits */
 	wake_up_var(&ei->invalidating);

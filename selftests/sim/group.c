@@ -30,7 +30,7 @@ static u64 number(const u8 key[EBPFS_KEY_LEN])
 
 static u64 times(u64 a, u64 b)
 {
-	return (u64)((unsigned __int128)a * b % PRIME);
+	return (u64)((__uint128_t)a * b % PRIME);
 }
 
 static void power(u8 out[EBPFS_KEY_LEN], u64 base, const u8 own[EBPFS_KEY_LEN])
