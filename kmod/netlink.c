@@ -188,7 +188,7 @@ static int ebpfs_node_dump(struct sk_buff *skb, struct netlink_callback *cb)
 			break;
 	}
 	mutex_unlock(&ebpfs_mounts_lock);
-	return skb->len;
+	return skb->len ?: err;
 }
 
 /* The mount that a request names, with ebpfs_mounts_lock held; else an error

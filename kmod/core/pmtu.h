@@ -8,7 +8,7 @@
  * paths are uniform), then halves the interval until it is under 64 bytes.
  * A size counts as failing after three probes without answer. After success
  * the search is repeated every ten minutes, to find a path that has grown.
- * When large replies stop arriving (ebpfs_conn.blackhole) the size falls to
+ * When large replies or data stop arriving (ebpfs_conn.blackhole) the size falls to
  * the base and the search starts again. Not locked: the caller's.
  */
 #ifndef EBPFS_CORE_PMTU_H

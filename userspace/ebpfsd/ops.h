@@ -231,8 +231,6 @@ static inline bool op_may_have_changed(int ret)
 	       ret == -EINTR || ret == -EAGAIN;
 }
 
-/* A reply of struct ebpfs_written, after the change (@changed: may it be one?), which
- * ends @b. Bytes of it, or -errno. */
 /* Permissions may have changed. Where @any is no longer in the cache of files, another has
  * taken its place. */
 void op_revoke(struct op *op, struct file *any);
@@ -240,6 +238,8 @@ void op_revoke(struct op *op, struct file *any);
 /* Is nobody interested in the call any more? Not with its session locked. */
 bool op_given_up(const struct op *op);
 
+/* A reply of struct ebpfs_written, after the change (@changed: may it be one?), which
+ * ends @b. Bytes of it, or -errno. */
 int op_put_written(struct op *op, u64 verifier, u32 count, struct op_before *b, bool changed,
 		   struct file *file);
 

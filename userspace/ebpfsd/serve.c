@@ -275,11 +275,8 @@ static void job_end(struct server *srv, struct job *job, const struct op_result 
 	u16 slot = EBPFS_ID_SLOT(job->call.id);
 
 	pthread_mutex_lock(&s->lock);
-	if (s->dead) {
-		/* Its owner may live on, in another session. */
-		stats_inc(drop_late);
-		hold_late(job, res);
-	} else if (s->served.slots[slot].seq != EBPFS_ID_SEQ(job->call.id)) {
+	/* The owner of a session that is dead may live on, in another one. */
+	if (s->dead || s->served.slots[slot].seq != EBPFS_ID_SEQ(job->call.id)) {
 		stats_inc(drop_late);
 		hold_late(job, res);
 	} else if (!res) {

@@ -77,7 +77,6 @@ bool ebpfs_secret_generate(uint8_t secret[EBPFS_SECRET_LEN])
 void ebpfs_secret_protect(void)
 {
 	static const struct rlimit none;
-
 	int fd;
 
 	/* The first also keeps other processes of the same user out of /proc/PID/mem and
