@@ -279,8 +279,18 @@ void gather_flush(struct world *w, struct server *s)
 	u32 n = t->n;
 
 	t->n = 0;
+	t->gen++;
 	if (n && t->ss->alive)
 		take_run(w, t->ss, &t->first, n, t->payload);
+}
+
+/* Nothing has come for a while. */
+static void flush_timer(struct world *w, void *obj, u64 gen)
+{
+	struct server *s = obj;
+
+	if (s->together.gen == gen)
+		gather_flush(w, s);
 }
 
 void gather_data(struct world *w, struct ssession *ss, const struct dgram *d)
@@ -312,4 +322,6 @@ void gather_data(struct world *w, struct ssession *ss, const struct dgram *d)
 	/* The network brings neighbours together, or does not. */
 	if (f.index + 1 == f.ncells || chance(w, 3000))
 		gather_flush(w, ss->server);
+	else if (t->n == 1)
+		schedule(w, rnd_time(w, w->cfg.join_time), flush_timer, ss->server, t->gen);
 }

@@ -563,6 +563,7 @@ struct challenge {
  * struct together - fragments of one call's data that have come and were not looked at
  * @ss: of which session
  * @n: how many, 0 if there are none
+ * @gen: counts when they were looked at
  * @first: the first of them
  * @last: the last of them
  * @head: of the first, as it came
@@ -571,6 +572,7 @@ struct challenge {
 struct together {
 	struct ssession *ss;
 	u32 n;
+	u64 gen;
 	struct ebpfs_frag first;
 	struct ebpfs_frag last;
 	u8 head[sizeof(struct ebpfs_data)];
