@@ -6,15 +6,108 @@
  * interrupts; X25519 takes its time, in process context.
  */
 #include <crypto/blake2s.h>
+#include <crypto/chacha.h>
 #include <crypto/curve25519.h>
+#include <crypto/poly1305.h>
 #include <crypto/utils.h>
+#include <linux/percpu.h>
+#include <linux/slab.h>
 
 #include "aead.h"
+#include "copy.h"
 
 static_assert(EBPFS_MAC_LEN == BLAKE2S_HASH_SIZE && EBPFS_HASH_LEN == BLAKE2S_HASH_SIZE);
 static_assert(EBPFS_SECRET_LEN <= BLAKE2S_KEY_SIZE);
 static_assert(EBPFS_KEY_LEN == CHACHA_KEY_SIZE && EBPFS_KEY_LEN == CURVE25519_KEY_SIZE);
 static_assert(EBPFS_AEAD_TAG == POLY1305_DIGEST_SIZE);
+
+/**
+ * struct ebpfs_chachapoly - a message of ChaCha20-Poly1305 in the making
+ * @chacha: state
+ * @poly: state
+ * @stream: the last block of the key stream that was begun
+ * @used: bytes of @stream that are used up; all of them at first
+ */
+struct ebpfs_chachapoly {
+	u32 chacha[CHACHA_STATE_WORDS];
+	struct poly1305_desc_ctx poly;
+	u8 stream[CHACHA_BLOCK_SIZE];
+	u32 used;
+};
+
+/**
+ * struct ebpfs_aead - a processor's message in the making
+ * @lock: of all of it, from the message's begin to its end; and of keys that are forgotten
+ * @cipher: enum ebpfs_cipher
+ * @clear: bytes that are only authenticated
+ * @text: bytes that are encrypted, too
+ * @poly: with EBPFS_CIPHER_CHACHA20_POLY1305; holds secrets until the end
+ * @gcm: with EBPFS_CIPHER_AES256_GCM; NULL if sessions may not have it here
+ */
+struct ebpfs_aead {
+	spinlock_t lock;
+	u8 cipher;
+	u32 clear;
+	u32 text;
+	struct ebpfs_chachapoly poly;
+	struct ebpfs_gcm *gcm;
+};
+
+static DEFINE_PER_CPU(struct ebpfs_aead *, ebpfs_aead_cpu);
+static bool ebpfs_gcm_is_fast;	/* every processor has it */
+
+static int ebpfs_aead_make(unsigned int cpu)
+{
+	struct ebpfs_aead *a = kzalloc_node(sizeof(*a), GFP_KERNEL, cpu_to_node(cpu));
+	struct ebpfs_gcm *gcm;
+
+	if (!a)
+		return -ENOMEM;
+	per_cpu(ebpfs_aead_cpu, cpu) = a;
+	spin_lock_init(&a->lock);
+	if (!ebpfs_gcm_is_fast)
+		return 0;
+	gcm = ebpfs_gcm_make(cpu);
+	if (IS_ERR(gcm))
+		return PTR_ERR(gcm);
+	a->gcm = gcm;
+	return 0;
+}
+
+void ebpfs_aead_exit(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct ebpfs_aead *a = per_cpu(ebpfs_aead_cpu, cpu);
+
+		per_cpu(ebpfs_aead_cpu, cpu) = NULL;
+		if (a)
+			ebpfs_gcm_free(a->gcm);
+		kfree_sensitive(a);
+	}
+}
+
+/**
+ * ebpfs_aead_init() - once, when the module is loaded
+ *
+ * Return: 0, also where there are no instructions for AES256-GCM; or an error.
+ */
+int ebpfs_aead_init(void)
+{
+	unsigned int cpu;
+	int err = 0;
+
+	ebpfs_gcm_is_fast = ebpfs_gcm_probe();
+	for_each_possible_cpu(cpu) {
+		err = ebpfs_aead_make(cpu);
+		if (err)
+			break;
+	}
+	if (err)
+		ebpfs_aead_exit();
+	return err;
+}
 
 static void ebpfs_blake2s(struct blake2s_state *state, u8 *out, const struct ebpfs_bytes *parts,
 			  unsigned int n)
@@ -123,28 +216,46 @@ static bool ebpfs_aead_gcm(const struct ebpfs_aead *a)
 
 /**
  * ebpfs_aead_begin() - a message
- * @a: out
  * @cipher: enum ebpfs_cipher, ebpfs_aead_fast()
- * @key: of the messages; stays there until the end
- * @number: of this one, see ebpfs_aead_seal()
+ * @key: of the message
+ * @number: of it, see ebpfs_aead_seal()
+ *
+ * Return: this processor's, locked; ebpfs_aead_end(), ebpfs_aead_verify() or ebpfs_aead_drop()
+ * has to follow.
  */
-void ebpfs_aead_begin(struct ebpfs_aead *a, u8 cipher, const u8 key[EBPFS_KEY_LEN], u64 number)
+struct ebpfs_aead *ebpfs_aead_begin(u8 cipher, const u8 key[EBPFS_KEY_LEN], u64 number)
 {
+	struct ebpfs_aead *a;
+
+	local_bh_disable();
+	a = this_cpu_read(ebpfs_aead_cpu);
+	spin_lock(&a->lock);
 	a->cipher = cipher;
 	a->clear = 0;
 	a->text = 0;
 	if (ebpfs_aead_gcm(a))
-		ebpfs_gcm_begin(&a->gcm, key, number);
+		ebpfs_gcm_begin(a->gcm, key, number);
 	else
 		ebpfs_poly_begin(&a->poly, key, number);
+	return a;
+}
+
+static void ebpfs_aead_unlock(struct ebpfs_aead *a)
+{
+	if (!ebpfs_aead_gcm(a))
+		memzero_explicit(&a->poly, sizeof(a->poly));
+	spin_unlock(&a->lock);
+	local_bh_enable();
 }
 
 /* Bytes that are authenticated only; before all that are encrypted. */
 void ebpfs_aead_clear(struct ebpfs_aead *a, const void *p, u32 len)
 {
+	if (!len)
+		return;
 	a->clear += len;
 	if (ebpfs_aead_gcm(a))
-		ebpfs_gcm_add_clear(&a->gcm, p, len);
+		ebpfs_gcm_add_clear(a->gcm, p, len);
 	else
 		poly1305_update(&a->poly.poly, p, len);
 }
@@ -164,8 +275,8 @@ void ebpfs_aead_encrypt(struct ebpfs_aead *a, u8 *to, const u8 *from, u32 len)
 	ebpfs_aead_text(a, len);
 	if (ebpfs_aead_gcm(a)) {
 		if (to != from)
-			memcpy(to, from, len);
-		ebpfs_gcm_add(&a->gcm, to, len);
+			ebpfs_memcpy(to, from, len);
+		ebpfs_gcm_add(a->gcm, to, len);
 	} else {
 		ebpfs_poly_stream(&a->poly, to, from, len);
 		poly1305_update(&a->poly.poly, to, len);
@@ -181,7 +292,7 @@ void ebpfs_aead_decrypt(struct ebpfs_aead *a, u8 *p, u32 len)
 		return;
 	ebpfs_aead_text(a, len);
 	if (ebpfs_aead_gcm(a)) {
-		ebpfs_gcm_add(&a->gcm, p, len);
+		ebpfs_gcm_add(a->gcm, p, len);
 	} else {
 		poly1305_update(&a->poly.poly, p, len);
 		ebpfs_poly_stream(&a->poly, p, p, len);
@@ -191,66 +302,79 @@ void ebpfs_aead_decrypt(struct ebpfs_aead *a, u8 *p, u32 len)
 /* The message is complete: its tag. Return: false without memory; it is not encrypted then. */
 bool ebpfs_aead_end(struct ebpfs_aead *a, u8 tag[EBPFS_AEAD_TAG])
 {
+	bool good = true;
+
 	if (ebpfs_aead_gcm(a))
-		return ebpfs_gcm_seal(&a->gcm, a->clear, a->text, tag);
-	ebpfs_poly_end(&a->poly, a->clear, a->text, tag);
-	memzero_explicit(&a->poly, sizeof(a->poly));
-	return true;
+		good = ebpfs_gcm_seal(a->gcm, a->clear, a->text, tag);
+	else
+		ebpfs_poly_end(&a->poly, a->clear, a->text, tag);
+	ebpfs_aead_unlock(a);
+	return good;
 }
 
 /* The message is complete: is this its tag? */
 bool ebpfs_aead_verify(struct ebpfs_aead *a, const u8 tag[EBPFS_AEAD_TAG])
 {
 	u8 real[EBPFS_AEAD_TAG];
+	bool good;
 
-	if (ebpfs_aead_gcm(a))
-		return ebpfs_gcm_open(&a->gcm, a->clear, a->text, tag);
-	ebpfs_poly_end(&a->poly, a->clear, a->text, real);
-	memzero_explicit(&a->poly, sizeof(a->poly));
-	return ebpfs_equal(real, tag, sizeof(real));
+	if (ebpfs_aead_gcm(a)) {
+		good = ebpfs_gcm_open(a->gcm, a->clear, a->text, tag);
+	} else {
+		ebpfs_poly_end(&a->poly, a->clear, a->text, real);
+		good = ebpfs_equal(real, tag, sizeof(real));
+	}
+	ebpfs_aead_unlock(a);
+	return good;
 }
 
 /* The message is given up instead. */
 void ebpfs_aead_drop(struct ebpfs_aead *a)
 {
 	if (ebpfs_aead_gcm(a))
-		ebpfs_gcm_drop(&a->gcm);
-	else
-		memzero_explicit(&a->poly, sizeof(a->poly));
+		ebpfs_gcm_drop(a->gcm);
+	ebpfs_aead_unlock(a);
 }
 
 bool ebpfs_aead_seal(u8 *to, u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBPFS_KEY_LEN],
 		     u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len)
 {
-	struct ebpfs_aead a;
+	struct ebpfs_aead *a = ebpfs_aead_begin(cipher, key, number);
 
-	ebpfs_aead_begin(&a, cipher, key, number);
-	ebpfs_aead_clear(&a, clear.data, clear.len);
-	ebpfs_aead_encrypt(&a, to, from, len);
-	return ebpfs_aead_end(&a, tag);
+	ebpfs_aead_clear(a, clear.data, clear.len);
+	ebpfs_aead_encrypt(a, to, from, len);
+	return ebpfs_aead_end(a, tag);
 }
 
 bool ebpfs_aead_open(u8 *to, const u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBPFS_KEY_LEN],
 		     u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len)
 {
-	struct ebpfs_aead a;
+	struct ebpfs_aead *a = ebpfs_aead_begin(cipher, key, number);
 
-	ebpfs_aead_begin(&a, cipher, key, number);
-	ebpfs_aead_clear(&a, clear.data, clear.len);
+	ebpfs_aead_clear(a, clear.data, clear.len);
 	if (to != from)
 		memcpy(to, from, len);
-	ebpfs_aead_decrypt(&a, to, len);
-	return ebpfs_aead_verify(&a, tag);
+	ebpfs_aead_decrypt(a, to, len);
+	return ebpfs_aead_verify(a, tag);
 }
 
 bool ebpfs_aead_fast(u8 cipher)
 {
 	return cipher == EBPFS_CIPHER_CHACHA20_POLY1305 ||
-	       (cipher == EBPFS_CIPHER_AES256_GCM && ebpfs_gcm_fast());
+	       (cipher == EBPFS_CIPHER_AES256_GCM && ebpfs_gcm_is_fast);
 }
 
 void ebpfs_aead_forget(u8 cipher, const u8 key[EBPFS_KEY_LEN])
 {
-	if (cipher == EBPFS_CIPHER_AES256_GCM)
-		ebpfs_gcm_forget(key);
+	unsigned int cpu;
+
+	if (cipher != EBPFS_CIPHER_AES256_GCM || !ebpfs_gcm_is_fast)
+		return;
+	for_each_possible_cpu(cpu) {
+		struct ebpfs_aead *a = per_cpu(ebpfs_aead_cpu, cpu);
+
+		spin_lock_bh(&a->lock);
+		ebpfs_gcm_forget(a->gcm, key);
+		spin_unlock_bh(&a->lock);
+	}
 }

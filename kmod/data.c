@@ -24,7 +24,7 @@
 
 #include "aead.h"
 #include "engine.h"
-#include "packet.h"
+#include "copy.h"
 #include "write.h"
 
 /* Bytes of a call's data that lie in memory in one piece: @len from @at on. */
@@ -262,7 +262,7 @@ static void ebpfs_data_guard(void *p, const struct ebpfs_data *head, const struc
 		u8 rest[sizeof(*head) - sizeof(struct ebpfs_hdr)];
 	} *g = p;
 	u8 *to = (u8 *)(g + 1);
-	struct ebpfs_aead a;
+	struct ebpfs_aead *a;
 	u32 n, size = len;
 
 	BUILD_BUG_ON(sizeof(*g) != sizeof(*head) + sizeof(struct ebpfs_guard));
@@ -270,9 +270,9 @@ static void ebpfs_data_guard(void *p, const struct ebpfs_data *head, const struc
 	g->hdr.crc = cpu_to_le32(s->id);
 	g->hdr.type |= EBPFS_GUARDED;
 	memcpy(g->rest, (const u8 *)head + sizeof(head->hdr), sizeof(g->rest));
-	ebpfs_aead_begin(&a, keys->cipher, s->key, s->number);
-	ebpfs_aead_clear(&a, &g->hdr, sizeof(g->hdr));
-	ebpfs_aead_clear(&a, g->rest, sizeof(g->rest));
+	a = ebpfs_aead_begin(keys->cipher, s->key, s->number);
+	ebpfs_aead_clear(a, &g->hdr, sizeof(g->hdr));
+	ebpfs_aead_clear(a, g->rest, sizeof(g->rest));
 	for (; len; len -= n, offset += n, to += n) {
 		const u8 *from;
 
@@ -281,14 +281,14 @@ static void ebpfs_data_guard(void *p, const struct ebpfs_data *head, const struc
 		from = piece->from + (offset - piece->at);
 		n = min(len, piece->at + piece->len - offset);
 		if (keys->sec == EBPFS_SEC_PRIVACY) {
-			ebpfs_aead_encrypt(&a, to, from, n);
+			ebpfs_aead_encrypt(a, to, from, n);
 		} else {
 			ebpfs_memcpy(to, from, n);
-			ebpfs_aead_clear(&a, to, n);
+			ebpfs_aead_clear(a, to, n);
 		}
 	}
 	g->guard.number = cpu_to_le64(s->number++);
-	if (!ebpfs_aead_end(&a, g->guard.tag))
+	if (!ebpfs_aead_end(a, g->guard.tag))
 		memset(g, 0, sizeof(*g) + size);
 }
 

@@ -126,15 +126,14 @@ bool ebpfs_fill_guarded(struct ebpfs_packet *pkt, u32 off, const struct ebpfs_re
 			const struct ebpfs_keys *keys, const struct ebpfs_frag *f,
 			struct ebpfs_req *req, struct ebpfs_read_folio **folio)
 {
+	struct ebpfs_aead *aead = ebpfs_aead_begin(keys->cipher, key, le64_to_cpu(guard->number));
+	struct ebpfs_check check = { .aead = aead, .decrypt = keys->sec == EBPFS_SEC_PRIVACY };
 	struct ebpfs_reply sent = *head;
-	struct ebpfs_aead aead;
-	struct ebpfs_check check = { .aead = &aead, .decrypt = keys->sec == EBPFS_SEC_PRIVACY };
 
 	sent.hdr.type |= EBPFS_GUARDED;
-	ebpfs_aead_begin(&aead, keys->cipher, key, le64_to_cpu(guard->number));
-	ebpfs_aead_clear(&aead, &sent, sizeof(sent));
+	ebpfs_aead_clear(aead, &sent, sizeof(sent));
 	if (ebpfs_fill_all(pkt, off, f, req, folio, &check))
-		return ebpfs_aead_verify(&aead, guard->tag);
-	ebpfs_aead_drop(&aead);
+		return ebpfs_aead_verify(aead, guard->tag);
+	ebpfs_aead_drop(aead);
 	return false;
 }

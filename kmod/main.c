@@ -16,12 +16,12 @@ static int __init ebpfs_init(void)
 	int err;
 
 	ebpfs_crc32c_init();
-	err = ebpfs_gcm_init();
+	err = ebpfs_aead_init();
 	if (err)
 		return err;
 	err = ebpfs_stats_init();
 	if (err)
-		goto err_gcm;
+		goto err_aead;
 	err = ebpfs_node_init();
 	if (err)
 		goto err_stats;
@@ -62,8 +62,8 @@ err_node:
 	ebpfs_node_exit();
 err_stats:
 	ebpfs_stats_exit();
-err_gcm:
-	ebpfs_gcm_exit();
+err_aead:
+	ebpfs_aead_exit();
 	return err;
 }
 
@@ -77,7 +77,7 @@ static void __exit ebpfs_exit(void)
 	ebpfs_inode_exit();
 	ebpfs_node_exit();
 	ebpfs_stats_exit();
-	ebpfs_gcm_exit();
+	ebpfs_aead_exit();
 }
 
 module_init(ebpfs_init);

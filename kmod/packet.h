@@ -6,8 +6,8 @@
 #define EBPFS_PACKET_H
 
 #include <linux/skbuff.h>
-#include <linux/string.h>
 
+#include "copy.h"
 #include "engine.h"
 
 /**
@@ -67,22 +67,6 @@ static __always_inline const void *ebpfs_packet_piece(struct ebpfs_packet *pkt, 
 	}
 	*len = pkt->at_len - (off - pkt->at_off);
 	return pkt->at + (off - pkt->at_off);
-}
-
-/* As memcpy(), which is a loop in these kernels on processors without FSRM. Any context. */
-static __always_inline void ebpfs_memcpy(void *to, const void *from, u32 len)
-{
-#ifdef CONFIG_X86_64
-	unsigned long words = len / 8;
-
-	if (len >= 128 && !static_cpu_has(X86_FEATURE_FSRM)) {
-		asm volatile("rep movsq"
-			     : "+D" (to), "+S" (from), "+c" (words) : : "memory");
-		len %= 8;
-	}
-#endif
-	if (len)
-		memcpy(to, from, len);
 }
 
 /* As ebpfs_packet_copy(), of a packet as ebpfs_packet_piece() takes it. */

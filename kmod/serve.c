@@ -314,7 +314,7 @@ static int ebpfs_serve_guarded(struct ebpfs_packing *p, const struct ebpfs_servi
 	} *g;
 	u32 n, left, len = sizeof(*g) + f->len;
 	struct ebpfs_reply head = *like;
-	struct ebpfs_aead a;
+	struct ebpfs_aead *a;
 	u8 *to;
 
 	g = ebpfs_packing_whole(p, len);
@@ -326,26 +326,26 @@ static int ebpfs_serve_guarded(struct ebpfs_packing *p, const struct ebpfs_servi
 	g->hdr = head.hdr;
 	g->guard.number = cpu_to_le64(p->sending.number);
 	memcpy(g->rest, (const u8 *)&head + sizeof(head.hdr), sizeof(g->rest));
-	ebpfs_aead_begin(&a, s->keys.cipher, p->sending.key, p->sending.number++);
-	ebpfs_aead_clear(&a, &head, sizeof(head));
+	a = ebpfs_aead_begin(s->keys.cipher, p->sending.key, p->sending.number++);
+	ebpfs_aead_clear(a, &head, sizeof(head));
 	to = (u8 *)(g + 1);
 	for (left = f->len; left; left -= n, l->pos += n, to += n) {
 		const u8 *from;
 
 		if (l->pos >= l->end && !ebpfs_lending_step(l)) {
-			ebpfs_aead_drop(&a);
+			ebpfs_aead_drop(a);
 			return EBPFS_SERVE_PASS_CACHE;
 		}
 		from = l->base + (l->pos - l->start);
 		n = min_t(u64, left, l->end - l->pos);
 		if (s->keys.sec == EBPFS_SEC_PRIVACY) {
-			ebpfs_aead_encrypt(&a, to, from, n);
+			ebpfs_aead_encrypt(a, to, from, n);
 		} else {
 			ebpfs_memcpy(to, from, n);
-			ebpfs_aead_clear(&a, to, n);
+			ebpfs_aead_clear(a, to, n);
 		}
 	}
-	if (!ebpfs_aead_end(&a, g->guard.tag))
+	if (!ebpfs_aead_end(a, g->guard.tag))
 		return EBPFS_SERVE_PASS_MEMORY;
 	p->len += len;
 	p->segs++;

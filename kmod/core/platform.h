@@ -138,6 +138,16 @@ void ebpfs_mac(u8 out[EBPFS_MAC_LEN], const u8 key[EBPFS_SECRET_LEN],
 /* BLAKE2s-256 over the pieces in order; @out may be one of them. */
 void ebpfs_hash(u8 out[EBPFS_HASH_LEN], const struct ebpfs_bytes *parts, unsigned int n);
 
+/* Are two keys the same? Takes as long whatever they are; for each message. */
+static inline bool ebpfs_same_key(const u8 a[EBPFS_KEY_LEN], const u8 b[EBPFS_KEY_LEN])
+{
+	u64 x[EBPFS_KEY_LEN / sizeof(u64)], y[EBPFS_KEY_LEN / sizeof(u64)];
+
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]));
+}
+
 /* X25519: the public key of @own, and what @own and @theirs share. False: not a key. */
 bool ebpfs_dh_public(u8 out[EBPFS_KEY_LEN], const u8 own[EBPFS_KEY_LEN]);
 bool ebpfs_dh(u8 out[EBPFS_KEY_LEN], const u8 own[EBPFS_KEY_LEN], const u8 theirs[EBPFS_KEY_LEN]);
