@@ -14,6 +14,7 @@
 #define SEARCH_AGAIN	(600 * EBPFS_NSEC_PER_SEC)
 
 #define PAGE		4096u
+#define CIPHER_BLOCK	16u	/* bytes, of AES */
 /* IPv4's limit on a super-packet: its length field counts the headers too. */
 #define GSO_BYTES_MAX	EBPFS_UDP_PAYLOAD_MAX
 
@@ -105,7 +106,9 @@ void ebpfs_pmtu_blackhole(struct ebpfs_pmtu *p, u64 now)
 
 u16 ebpfs_pmtu_cell(const struct ebpfs_pmtu *p, u32 room)
 {
-	u32 cell = (p->size - sizeof(struct ebpfs_reply) - room) & ~7u;
+	/* Ciphers do not like a block of theirs to lie across two pages. */
+	u32 align = room ? CIPHER_BLOCK : 8;
+	u32 cell = (p->size - sizeof(struct ebpfs_reply) - room) & ~(align - 1);
 
 	if (cell > EBPFS_CELL_MAX)
 		cell = EBPFS_CELL_MAX;

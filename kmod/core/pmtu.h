@@ -59,8 +59,8 @@ bool ebpfs_pmtu_acked(struct ebpfs_pmtu *p, u32 serial, u32 size, u64 now);
 void ebpfs_pmtu_blackhole(struct ebpfs_pmtu *p, u64 now);
 
 /* Bytes of payload per reply fragment that the path carries: a valid cell. Whole pages, if
- * that gives up no more than a quarter of the largest. @room: that a datagram is longer by,
- * ebpfs_keys_room(). */
+ * that gives up no more than a quarter of the largest; whole blocks of a cipher if there
+ * are keys. @room: that a datagram is longer by, ebpfs_keys_room(). */
 u16 ebpfs_pmtu_cell(const struct ebpfs_pmtu *p, u32 room);
 
 /* Bytes to ask for in one READ so that the reply fits one GSO send: a multiple

@@ -227,7 +227,7 @@ static void answer_from_before_a_blackhole_counts_for_nothing(void)
 	EXPECT_EQ(p.size, EBPFS_UDP_PAYLOAD_BASE);
 }
 
-static void cell_is_valid_and_fits(void)
+static void cells_are_valid_and_fit(u32 room, u32 align)
 {
 	struct ebpfs_pmtu p;
 	u32 size;
@@ -237,10 +237,10 @@ static void cell_is_valid_and_fits(void)
 	ebpfs_pmtu_init(&p, 65507, 0);
 	for (size = EBPFS_UDP_PAYLOAD_BASE; size <= 65507; size++) {
 		p.size = size;
-		cell = ebpfs_pmtu_cell(&p, 0);
-		EXPECT(cell >= EBPFS_CELL_MIN && cell <= EBPFS_CELL_MAX && cell % 8 == 0);
-		EXPECT(cell + sizeof(struct ebpfs_reply) <= size);
-		most = (size - sizeof(struct ebpfs_reply)) & ~7u;
+		cell = ebpfs_pmtu_cell(&p, room);
+		EXPECT(cell >= EBPFS_CELL_MIN && cell <= EBPFS_CELL_MAX && cell % align == 0);
+		EXPECT(cell + sizeof(struct ebpfs_reply) + room <= size);
+		most = (size - sizeof(struct ebpfs_reply) - room) & ~(align - 1);
 		if (most > EBPFS_CELL_MAX)
 			most = EBPFS_CELL_MAX;
 		if (most % 4096 <= most / 4)
@@ -248,6 +248,16 @@ static void cell_is_valid_and_fits(void)
 		else
 			EXPECT_EQ(cell, most);
 	}
+}
+
+static void cell_is_valid_and_fits(void)
+{
+	cells_are_valid_and_fit(0, 8);
+}
+
+static void cell_is_of_whole_blocks_with_keys(void)
+{
+	cells_are_valid_and_fit(sizeof(struct ebpfs_guard), 16);
 }
 
 static void unit_fits_one_super_packet(void)
@@ -287,6 +297,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(blackhole_at_the_base_lets_the_search_go_on),
 	KTAP_TEST(answer_from_before_a_blackhole_counts_for_nothing),
 	KTAP_TEST(cell_is_valid_and_fits),
+	KTAP_TEST(cell_is_of_whole_blocks_with_keys),
 	KTAP_TEST(unit_fits_one_super_packet),
 };
 
