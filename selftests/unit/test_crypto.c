@@ -405,6 +405,28 @@ static void aead_is_authentic(u8 aead)
 	EXPECT(ebpfs_aead_open(back, tag, aead, key, 5, aad, out, sizeof(out)));
 }
 
+/* Nor of the key, be it the one that the message before had. */
+static void keys_differ_by_any_bit(void)
+{
+	u8 other[EBPFS_KEY_LEN], out[16], back[16], tag[EBPFS_AEAD_TAG];
+	const struct ebpfs_bytes none = { NULL, 0 };
+	unsigned int i;
+
+	memcpy(other, key, sizeof(other));
+	EXPECT(ebpfs_same_key(key, other));
+	EXPECT(ebpfs_aead_seal(out, tag, EBPFS_CIPHER_AES256_GCM, key, 5, none, other,
+			       sizeof(out)));
+	for (i = 0; i < 8 * sizeof(other); i++) {
+		other[i / 8] ^= 1 << i % 8;
+		EXPECT(!ebpfs_same_key(key, other));
+		EXPECT(ebpfs_aead_open(back, tag, EBPFS_CIPHER_AES256_GCM, key, 5, none, out,
+				       sizeof(out)));
+		EXPECT(!ebpfs_aead_open(back, tag, EBPFS_CIPHER_AES256_GCM, other, 5, none, out,
+					sizeof(out)));
+		other[i / 8] ^= 1 << i % 8;
+	}
+}
+
 static void aeads_are_authentic(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(aeads); i++)
@@ -426,6 +448,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(dh_with_nobody),
 	KTAP_TEST(aeads_are_as_others_have_them),
 	KTAP_TEST(aeads_are_authentic),
+	KTAP_TEST(keys_differ_by_any_bit),
 };
 
 int main(int argc, char **argv)

@@ -196,7 +196,7 @@ static EVP_CIPHER_CTX *with_key(u8 cipher, const u8 key[EBPFS_KEY_LEN], bool sea
 		if (!k->ctx)
 			fail("prepare a cipher");
 	}
-	if (k->set && k->generation == now && ebpfs_equal(k->key, key, EBPFS_KEY_LEN))
+	if (k->set && k->generation == now && ebpfs_same_key(k->key, key))
 		return k->ctx;
 	if (!EVP_CipherInit_ex2(k->ctx, ciphers[cipher], key, NULL, seal, NULL))
 		fail("set a key");
