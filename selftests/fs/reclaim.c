@@ -11,6 +11,7 @@
  */
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -34,17 +35,6 @@ static void stop_reclaim(void)
 	reclaimer = 0;
 }
 
-/* Writes @text to a file of the control group's. */
-static int tell(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	int ret = fd < 0 || write(fd, text, strlen(text)) < 0 ? errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
 /* On the first processor, with all memory of the group's as its prey. */
 static bool start_reclaim(void)
 {
@@ -56,8 +46,9 @@ static bool start_reclaim(void)
 		return false;
 	reclaimer = fork();
 	if (!reclaimer) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		/* There is seldom as much to be had: that this fails is right. */
-		while (tell(GROUP "/memory.reclaim", "1G") != ENOENT)
+		while (put(GROUP "/memory.reclaim", "1G") != ENOENT)
 			;
 		_exit(1);
 	}
@@ -114,7 +105,7 @@ static void lab_goes_down(void)
 	char pid[20];
 
 	snprintf(pid, sizeof(pid), "%d", getpid());
-	EXPECT_EQ(tell(GROUPS "/cgroup.procs", pid), 0);
+	EXPECT_EQ(put(GROUPS "/cgroup.procs", pid), 0);
 	EXPECT_EQ(rmdir(GROUP), 0);
 	EXPECT_EQ(lab_end(), 0);
 }
@@ -130,9 +121,9 @@ static bool join_group(void)
 	char pid[20];
 
 	snprintf(pid, sizeof(pid), "%d", getpid());
-	return !tell(GROUPS "/cgroup.subtree_control", "+memory") &&
+	return !put(GROUPS "/cgroup.subtree_control", "+memory") &&
 	       (!mkdir(GROUP, 0755) || errno == EEXIST) &&
-	       !tell(GROUP "/cgroup.procs", pid);
+	       !put(GROUP "/cgroup.procs", pid);
 }
 
 int main(int argc, char **argv)

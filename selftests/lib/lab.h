@@ -146,11 +146,13 @@ static inline int put(const char *path, const char *text)
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 	ssize_t len = (ssize_t)strlen(text);
 
+	int err = 0;
+
 	if (fd < 0)
 		return errno;
 	if (write(fd, text, (size_t)len) != len)
-		return errno;
-	return close(fd) ? errno : 0;
+		err = errno;
+	return close(fd) && !err ? errno : err;
 }
 
 static inline bool holds(const char *path, const char *text)

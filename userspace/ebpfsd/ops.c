@@ -365,8 +365,7 @@ static int get_attr(struct op *op, const struct file *file)
 		err = hold_in_change(op) ? -EAGAIN : -ESTALE;
 	if (!err)
 		return sizeof(*attr);
-	if (err != -EAGAIN)
-		hold_give_back(op, c->fh);
+	hold_give_back(op, c->fh);
 	return err;
 }
 
@@ -438,7 +437,7 @@ int op_put_entry(struct op *op, int fd, u8 access)
 			else if (op->flags & EBPFS_REPLY_OPEN && !orphan_adopt(op, fd, fh))
 				op->flags &= (u16)~EBPFS_REPLY_OPEN;
 		}
-		if (err && err != -EAGAIN)
+		if (err)
 			hold_give_back(op, fh);
 	}
 	if (err) {

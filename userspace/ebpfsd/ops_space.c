@@ -39,11 +39,6 @@
 #define COPY_STEP	(8u << 20)	/* bytes per system call */
 #define COPY_BUFFER	(1u << 20)	/* bytes, where the kernel does not copy */
 
-static u64 verifier_of(const struct server *srv)
-{
-	return __atomic_load_n(&srv->verifier, __ATOMIC_SEQ_CST);
-}
-
 /* What is written now is on its way to the disk until somebody commits. */
 static void soil(const struct op *op, struct file *file)
 {
@@ -97,7 +92,7 @@ static int allocate(int fd, const struct ebpfs_range *r)
 
 int op_fallocate(struct op *op, struct file *any)
 {
-	u64 verifier = verifier_of(op->srv);
+	u64 verifier = server_verifier(op->srv);
 	const struct ebpfs_call_info *c = op->c;
 	struct settle_done done;
 	struct op_before before;
@@ -283,7 +278,7 @@ static int transfer(struct op *op, const struct ebpfs_copy *c, struct file *from
 		.out = le64_to_cpu(c->to),
 	};
 	bool clone = le32_to_cpu(c->flags) & EBPFS_COPY_CLONE;
-	u64 verifier = verifier_of(op->srv), asked = le64_to_cpu(c->len);
+	u64 verifier = server_verifier(op->srv), asked = le64_to_cpu(c->len);
 	struct op_before before;
 	u64 bytes;
 	int err;
@@ -326,7 +321,7 @@ static int transfer(struct op *op, const struct ebpfs_copy *c, struct file *from
 /* COPY and CLONE, that an earlier life has done: the source may have gone since. */
 static int transferred(struct op *op, const struct settle_done *done, struct file *any)
 {
-	u64 verifier = verifier_of(op->srv);
+	u64 verifier = server_verifier(op->srv);
 	struct op_before before;
 	int err = op_before(op->e, any, &before);
 
@@ -440,7 +435,7 @@ static int append_once(struct op *op, struct file *file, u64 size, u64 *at)
 int op_append(struct op *op, struct file *any)
 {
 	struct ebpfs_written *out = (struct ebpfs_written *)op->buf;
-	u64 verifier = verifier_of(op->srv), at = 0;
+	u64 verifier = server_verifier(op->srv), at = 0;
 	const struct ebpfs_call_info *c = op->c;
 	struct settle_done done;
 	struct op_before before;

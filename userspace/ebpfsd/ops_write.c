@@ -47,7 +47,7 @@ static int bring_to_disk(struct server *srv, struct file *file, int (*sync)(int 
 		err = -errno;
 		op_write_back_failed(srv, file->export, -err);
 	}
-	*verifier = __atomic_load_n(&srv->verifier, __ATOMIC_SEQ_CST);
+	*verifier = server_verifier(srv);
 	pthread_mutex_unlock(lock);
 	return err;
 }
@@ -210,7 +210,7 @@ static int write_stable(struct op *op, struct file *file, u64 verifier)
 
 int op_write(struct op *op, struct file *any)
 {
-	u64 verifier = __atomic_load_n(&op->srv->verifier, __ATOMIC_SEQ_CST);
+	u64 verifier = server_verifier(op->srv);
 	const struct ebpfs_call_info *c = op->c;
 	struct ebpfs_setattr a;
 	struct op_before before;
@@ -315,15 +315,15 @@ static int put_committed(struct op *op, u64 verifier, struct file *file)
 
 int op_commit(struct op *op, struct file *any)
 {
-	u64 verifier = __atomic_load_n(&op->srv->verifier, __ATOMIC_SEQ_CST);
 	struct file *file;
+	u64 verifier;
 	int ret;
 
 	if (any->mode != S_IFREG && any->mode != S_IFDIR)
 		return -EINVAL;
 	/* Nothing was written here. */
 	if (!op->e->writable)
-		return put_committed(op, verifier, any);
+		return put_committed(op, server_verifier(op->srv), any);
 	if (!op->may_wait && !op->e->in_memory)
 		return -EAGAIN;
 	if (any->mode == S_IFDIR) {
@@ -331,7 +331,8 @@ int op_commit(struct op *op, struct file *any)
 			return -EINVAL;
 		ret = op->e->in_memory ? 0 :
 		      sync_directory(any, op->c->count == EBPFS_COMMIT_EXPORT);
-		return ret ? ret : put_committed(op, verifier, any);
+		/* Errors that others met meanwhile are of what was to be brought to the disk. */
+		return ret ? ret : put_committed(op, server_verifier(op->srv), any);
 	}
 	/* A descriptor that was written through knows of errors since then. Who may
 	 * only read may have it flushed all the same, as by fsync(2). */

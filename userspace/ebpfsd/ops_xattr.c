@@ -221,7 +221,7 @@ static int change_once(struct op *op, struct file *file, const struct target *t)
 
 static int change_and_tell(struct op *op, struct file *file)
 {
-	u64 verifier = __atomic_load_n(&op->srv->verifier, __ATOMIC_SEQ_CST);
+	u64 verifier = server_verifier(op->srv);
 	struct op_before before;
 	pthread_mutex_t *lock;
 	struct target t;

@@ -199,7 +199,6 @@ static bool ensure_buf(struct sessions *ss, struct reply_buf *b, u32 room, bool 
  * @data: the call's data if they are memory of their own, else NULL; whoever
  *	keeps it sets this to NULL
  * @run: the call's data if they are not in one piece, else NULL; not to be kept
- * @made: the hold that was made for it already, see struct hold_change
  */
 struct incoming {
 	const struct ebpfs_call_info *c;
@@ -207,7 +206,6 @@ struct incoming {
 	struct user *user;
 	u8 *data;
 	const struct data_run *run;
-	u64 made;
 };
 
 /* @in: its data go to the job, copied if they are part of a datagram. */
@@ -241,7 +239,7 @@ static struct job *job_new(struct sessions *ss, struct session *s, struct incomi
 	job->buf = (struct reply_buf){ 0 };
 	job->file = NULL;
 	job->done = 0;
-	job->change = (struct hold_change){ .job = job, .made = in->made };
+	job->change = (struct hold_change){ .job = job };
 	if (c->fh_len)
 		memcpy(job->fh, c->fh, c->fh_len);
 	job->call.fh = job->fh;
@@ -567,7 +565,6 @@ static void run(struct worker *w, struct session *s, struct incoming *in)
 	} else if (!intent_run(w->srv->intents, s->client, &op, &res)) {
 		finish(w, s, c, &res, in->r, w->now);
 	} else {
-		in->made = change.made;
 		defer(w, s, in);
 	}
 }

@@ -65,6 +65,12 @@ struct server {
 	int proc_fds;
 };
 
+/* What all that is written from now on is answered with, at least. Any thread. */
+static inline u64 server_verifier(const struct server *srv)
+{
+	return __atomic_load_n(&srv->verifier, __ATOMIC_SEQ_CST);
+}
+
 /* Milliseconds of a monotonic clock, to a few of them. */
 static inline u64 now_ms(void)
 {

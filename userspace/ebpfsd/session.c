@@ -350,26 +350,34 @@ void sessions_tick(struct sessions *ss, u64 now)
 	pthread_mutex_unlock(&ss->lock);
 }
 
+/* The sessions behind @s in the list, which has the newest first. */
+struct former {
+	const struct session *s;
+	bool behind;
+};
+
+static bool is_former(struct session *o, void *arg)
+{
+	struct former *f = arg;
+
+	if (o == f->s) {
+		f->behind = true;
+		return false;
+	}
+	return f->behind && o->owner == f->s->owner &&
+	       !memcmp(&o->peer, &f->s->peer, sizeof(o->peer));
+}
+
 /* A client has a socket for each server that it uses: what is older than @s there is not used
- * any more. */
+ * any more. If @s has ended meanwhile, it is not in the list, and nothing is behind it. */
 void sessions_end_former(struct sessions *ss, struct session *s)
 {
 	struct session *o;
 
-	do {
-		pthread_mutex_lock(&ss->lock);
-		/* The newest is the first. */
-		o = s->dead ? NULL : s->next;
-		while (o && (o->owner != s->owner || memcmp(&o->peer, &s->peer, sizeof(o->peer))))
-			o = o->next;
-		if (o)
-			__atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);
-		pthread_mutex_unlock(&ss->lock);
-		if (o) {
-			session_end(ss, o, "its client has begun another one");
-			session_put(ss, o);
-		}
-	} while (o);
+	while ((o = pick(ss, is_former, &(struct former){ .s = s }))) {
+		session_end(ss, o, "its client has begun another one");
+		session_put(ss, o);
+	}
 }
 
 static bool is_owned(struct session *s, void *owner)
