@@ -166,7 +166,7 @@ list_native() {
 			"exec ${here@Q}/sim/build/sim --seeds $seeds --jobs $(nproc)" alone
 		add sim/asan $((600 * times)) \
 			"exec make -s -C ${here@Q}/sim asan ASAN_SEEDS=$asan JOBS=$(nproc)" alone
-		add mutants/fit 60 "exec ${here@Q}/mutants.sh --check"
+		add mutants/fit 120 "exec ${here@Q}/mutants.sh --check"
 		add sim/faults 1200 "exec make -s -C ${here@Q}/sim faults JOBS=$(nproc)" alone
 	}
 	# Without chance in the quick set: what it finds does not depend on the day.
