@@ -116,6 +116,7 @@
 	X(partitions, "partitions")					\
 	X(node_changes, "nodes added or removed")			\
 	X(byes, "sessions ended by their client")			\
+	X(former, "sessions ended since their client used a later one")	\
 	X(forgeries, "forged datagrams")				\
 	X(replays, "replayed datagrams")				\
 	X(dead_nodes, "servers that never came back")			\

@@ -84,6 +84,20 @@ static void session_drop(struct world *w, struct ssession *ss)
 	ss->alive = false;
 }
 
+/* A client has an address for each server: it has done with its older sessions. */
+static void end_former(struct world *w, struct ssession *ss)
+{
+	struct ssession *o;
+
+	/* The newest is the first. */
+	for (o = ss->next; o; o = o->next) {
+		if (o->alive && o->client == ss->client && same_addr(o->peer, ss->peer)) {
+			COUNT(w, former);
+			session_drop(w, o);
+		}
+	}
+}
+
 /* One that is idle for long, as the server sees it. */
 void server_drop_session(struct world *w, struct server *s)
 {
@@ -375,6 +389,10 @@ void server_receive(struct world *w, struct server *s, struct dgram *d)
 	if (!same_addr(ss->peer, d->src))
 		return;
 	ss->used_at = w->now;
+	if (type == EBPFS_CALL && !ss->used) {
+		ss->used = true;
+		end_former(w, ss);
+	}
 	if (type == EBPFS_CALL)
 		serve_calls(w, ss, d);
 	else if (type == EBPFS_DATA)

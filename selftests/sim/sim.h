@@ -502,6 +502,7 @@ struct tally {
  * @client: who proved itself
  * @peer: its address
  * @alive: not crashed, dropped or ended
+ * @used: a call came in it
  * @auth_tag: of the proof, to recognise its repetition
  * @ephemeral: private key
  * @accept: the answer
@@ -523,6 +524,7 @@ struct ssession {
 	struct client *client;
 	struct addr peer;
 	bool alive;
+	bool used;
 	u8 auth_tag[EBPFS_AEAD_TAG];
 	u8 ephemeral[EBPFS_KEY_LEN];
 	struct ebpfs_accept accept;

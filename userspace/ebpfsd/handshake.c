@@ -170,7 +170,7 @@ static u16 admit(struct worker *w, const struct route *r, const struct ebpfs_aut
 		 * have seen this session. */
 		s = session_find(&srv->sessions, id);
 		if (s) {
-			session_end(&srv->sessions, s, "its owner has ended");
+			session_end(&srv->sessions, s, "its owner has ended, or its client was removed");
 			session_put(&srv->sessions, s);
 		}
 		owner_put(owner);
