@@ -4,8 +4,8 @@
 # tree: real directory trees, read whole through a mount, are equal to the
 # source, and nearly every byte takes the way that the steering mode says
 #
-# modes: tc xdp
-# long-modes: off xdp-generic
+# modes: xdp
+# long-modes: off tc xdp-generic
 # timeout: 180
 #
 # The short set reads headers of the kernel (2,700 files), the long set all of

@@ -4,8 +4,8 @@
 # loss: no wrong byte and no error over a network that loses, repeats and
 # reorders
 #
-# modes: tc tc+privacy
-# long-modes: xdp off xdp-generic xdp+privacy
+# modes: tc+privacy
+# long-modes: tc xdp off xdp-generic xdp+privacy
 # timeout: 240
 #
 # Reordering needs a delay to overtake. The short set reads a generated tree,

@@ -4,10 +4,11 @@
 # serve: READs that a server's kernel answers out of its page cache have the right
 # bytes, whatever happens to the file, the user, ebpfsd and the packets meanwhile
 #
-# modes: off tc
+# modes: tc
+# long-modes: off
 # timeout: 240
 #
-# Steering on the client is the mode; serving is on in both.
+# Steering on the client is the mode; serving is on in all.
 
 . "${0%/*}/../lib/lib.sh"
 
