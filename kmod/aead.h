@@ -31,7 +31,7 @@ void ebpfs_aead_clear(struct ebpfs_aead *a, const void *p, u32 len);
 void ebpfs_aead_encrypt(struct ebpfs_aead *a, u8 *to, const u8 *from, u32 len);
 void ebpfs_aead_decrypt(struct ebpfs_aead *a, u8 *p, u32 len);	/* where it lies */
 bool ebpfs_aead_end(struct ebpfs_aead *a, u8 tag[EBPFS_AEAD_TAG]);
-bool ebpfs_aead_verify(struct ebpfs_aead *a, const u8 tag[EBPFS_AEAD_TAG]);
+int ebpfs_aead_verify(struct ebpfs_aead *a, const u8 tag[EBPFS_AEAD_TAG]);
 void ebpfs_aead_drop(struct ebpfs_aead *a);
 
 /* Of crypt.c, which has the lock. */
@@ -43,7 +43,7 @@ void ebpfs_gcm_begin(struct ebpfs_gcm *g, const u8 key[EBPFS_KEY_LEN], u64 numbe
 void ebpfs_gcm_add(struct ebpfs_gcm *g, const void *p, u32 len);
 void ebpfs_gcm_add_clear(struct ebpfs_gcm *g, const void *p, u32 len);
 bool ebpfs_gcm_seal(struct ebpfs_gcm *g, u32 clear, u32 text, u8 tag[EBPFS_AEAD_TAG]);
-bool ebpfs_gcm_open(struct ebpfs_gcm *g, u32 clear, u32 text, const u8 tag[EBPFS_AEAD_TAG]);
+int ebpfs_gcm_open(struct ebpfs_gcm *g, u32 clear, u32 text, const u8 tag[EBPFS_AEAD_TAG]);
 void ebpfs_gcm_drop(struct ebpfs_gcm *g);
 
 #endif /* EBPFS_AEAD_H */

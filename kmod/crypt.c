@@ -312,20 +312,20 @@ bool ebpfs_aead_end(struct ebpfs_aead *a, u8 tag[EBPFS_AEAD_TAG])
 	return good;
 }
 
-/* The message is complete: is this its tag? */
-bool ebpfs_aead_verify(struct ebpfs_aead *a, const u8 tag[EBPFS_AEAD_TAG])
+/* The message is complete: is this its tag? Return: as ebpfs_aead_open(). */
+int ebpfs_aead_verify(struct ebpfs_aead *a, const u8 tag[EBPFS_AEAD_TAG])
 {
 	u8 real[EBPFS_AEAD_TAG];
-	bool good;
+	int err;
 
 	if (ebpfs_aead_gcm(a)) {
-		good = ebpfs_gcm_open(a->gcm, a->clear, a->text, tag);
+		err = ebpfs_gcm_open(a->gcm, a->clear, a->text, tag);
 	} else {
 		ebpfs_poly_end(&a->poly, a->clear, a->text, real);
-		good = ebpfs_equal(real, tag, sizeof(real));
+		err = ebpfs_equal(real, tag, sizeof(real)) ? 0 : -EBADMSG;
 	}
 	ebpfs_aead_unlock(a);
-	return good;
+	return err;
 }
 
 /* The message is given up instead. */
@@ -346,8 +346,8 @@ bool ebpfs_aead_seal(u8 *to, u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBP
 	return ebpfs_aead_end(a, tag);
 }
 
-bool ebpfs_aead_open(u8 *to, const u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBPFS_KEY_LEN],
-		     u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len)
+int ebpfs_aead_open(u8 *to, const u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBPFS_KEY_LEN],
+		    u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len)
 {
 	struct ebpfs_aead *a = ebpfs_aead_begin(cipher, key, number);
 

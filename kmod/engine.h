@@ -572,10 +572,10 @@ ebpfs_receive_replies(struct ebpfs_packet *pkt, const struct ebpfs_flow *flow,
 bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, u32 crc, const struct ebpfs_frag *f,
 		struct ebpfs_req *req, struct ebpfs_read_folio **folio);	/* softirq, RCU */
 /* softirq, RCU */
-bool ebpfs_fill_guarded(struct ebpfs_packet *pkt, u32 off, const struct ebpfs_reply *head,
-			const struct ebpfs_guard *guard, const u8 key[EBPFS_KEY_LEN],
-			const struct ebpfs_keys *keys, const struct ebpfs_frag *f,
-			struct ebpfs_req *req, struct ebpfs_read_folio **folio);
+int ebpfs_fill_guarded(struct ebpfs_packet *pkt, u32 off, const struct ebpfs_reply *head,
+		       const struct ebpfs_guard *guard, const u8 key[EBPFS_KEY_LEN],
+		       const struct ebpfs_keys *keys, const struct ebpfs_frag *f,
+		       struct ebpfs_req *req, struct ebpfs_read_folio **folio);
 
 /* kfunc.c APIs */
 int ebpfs_packet_look(struct ebpfs_packet *pkt, u32 len, u32 l3_off,

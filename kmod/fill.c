@@ -119,12 +119,13 @@ bool ebpfs_fill(struct ebpfs_packet *pkt, u32 off, u32 crc, const struct ebpfs_f
  *
  * The bytes are decrypted where they were written: never in the packet, and never by
  * reading it a second time, when it might be another one.
- * Return: is it authentic; whether it came before is another question.
+ * Return: 0; -EBADMSG: it is not authentic, or the packet is shorter; -ENOMEM: there was no
+ * memory to find out. Whether it came before is another question.
  */
-bool ebpfs_fill_guarded(struct ebpfs_packet *pkt, u32 off, const struct ebpfs_reply *head,
-			const struct ebpfs_guard *guard, const u8 key[EBPFS_KEY_LEN],
-			const struct ebpfs_keys *keys, const struct ebpfs_frag *f,
-			struct ebpfs_req *req, struct ebpfs_read_folio **folio)
+int ebpfs_fill_guarded(struct ebpfs_packet *pkt, u32 off, const struct ebpfs_reply *head,
+		       const struct ebpfs_guard *guard, const u8 key[EBPFS_KEY_LEN],
+		       const struct ebpfs_keys *keys, const struct ebpfs_frag *f,
+		       struct ebpfs_req *req, struct ebpfs_read_folio **folio)
 {
 	struct ebpfs_aead *aead = ebpfs_aead_begin(keys->cipher, key, le64_to_cpu(guard->number));
 	struct ebpfs_check check = { .aead = aead, .decrypt = keys->sec == EBPFS_SEC_PRIVACY };
@@ -135,5 +136,5 @@ bool ebpfs_fill_guarded(struct ebpfs_packet *pkt, u32 off, const struct ebpfs_re
 	if (ebpfs_fill_all(pkt, off, f, req, folio, &check))
 		return ebpfs_aead_verify(aead, guard->tag);
 	ebpfs_aead_drop(aead);
-	return false;
+	return -EBADMSG;
 }

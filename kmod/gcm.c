@@ -353,9 +353,12 @@ bool ebpfs_gcm_seal(struct ebpfs_gcm *g, u32 clear, u32 text, u8 tag[EBPFS_AEAD_
 	return true;
 }
 
-/* The same for one that was received: is it authentic, and was there memory to find out? */
-bool ebpfs_gcm_open(struct ebpfs_gcm *g, u32 clear, u32 text, const u8 tag[EBPFS_AEAD_TAG])
+/* The same for one that was received. Return: as ebpfs_aead_open(). */
+int ebpfs_gcm_open(struct ebpfs_gcm *g, u32 clear, u32 text, const u8 tag[EBPFS_AEAD_TAG])
 {
+	int err;
+
 	memcpy(g->tag, tag, sizeof(g->tag));
-	return !ebpfs_gcm_run(g, clear, text, false);
+	err = ebpfs_gcm_run(g, clear, text, false);
+	return err && err != -EBADMSG ? -ENOMEM : err;
 }

@@ -172,8 +172,14 @@ static noinline bool ebpfs_run_fill_guarded(struct ebpfs_packet *pkt, u32 off,
 					    const struct ebpfs_frag *f, struct ebpfs_req *req,
 					    struct ebpfs_read_folio **folio)
 {
-	if (!ebpfs_fill_guarded(pkt, off, &run->head, &run->guard, key, &session->keys, f, req,
-				folio)) {
+	switch (ebpfs_fill_guarded(pkt, off, &run->head, &run->guard, key, &session->keys, f, req,
+				   folio)) {
+	case 0:
+		break;
+	case -ENOMEM:
+		ebpfs_stat_inc(session->node->stats, drop_memory);
+		return false;
+	default:
 		ebpfs_stat_inc(session->node->stats, drop_tag);
 		return false;
 	}
@@ -516,6 +522,9 @@ static const void *ebpfs_open_guarded(struct ebpfs_node *node, const struct sk_b
 		break;
 	case -EALREADY:
 		ebpfs_stat_inc(node->stats, drop_replay);
+		break;
+	case -ENOMEM:
+		ebpfs_stat_inc(node->stats, drop_memory);
 		break;
 	default:
 		ebpfs_stat_inc(ebpfs_global_stats, drop_malformed);

@@ -518,6 +518,8 @@ static int ebpfs_serve_open(struct ebpfs_serving *s, u8 **p, u32 *len, u16 *epoc
 		return EBPFS_SERVE_FORGED;
 	case -EALREADY:
 		return EBPFS_SERVE_REPLAYED;
+	case -ENOMEM:
+		return EBPFS_SERVE_PASS_MEMORY;
 	default:
 		return EBPFS_SERVE_PASS_KEY;
 	}

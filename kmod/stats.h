@@ -39,6 +39,8 @@
 	X(drop_key)							\
 	X(drop_tag)							\
 	X(drop_replay)							\
+	/* with a guard, and no memory or vector registers to open it */	\
+	X(drop_memory)							\
 	/* calls */							\
 	X(calls)							\
 	X(calls_resent)							\

@@ -309,7 +309,7 @@ int ebpfs_guard_open(struct ebpfs_keys *k, void *p, u32 len, u64 now)
 	u8 key[EBPFS_KEY_LEN];
 	struct ebpfs_hdr hdr;
 	u32 clear, id;
-	bool good;
+	int err;
 
 	if (len < HEAD + GUARD)
 		return -EBADMSG;
@@ -321,13 +321,12 @@ int ebpfs_guard_open(struct ebpfs_keys *k, void *p, u32 len, u64 now)
 	len -= HEAD + GUARD;
 	clear = ebpfs_guard_clear(k->sec, hdr.type & ~EBPFS_GUARDED, len);
 	memcpy(head, &hdr, sizeof(hdr));
-	good = ebpfs_aead_open(rest + clear, guard.tag, k->cipher, key,
-			       le64_to_cpu(guard.number),
-			       (struct ebpfs_bytes){ head, HEAD + clear }, rest + clear,
-			       len - clear);
+	err = ebpfs_aead_open(rest + clear, guard.tag, k->cipher, key, le64_to_cpu(guard.number),
+			      (struct ebpfs_bytes){ head, HEAD + clear }, rest + clear,
+			      len - clear);
 	ebpfs_wipe(key, sizeof(key));
-	if (!good)
-		return -EKEYREJECTED;
+	if (err)
+		return err == -EBADMSG ? -EKEYREJECTED : err;
 	if (!ebpfs_keys_take(k, id, le64_to_cpu(guard.number), now))
 		return -EALREADY;
 	hdr.type &= ~EBPFS_GUARDED;

@@ -82,8 +82,8 @@ static void encrypt_and_hash(struct ebpfs_noise *n, const void *payload,
 static bool decrypt_and_hash(struct ebpfs_noise *n, const struct ebpfs_noise_msg *m,
 			     void *payload)
 {
-	if (!ebpfs_aead_open(payload, m->tag, EBPFS_CIPHER_CHACHA20_POLY1305, n->k, 0,
-			     (struct ebpfs_bytes){ n->h, sizeof(n->h) }, m->payload, m->len))
+	if (ebpfs_aead_open(payload, m->tag, EBPFS_CIPHER_CHACHA20_POLY1305, n->k, 0,
+			    (struct ebpfs_bytes){ n->h, sizeof(n->h) }, m->payload, m->len))
 		return false;
 	mix_hash(n, (struct ebpfs_bytes){ m->payload, m->len },
 		 (struct ebpfs_bytes){ m->tag, EBPFS_AEAD_TAG });

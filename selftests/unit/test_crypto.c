@@ -11,6 +11,7 @@
 #include "core/platform.h"
 #include "lib/ktap.h"
 #include "lib/tag.h"
+#include "unit/aead.h"
 
 static u32 crc_of(const void *data, size_t len)
 {
@@ -366,8 +367,7 @@ static void aeads_are_as_others_have_them(void)
 					EXPECT_MEM(out, want, len);
 					EXPECT_MEM(tag, good, sizeof(tag));
 				}
-				EXPECT(ebpfs_aead_open(back, tag, aead, key, number, clear, out,
-						       len));
+				EXPECT_OPENS(back, tag, aead, key, number, clear, out, len);
 				EXPECT_MEM(back, from, len);
 			}
 		}
@@ -385,24 +385,23 @@ static void aead_is_authentic(u8 aead)
 	EXPECT(ebpfs_aead_seal(out, tag, aead, key, 5, aad, from, sizeof(from)));
 	for (i = 0; i < 8 * sizeof(out); i++) {
 		out[i / 8] ^= 1 << i % 8;
-		EXPECT(!ebpfs_aead_open(back, tag, aead, key, 5, aad, out, sizeof(out)));
+		EXPECT_FORGED(back, tag, aead, key, 5, aad, out, sizeof(out));
 		out[i / 8] ^= 1 << i % 8;
 	}
 	for (i = 0; i < 8 * sizeof(clear); i++) {
 		clear[i / 8] ^= 1 << i % 8;
-		EXPECT(!ebpfs_aead_open(back, tag, aead, key, 5, aad, out, sizeof(out)));
+		EXPECT_FORGED(back, tag, aead, key, 5, aad, out, sizeof(out));
 		clear[i / 8] ^= 1 << i % 8;
 	}
 	for (i = 0; i < 8 * sizeof(tag); i++) {
 		tag[i / 8] ^= 1 << i % 8;
-		EXPECT(!ebpfs_aead_open(back, tag, aead, key, 5, aad, out, sizeof(out)));
+		EXPECT_FORGED(back, tag, aead, key, 5, aad, out, sizeof(out));
 		tag[i / 8] ^= 1 << i % 8;
 	}
 	for (i = 0; i < 64; i++)
-		EXPECT(!ebpfs_aead_open(back, tag, aead, key, 5 ^ 1ull << i, aad, out,
-					sizeof(out)));
-	EXPECT(!ebpfs_aead_open(back, tag, aead, key, 5, less, out, sizeof(out)));
-	EXPECT(ebpfs_aead_open(back, tag, aead, key, 5, aad, out, sizeof(out)));
+		EXPECT_FORGED(back, tag, aead, key, 5 ^ 1ull << i, aad, out, sizeof(out));
+	EXPECT_FORGED(back, tag, aead, key, 5, less, out, sizeof(out));
+	EXPECT_OPENS(back, tag, aead, key, 5, aad, out, sizeof(out));
 }
 
 /* Nor of the key, be it the one that the message before had. */
@@ -419,10 +418,8 @@ static void keys_differ_by_any_bit(void)
 	for (i = 0; i < 8 * sizeof(other); i++) {
 		other[i / 8] ^= 1 << i % 8;
 		EXPECT(!ebpfs_same_key(key, other));
-		EXPECT(ebpfs_aead_open(back, tag, EBPFS_CIPHER_AES256_GCM, key, 5, none, out,
-				       sizeof(out)));
-		EXPECT(!ebpfs_aead_open(back, tag, EBPFS_CIPHER_AES256_GCM, other, 5, none, out,
-					sizeof(out)));
+		EXPECT_OPENS(back, tag, EBPFS_CIPHER_AES256_GCM, key, 5, none, out, sizeof(out));
+		EXPECT_FORGED(back, tag, EBPFS_CIPHER_AES256_GCM, other, 5, none, out, sizeof(out));
 		other[i / 8] ^= 1 << i % 8;
 	}
 }

@@ -7,6 +7,7 @@
 #include "core/guard.h"
 #include "core/noise.h"
 #include "lib/ktap.h"
+#include "unit/aead.h"
 
 #define SEC	EBPFS_NSEC_PER_SEC
 #define GUARD	sizeof(struct ebpfs_guard)
@@ -652,11 +653,11 @@ static void published_gcm(void)
 
 	EXPECT(ebpfs_aead_seal(out, tag, EBPFS_CIPHER_AES256_GCM, zeroes, 0, none, zeroes, 0));
 	expect_hex(tag, "530f8afbc74536b9a963b4f1c4cb738b");
-	EXPECT(ebpfs_aead_open(out, tag, EBPFS_CIPHER_AES256_GCM, zeroes, 0, none, out, 0));
+	EXPECT_OPENS(out, tag, EBPFS_CIPHER_AES256_GCM, zeroes, 0, none, out, 0);
 	EXPECT(ebpfs_aead_seal(out, tag, EBPFS_CIPHER_AES256_GCM, zeroes, 0, none, zeroes, 16));
 	expect_hex(out, "cea7403d4d606b6e074ec5d3baf39d18");
 	expect_hex(tag, "d0d1c8a799996bf0265b98b5d48ab919");
-	EXPECT(ebpfs_aead_open(out, tag, EBPFS_CIPHER_AES256_GCM, zeroes, 0, none, out, 16));
+	EXPECT_OPENS(out, tag, EBPFS_CIPHER_AES256_GCM, zeroes, 0, none, out, 16);
 	EXPECT_MEM(out, zeroes, 16);
 }
 
@@ -670,16 +671,16 @@ static void all_of_a_message_counts(void)
 	for (cipher = EBPFS_CIPHER_CHACHA20_POLY1305; cipher <= EBPFS_CIPHER_AES256_GCM; cipher++) {
 		EXPECT(ebpfs_aead_seal(out, tag, cipher, other, 1, clear, key, 20));
 		EXPECT(ebpfs_aead_seal(sealed, tag, cipher, key, 1, clear, other, 20));
-		EXPECT(ebpfs_aead_open(out, tag, cipher, key, 1, clear, sealed, 20));
+		EXPECT_OPENS(out, tag, cipher, key, 1, clear, sealed, 20);
 		EXPECT_MEM(out, other, 20);
-		EXPECT(!ebpfs_aead_open(out, tag, cipher, other, 1, clear, sealed, 20));
-		EXPECT(!ebpfs_aead_open(out, tag, cipher, key, 2, clear, sealed, 20));
-		EXPECT(!ebpfs_aead_open(out, tag, cipher, key, 1 | 1ull << 63, clear, sealed, 20));
-		EXPECT(!ebpfs_aead_open(out, tag, cipher, key, 1, less, sealed, 20));
-		EXPECT(!ebpfs_aead_open(out, tag, cipher, key, 1, clear, sealed, 19));
-		EXPECT(!ebpfs_aead_open(out, tag, !cipher, key, 1, clear, sealed, 20));
+		EXPECT_FORGED(out, tag, cipher, other, 1, clear, sealed, 20);
+		EXPECT_FORGED(out, tag, cipher, key, 2, clear, sealed, 20);
+		EXPECT_FORGED(out, tag, cipher, key, 1 | 1ull << 63, clear, sealed, 20);
+		EXPECT_FORGED(out, tag, cipher, key, 1, less, sealed, 20);
+		EXPECT_FORGED(out, tag, cipher, key, 1, clear, sealed, 19);
+		EXPECT_FORGED(out, tag, !cipher, key, 1, clear, sealed, 20);
 		ebpfs_aead_forget(cipher, key);
-		EXPECT(ebpfs_aead_open(out, tag, cipher, key, 1, clear, sealed, 20));
+		EXPECT_OPENS(out, tag, cipher, key, 1, clear, sealed, 20);
 		EXPECT_MEM(out, other, 20);
 	}
 }

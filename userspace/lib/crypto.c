@@ -233,14 +233,14 @@ bool ebpfs_aead_seal(u8 *to, u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBP
 	return true;
 }
 
-bool ebpfs_aead_open(u8 *to, const u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBPFS_KEY_LEN],
+int ebpfs_aead_open(u8 *to, const u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBPFS_KEY_LEN],
 		     u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len)
 {
 	EVP_CIPHER_CTX *ctx = with_key(cipher, key, false);
 
 	if (!EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, EBPFS_AEAD_TAG, (u8 *)tag))
 		fail("begin a message");
-	return compute(ctx, to, number, clear, from, len);
+	return compute(ctx, to, number, clear, from, len) ? 0 : -EBADMSG;
 }
 
 bool ebpfs_aead_fast(u8 cipher)
