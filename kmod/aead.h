@@ -26,13 +26,14 @@ struct ebpfs_gcm;
 
 int ebpfs_aead_init(void);
 void ebpfs_aead_exit(void);
-struct ebpfs_aead *ebpfs_aead_begin(u8 cipher, const u8 key[EBPFS_KEY_LEN], u64 number);
+struct ebpfs_aead *ebpfs_aead_begin(u8 cipher, const u8 key[EBPFS_KEY_LEN], u64 number)
+	__acquires(aead);
 void ebpfs_aead_clear(struct ebpfs_aead *a, const void *p, u32 len);
 void ebpfs_aead_encrypt(struct ebpfs_aead *a, u8 *to, const u8 *from, u32 len);
 void ebpfs_aead_decrypt(struct ebpfs_aead *a, u8 *p, u32 len);	/* where it lies */
-bool ebpfs_aead_end(struct ebpfs_aead *a, u8 tag[EBPFS_AEAD_TAG]);
-int ebpfs_aead_verify(struct ebpfs_aead *a, const u8 tag[EBPFS_AEAD_TAG]);
-void ebpfs_aead_drop(struct ebpfs_aead *a);
+bool ebpfs_aead_end(struct ebpfs_aead *a, u8 tag[EBPFS_AEAD_TAG]) __releases(aead);
+int ebpfs_aead_verify(struct ebpfs_aead *a, const u8 tag[EBPFS_AEAD_TAG]) __releases(aead);
+void ebpfs_aead_drop(struct ebpfs_aead *a) __releases(aead);
 
 /* Of crypt.c, which has the lock. */
 bool ebpfs_gcm_probe(void);

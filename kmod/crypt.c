@@ -224,6 +224,7 @@ static bool ebpfs_aead_gcm(const struct ebpfs_aead *a)
  * has to follow.
  */
 struct ebpfs_aead *ebpfs_aead_begin(u8 cipher, const u8 key[EBPFS_KEY_LEN], u64 number)
+	__acquires(aead)
 {
 	struct ebpfs_aead *a;
 
@@ -241,6 +242,7 @@ struct ebpfs_aead *ebpfs_aead_begin(u8 cipher, const u8 key[EBPFS_KEY_LEN], u64 
 }
 
 static void ebpfs_aead_unlock(struct ebpfs_aead *a)
+	__releases(aead)
 {
 	if (!ebpfs_aead_gcm(a))
 		memzero_explicit(&a->poly, sizeof(a->poly));
@@ -301,6 +303,7 @@ void ebpfs_aead_decrypt(struct ebpfs_aead *a, u8 *p, u32 len)
 
 /* The message is complete: its tag. Return: false without memory; it is not encrypted then. */
 bool ebpfs_aead_end(struct ebpfs_aead *a, u8 tag[EBPFS_AEAD_TAG])
+	__releases(aead)
 {
 	bool good = true;
 
@@ -314,6 +317,7 @@ bool ebpfs_aead_end(struct ebpfs_aead *a, u8 tag[EBPFS_AEAD_TAG])
 
 /* The message is complete: is this its tag? Return: as ebpfs_aead_open(). */
 int ebpfs_aead_verify(struct ebpfs_aead *a, const u8 tag[EBPFS_AEAD_TAG])
+	__releases(aead)
 {
 	u8 real[EBPFS_AEAD_TAG];
 	int err;
@@ -330,6 +334,7 @@ int ebpfs_aead_verify(struct ebpfs_aead *a, const u8 tag[EBPFS_AEAD_TAG])
 
 /* The message is given up instead. */
 void ebpfs_aead_drop(struct ebpfs_aead *a)
+	__releases(aead)
 {
 	if (ebpfs_aead_gcm(a))
 		ebpfs_gcm_drop(a->gcm);

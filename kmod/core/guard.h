@@ -220,7 +220,8 @@ u32 ebpfs_guard_put(struct ebpfs_keys *k, void *p, u32 len);
  *
  * The plain one's head has the id of the key for a checksum.
  * Return: 0; -EBADMSG: too short; -ENOKEY: there is no such key; -EKEYREJECTED: not authentic;
- * -EALREADY: it came before; -ENOMEM: there was no memory to open it. Unless it is 0, the datagram's bytes are unspecified.
+ * -EALREADY: it came before; -ENOMEM: there was no memory to open it. Unless it is 0, the
+ * datagram's bytes are unspecified.
  */
 int ebpfs_guard_open(struct ebpfs_keys *k, void *p, u32 len, u64 now);
 
