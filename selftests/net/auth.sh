@@ -80,9 +80,12 @@ refuse "but there is no new one" "$no_key" by_key
 refuse "and nothing to remove" "no key of client" ebpfsctl key remove lab-c1
 
 # Processes that have secrets leave no core: where they are, whatever their limit.
-read -r core_pattern < /proc/sys/kernel/core_pattern
-trap 'echo "$core_pattern" > /proc/sys/kernel/core_pattern; clean_up' EXIT
-echo "$tmp/core.%p" > /proc/sys/kernel/core_pattern
+cores=/proc/sys/kernel/core_pattern
+if [ -e $cores ]; then
+	read -r core_pattern < $cores
+	trap 'echo "$core_pattern" > $cores; clean_up' EXIT
+	echo "$tmp/core.%p" > $cores
+fi
 
 # leaves_core PID: if it crashes.
 leaves_core() {
@@ -98,8 +101,12 @@ limited() {
 	grep -Eq '^Max core file size +0 +0 ' "/proc/$1/limits"
 }
 
-spawn sleep 1000
-check "a process that has none leaves a core" leaves_core $!
+if [ -e $cores ]; then
+	spawn sleep 1000
+	check "a process that has none leaves a core" leaves_core $!
+else
+	skip "a process that has none leaves a core" "this kernel writes no cores"
+fi
 mkfifo "$tmp/fifo"
 exec {to}<> "$tmp/fifo"
 # shellcheck disable=SC2016 # the inner shell expands it
