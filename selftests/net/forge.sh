@@ -77,9 +77,11 @@ one_attack() {
 	note "$attack: moved:$moved; sent again $((S[calls_resent] - before[calls_resent]))"
 	counted=$((S[$counter] - before[$counter]))
 	holds "$attack: $counter counts them, and nothing else does" \
-		"counted >= count / 10 && counted + late >= count && ${#other} == 0"
+		"counted >= least && counted + late >= count && ${#other} == 0"
 }
 
+# Where a machine that is slow answers late, hardly any comes before the true reply.
+least=$((${EBPFS_SLOW:-1} > 1 ? 1 : count / 10))
 for attack in "${attacks[@]}"; do
 	one_attack "$attack"
 done

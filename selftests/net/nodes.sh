@@ -83,7 +83,7 @@ nap 2
 bytes_from
 holds "nothing comes from it then" "received[3] - before[2] < 10000"
 check "node add" ebpfsctl node add "$mnt" 10.99.0.3
-nap 3
+nap $((3 * ${EBPFS_SLOW:-1}))
 bytes_from
 holds "it serves its share again" "received[3] - before[2] > 200000"
 zombie $reader
