@@ -8,7 +8,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 103
+plan 107
 
 ctl=$tree/userspace/ebpfsctl
 man=$tree/Documentation/man
@@ -128,6 +128,14 @@ refuse "attach where nobody is" "no interface" ebpfsctl attach -n ebpfs-t1 t1
 refuse "attach in a namespace that does not exist" "ip netns" ebpfsctl attach -n ebpfs-none t2
 refuse "XDP in a driver that has none" "(--mode tc|no XDP)" ebpfsctl attach tun1 -m xdp
 check "which leaves nothing" test "$(ebpfsctl -j status | jq '.interfaces | length')" = 1
+ebpfsctl attach tun1 -m xdp-generic > "$tmp/out"
+refuse "and where it runs in general" "left as it was" ebpfsctl attach tun1 -m xdp
+check "that goes on, with its counters" test "$(ebpfsctl -j status | jq -r '.interfaces[] |
+	select(.interface == "tun1") | "\(.mode) \(.verdicts != null)"')" = "xdp-generic true"
+ebpfsctl detach tun1
+chmod 0777 /sys/fs/bpf/ebpfs
+refuse "pins that anybody could change" "others than root" ebpfsctl attach t1
+chmod 0700 /sys/fs/bpf/ebpfs
 refuse "without the BPF filesystem: says how to mount it" "mount -t bpf" \
 	unshare --mount sh -c 'umount -l /sys/fs/bpf && ebpfsctl attach t1'
 check "an unprivileged user is told" grep -qiE "(root|permi)" \
@@ -139,8 +147,8 @@ check "JSON tells the program" jq -e '.program > 0 and .mode == "tc"' <<< "$(< "
 check "ten at a time: each waits for its turn" bash -c \
 	'for i in 1 2 3 4 5; do ebpfsctl attach t1 -m tc & ebpfsctl attach t1 -m xdp & done
 	 for job in $(jobs -p); do wait "$job" || exit; done'
-check "one of them is left" test "$(ebpfsctl -j status |
-	jq '[.interfaces[] | select(.interface == "t1")] | length')" = 1
+pins=/sys/fs/bpf/ebpfs/$(stat -Lc %i /proc/self/ns/net)-$(< /sys/class/net/t1/ifindex)
+check "one of them is left" test "$(find "$pins" -name tc -o -name 'xdp*' | wc -l)" = 1
 
 # Interfaces that go away.
 ip netns del ebpfs-t1
@@ -152,6 +160,7 @@ check "deleted interfaces are told as such" test \
 	"$(ebpfsctl -j status | jq '[.interfaces[] | select(.attached | not)] | length')" = 2
 refuse "what is left holds the module" "in use" rmmod ebpfs
 check "attach beside them" ebpfsctl attach lo
+usage "all, in one namespace" "without --netns" ebpfsctl detach --all -n /proc/self/ns/net
 check "detach --gone" ebpfsctl -j detach --gone
 check "cleared two" jq -e '.detached == 2' <<< "$(< "$tmp/out")"
 check "and left the other" test "$(ebpfsctl -j status | jq -r '.interfaces[].interface')" = lo

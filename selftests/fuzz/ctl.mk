@@ -10,7 +10,7 @@ sources_mount := $(addprefix userspace/,ebpfsctl/mount_options.c ebpfsctl/mountr
 
 NETLINK_WRAP := $(addprefix mnl_socket_,open2 bind close setsockopt get_portid sendto recvfrom) \
 		$(addprefix mnl_attr_get_,u8 u16 u32 u64)
-MOUNT_WRAP := getaddrinfo fopen opendir readdir closedir bpf_obj_get
+MOUNT_WRAP := getaddrinfo fopen opendir readdir closedir statfs bpf_obj_get
 
 $(B)/fuzz_netlink: private LDLIBS += -lmnl -ljson-c
 $(B)/fuzz_netlink: private LDFLAGS += $(NETLINK_WRAP:%=-Wl,--wrap=%)

@@ -20,6 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
+
+#include <linux/magic.h>
 
 #include "ebpfsctl/mount.h"
 #include "ebpfsctl/mountref.h"
@@ -106,6 +109,16 @@ int __wrap_closedir(DIR *dir);
 int __wrap_closedir(DIR *dir)
 {
 	return dir != (DIR *)&entries ? __real_closedir(dir) : 0;
+}
+
+/* There is a BPF filesystem. */
+int __wrap_statfs(const char *path, struct statfs *fs);
+int __wrap_statfs(const char *path, struct statfs *fs)
+{
+	MUST(!strcmp(path, BPFFS_DIR));
+	memset(fs, 0, sizeof(*fs));
+	fs->f_type = BPF_FS_MAGIC;
+	return 0;
 }
 
 /* Nothing is pinned, wherever it is looked for. */
@@ -210,7 +223,7 @@ static void pins(char *text)
 	size_t count;
 
 	entries = text;
-	list = pins_list(&count);
+	MUST(pins_list(&list, &count));
 	for (size_t i = 0; i < count; i++) {
 		MUST(!i || list[i - 1].netns < list[i].netns ||
 		     (list[i - 1].netns == list[i].netns &&

@@ -172,9 +172,13 @@ static bool swap_xdp(struct target *target, enum mode old, enum mode mode, int p
 	fd = attach_link(target, mode, mode_names[mode], prog_fd);
 	if (fd < 0 && old_prog >= 0) {
 		fd = attach_link(target, old, mode_names[old], old_prog);
-		if (fd >= 0)
+		close(old_prog);
+		if (fd >= 0) {
+			/* Another link of the same program, with the same counters. */
+			target->pin.links[old].fd = fd;
 			ctl_error("%s is left as it was, in mode %s", target->iface.name,
 				  mode_names[old]);
+		}
 		return false;
 	}
 	if (old_prog >= 0)
@@ -225,9 +229,11 @@ static bool attach(struct target *target, enum mode mode, const struct loaded *l
 		if (!update_link(target, same, l->prog_fd, mode))
 			return false;
 	} else if (mode == MODE_XDP && pin->links[MODE_XDP_GENERIC].fd >= 0) {
-		return swap_xdp(target, MODE_XDP_GENERIC, mode, l->prog_fd);
+		if (!swap_xdp(target, MODE_XDP_GENERIC, mode, l->prog_fd))
+			return false;
 	} else if (mode == MODE_XDP_GENERIC && pin->links[MODE_XDP].fd >= 0) {
-		return swap_xdp(target, MODE_XDP, mode, l->prog_fd);
+		if (!swap_xdp(target, MODE_XDP, mode, l->prog_fd))
+			return false;
 	} else if (attach_link(target, mode, mode_names[mode], l->prog_fd) < 0) {
 		return false;
 	}
@@ -401,7 +407,8 @@ static int run(const struct command *cmd, int argc, char **argv)
 	}
 	if (!pins_lock())
 		return EXIT_FAILURE;
-	pin_open(&target.pin, netns_current(), target.iface.index);
+	if (!pin_open(&target.pin, netns_current(), target.iface.index))
+		return EXIT_FAILURE;
 	/* Left over from a deleted interface, or a whole namespace, that had these numbers. */
 	for (enum mode m = 0; m < MODES; m++)
 		if (target.pin.links[m].fd >= 0 && !target.pin.links[m].ifindex &&

@@ -42,7 +42,8 @@ static int run(const struct command *cmd, int argc, char **argv)
 		{ "steer", no_argument, NULL, 'S' },
 		CTL_LONG
 	};
-	bool all = false, gone = false, serve = false, steer = false, good = true;
+	bool all = false, gone = false, serve = false, steer = false, in_netns = false;
+	bool good = true, had;
 	size_t count = 0, done = 0;
 	struct iface iface;
 	struct pin *pins;
@@ -59,6 +60,7 @@ static int run(const struct command *cmd, int argc, char **argv)
 		case 'n':
 			if (!netns_enter(optarg))
 				return EXIT_FAILURE;
+			in_netns = true;
 			break;
 		case 's':
 			serve = true;
@@ -75,6 +77,9 @@ static int run(const struct command *cmd, int argc, char **argv)
 	if (argc - optind != !(all || gone))
 		return ctl_usage(cmd, all || gone ? "--all and --gone take no interface" :
 				 "expected one interface, or --all, or --gone");
+	if (in_netns && (all || gone))
+		return ctl_usage(cmd, "--all and --gone look at every network namespace: they go "
+				 "without --netns");
 	if (serve == steer)
 		serve = steer = true;
 	if (!all && !gone && !iface_get(argv[optind], &iface))
@@ -82,11 +87,12 @@ static int run(const struct command *cmd, int argc, char **argv)
 	if (!pins_lock())
 		return EXIT_FAILURE;
 	if (all || gone) {
-		pins = pins_list(&count);
+		good = pins_list(&pins, &count);
 	} else {
 		count = 1;
 		pins = ctl_grow(NULL, 0, sizeof(*pins));
-		pin_open(pins, netns_current(), iface.index);
+		if (!pin_open(pins, netns_current(), iface.index))
+			return EXIT_FAILURE;
 		if (!wanted(pins, steer, serve)) {
 			ctl_error("no %sprogram of ebpfs is on %s; see: ebpfsctl status",
 				  !steer ? "serving " : !serve ? "steering " : "", iface.name);
@@ -94,14 +100,15 @@ static int run(const struct command *cmd, int argc, char **argv)
 		}
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (gone && !all && !pin_is_stale(&pins[i]))
+		if (pins[i].unknown || (gone && !all && !pin_is_stale(&pins[i])))
 			continue;
 		/* A pin without any program is cleared away, too. */
 		if (steer != serve && !wanted(&pins[i], steer, serve))
 			continue;
+		had = wanted(&pins[i], steer, serve);
 		if ((!steer || pin_remove_steer(&pins[i])) &&
 		    (!serve || pin_remove_serve(&pins[i])))
-			done++;
+			done += had;
 		else
 			good = false;
 	}

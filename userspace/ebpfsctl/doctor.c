@@ -196,7 +196,7 @@ static void check_bpf(void)
 	if (pins_available(false))
 		add(LEVEL_OK, "bpffs", NULL, BPFFS_DIR " is mounted");
 	else
-		add(LEVEL_FAIL, "bpffs", "mount -t bpf bpf " BPFFS_DIR
+		add(LEVEL_FAIL, "bpffs", "mount -t bpf -o mode=0700 bpf " BPFFS_DIR
 		    "; \"ip netns exec\" hides it, \"nsenter --net\" and --netns do not",
 		    "no BPF filesystem on " BPFFS_DIR ", where links are kept");
 
@@ -317,11 +317,12 @@ static void visit_interface(void *data)
 static void check_interfaces(int count, char **names)
 {
 	size_t pin_count;
-	struct pin *pins = pins_list(&pin_count);
+	struct pin *pins;
 	struct ifaddrs *addrs, *addr;
 	unsigned int looked = 0;
 	char last[IF_NAMESIZE] = "";
 
+	pins_list(&pins, &pin_count);
 	for (int i = 0; i < count; i++, looked++)
 		check_interface(names[i], MODES);
 	for (size_t i = 0; i < pin_count; i++) {

@@ -89,6 +89,7 @@ static bool is_at(const union ebpfs_sockaddr *node, const union ebpfs_sockaddr *
 static bool find_node(const struct nl_mount *mount, const char *text, uint32_t *number)
 {
 	union ebpfs_sockaddr wanted;
+	unsigned int found = 0;
 	struct nl_node *nodes;
 	size_t count;
 
@@ -111,8 +112,15 @@ static bool find_node(const struct nl_mount *mount, const char *text, uint32_t *
 	for (size_t i = 0; i < count; i++) {
 		if (nodes[i].mount == mount->number && is_at(&nodes[i].addr, &wanted)) {
 			*number = nodes[i].number;
-			return true;
+			found++;
 		}
+	}
+	if (found == 1)
+		return true;
+	if (found) {
+		ctl_error("mount %u has %u nodes at %s: say the port, too, or the number; see: "
+			  "ebpfsctl node list %u", mount->number, found, text, mount->number);
+		return false;
 	}
 	ctl_error("mount %u has no node %s; see: ebpfsctl node list %u", mount->number, text,
 		  mount->number);

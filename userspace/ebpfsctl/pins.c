@@ -12,6 +12,7 @@
 #include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <bpf/bpf.h>
@@ -85,13 +86,14 @@ bool pins_available(bool complain)
 		return true;
 	if (complain)
 		ctl_error("no BPF filesystem on " BPFFS_DIR ", where links are kept; run: "
-			  "mount -t bpf bpf " BPFFS_DIR " (\"ip netns exec\" hides it: use "
+			  "mount -t bpf -o mode=0700 bpf " BPFFS_DIR " (\"ip netns exec\" hides it: use "
 			  "--netns NAME instead)");
 	return false;
 }
 
 bool pins_lock(void)
 {
+	struct stat st;
 	int fd;
 
 	if (!pins_available(true))
@@ -101,27 +103,59 @@ bool pins_lock(void)
 			  geteuid() ? "; this needs root" : "");
 		return false;
 	}
-	fd = open(PINS_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || flock(fd, LOCK_EX)) {
-		ctl_error("cannot lock the directory " PINS_DIR ": %s%s", strerror(errno),
+	fd = open(PINS_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st)) {
+		ctl_error("cannot open the directory " PINS_DIR ": %s%s", strerror(errno),
 			  geteuid() ? "; this needs root" : "");
+		return false;
+	}
+	/* A BPF filesystem may be everybody's to write. */
+	if (st.st_uid || st.st_mode & (S_IWGRP | S_IWOTH)) {
+		ctl_error("the directory " PINS_DIR " could be changed by others than root (owner "
+			  "%u, mode %04o); if that is a mistake, say: chown root " PINS_DIR "; "
+			  "chmod 0700 " PINS_DIR, st.st_uid, st.st_mode & 07777);
+		return false;
+	}
+	if (flock(fd, LOCK_EX)) {
+		ctl_error("cannot lock the directory " PINS_DIR ": %s", strerror(errno));
 		return false;
 	}
 	return true;	/* the lock goes with the process */
 }
 
-static void open_link(const char *path, struct pinned_link *link)
+static void pin_path(const struct pin *pin, const char *name, char *path, size_t size)
+{
+	snprintf(path, size, "%s/%s", pin->dir, name);
+}
+
+/* What is pinned as @name; -1: nothing, or it cannot be opened, which is said and noted. */
+static int open_pinned(struct pin *pin, const char *name)
+{
+	char path[96];
+	int fd;
+
+	pin_path(pin, name, path, sizeof(path));
+	fd = bpf_obj_get(path);
+	if (fd >= 0 || errno == ENOENT)
+		return fd;
+	ctl_error("cannot open %s: %s", path, strerror(errno));
+	pin->unknown = true;
+	return -1;
+}
+
+static void open_link(struct pin *pin, const char *name, struct pinned_link *link)
 {
 	struct bpf_link_info info = {};
 	__u32 size = sizeof(info);
 
-	link->fd = bpf_obj_get(path);
+	link->fd = open_pinned(pin, name);
 	if (link->fd < 0)
 		return;
 	if (bpf_link_get_info_by_fd(link->fd, &info, &size)) {
-		ctl_debug("cannot read the link %s: %s", path, strerror(errno));
+		ctl_error("cannot read the link %s/%s: %s", pin->dir, name, strerror(errno));
 		close(link->fd);
 		link->fd = -1;
+		pin->unknown = true;
 		return;
 	}
 	link->prog_id = info.prog_id;
@@ -131,29 +165,18 @@ static void open_link(const char *path, struct pinned_link *link)
 		link->ifindex = info.tcx.ifindex;
 }
 
-static void pin_path(const struct pin *pin, const char *name, char *path, size_t size)
+bool pin_open(struct pin *pin, uint64_t netns, uint32_t ifindex)
 {
-	snprintf(path, size, "%s/%s", pin->dir, name);
-}
-
-void pin_open(struct pin *pin, uint64_t netns, uint32_t ifindex)
-{
-	char path[96];
-
 	memset(pin, 0, sizeof(*pin));
 	pin->netns = netns;
 	pin->ifindex = ifindex;
 	snprintf(pin->dir, sizeof(pin->dir), PINS_DIR "/%" PRIu64 "-%" PRIu32, netns, ifindex);
-	for (enum mode mode = 0; mode < MODES; mode++) {
-		pin_path(pin, mode_names[mode], path, sizeof(path));
-		open_link(path, &pin->links[mode]);
-	}
-	pin_path(pin, "stats", path, sizeof(path));
-	pin->map_fd = bpf_obj_get(path);
-	pin_path(pin, "serve", path, sizeof(path));
-	open_link(path, &pin->serve);
-	pin_path(pin, "serve-stats", path, sizeof(path));
-	pin->serve_map_fd = bpf_obj_get(path);
+	for (enum mode mode = 0; mode < MODES; mode++)
+		open_link(pin, mode_names[mode], &pin->links[mode]);
+	pin->map_fd = open_pinned(pin, "stats");
+	open_link(pin, "serve", &pin->serve);
+	pin->serve_map_fd = open_pinned(pin, "serve-stats");
+	return !pin->unknown;
 }
 
 void pin_close(struct pin *pin)
@@ -260,20 +283,36 @@ static int compare_pins(const void *left, const void *right)
 	return (a->ifindex > b->ifindex) - (a->ifindex < b->ifindex);
 }
 
-struct pin *pins_list(size_t *count)
+/* Each interface takes some descriptors. */
+static void allow_many(void)
 {
-	struct pin *pins = NULL;
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+bool pins_list(struct pin **pins, size_t *count)
+{
 	struct dirent *entry;
+	bool good = true;
 	DIR *dir;
 
+	*pins = NULL;
 	*count = 0;
+	if (!pins_available(true))
+		return false;
 	dir = opendir(PINS_DIR);
 	if (!dir) {
-		if (errno != ENOENT)
-			ctl_error("cannot look into " PINS_DIR ": %s%s", strerror(errno),
-				  errno == EACCES ? "; this needs root" : "");
-		return NULL;
+		if (errno == ENOENT)
+			return true;
+		ctl_error("cannot look into " PINS_DIR ": %s%s", strerror(errno),
+			  errno == EACCES ? "; this needs root" : "");
+		return false;
 	}
+	allow_many();
 	while ((entry = readdir(dir))) {
 		uint64_t netns;
 		uint32_t ifindex;
@@ -283,13 +322,13 @@ struct pin *pins_list(size_t *count)
 			   &end) != 2 ||
 		    entry->d_name[end])
 			continue;
-		pins = ctl_grow(pins, *count, sizeof(*pins));
-		pin_open(&pins[(*count)++], netns, ifindex);
+		*pins = ctl_grow(*pins, *count, sizeof(**pins));
+		good &= pin_open(&(*pins)[(*count)++], netns, ifindex);
 	}
 	closedir(dir);
 	if (*count)
-		qsort(pins, *count, sizeof(*pins), compare_pins);
-	return pins;
+		qsort(*pins, *count, sizeof(**pins), compare_pins);
+	return good;
 }
 
 /* The rows of a map, of @row bytes each, or NULL; @cpus: out, how many. */

@@ -58,6 +58,7 @@ struct pinned_link {
  * @map_fd: counters, -1 if there are none
  * @serve: link of the serving program
  * @serve_map_fd: its counters, -1 if there are none
+ * @unknown: some of it could not be opened: it may be more than what is here
  */
 struct pin {
 	uint64_t netns;
@@ -67,6 +68,7 @@ struct pin {
 	int map_fd;
 	struct pinned_link serve;
 	int serve_map_fd;
+	bool unknown;
 };
 
 /* Is bpffs there? If not and @complain, says what to do. */
@@ -75,8 +77,8 @@ bool pins_available(bool complain);
 /* Makes the top directory and locks it until exit. Says what is wrong. */
 bool pins_lock(void);
 
-/* Opens what is pinned for an interface, which may be nothing. */
-void pin_open(struct pin *pin, uint64_t netns, uint32_t ifindex);
+/* Opens what is pinned for an interface, which may be nothing. Says what is wrong. */
+bool pin_open(struct pin *pin, uint64_t netns, uint32_t ifindex);
 void pin_close(struct pin *pin);
 
 /* Is it left over from an interface that was deleted, or an interrupted attach? */
@@ -95,11 +97,12 @@ bool pin_remove_serve(struct pin *pin);
 
 /**
  * pins_list() - every interface with programs of ours
+ * @pins: out, an array, NULL if there are none
  * @count: out
  *
- * Return: an array, NULL if there are none.
+ * Return: false if not all of them could be seen, after saying why.
  */
-struct pin *pins_list(size_t *count);
+bool pins_list(struct pin **pins, size_t *count);
 
 /**
  * struct counters - the counters of an interface's programs

@@ -64,11 +64,12 @@ static double now(clockid_t clock)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-static void open_source(struct source *source)
+/* False if it is not all of it. */
+static bool open_source(struct source *source)
 {
 	size_t pins;
+	bool good = pins_list(&source->pins, &pins);
 
-	source->pins = pins_list(&pins);
 	for (size_t i = 0; i < pins; i++) {
 		source->counters = ctl_grow(source->counters, source->count,
 					    sizeof(*source->counters));
@@ -76,6 +77,7 @@ static void open_source(struct source *source)
 			continue;
 		source->pins[source->count++] = source->pins[i];
 	}
+	return good;
 }
 
 static bool take_sample(const struct source *source, struct sample *sample)
@@ -246,7 +248,7 @@ static int run(const struct command *cmd, int argc, char **argv)
 	struct source source = { .module = true };
 	struct sample sample = {};
 	unsigned long count = 0;
-	bool watching = false;
+	bool watching = false, good;
 	double interval = 1;
 	int opt, status;
 	char *end;
@@ -280,16 +282,18 @@ static int run(const struct command *cmd, int argc, char **argv)
 		return ctl_usage(cmd, "unexpected argument '%s'", argv[optind]);
 	if (source.module && !nl_open(true))
 		return EXIT_FAILURE;
-	open_source(&source);
-	if (watching)
-		return watch(&source, interval, count);
+	good = open_source(&source);
+	if (watching) {
+		status = watch(&source, interval, count);
+		return good ? status : EXIT_FAILURE;
+	}
 	if (!take_sample(&source, &sample))
 		return EXIT_FAILURE;
 	if (ctl_json)
 		json_print(sample_json(&source, &sample));
 	else
 		sample_text(&source, &sample);
-	return EXIT_SUCCESS;
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 const struct command cmd_stats = {

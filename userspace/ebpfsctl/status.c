@@ -75,7 +75,7 @@ static void interface_json(struct json_object *list, const struct pin *pin,
 	json_add_u64(out, "netns", pin->netns);
 	json_add_string(out, "netns_name", *netns ? netns : NULL);
 	json_add_string(out, "mode", mode < MODES ? mode_names[mode] : NULL);
-	json_add_bool(out, "attached", mode < MODES && pin->links[mode].ifindex);
+	json_add_bool(out, "attached", !pin_is_stale(pin));
 	if (mode < MODES) {
 		char name[PROGRAM_NAME];
 
@@ -164,10 +164,11 @@ static void interface_text(const struct pin *pin, const struct where *where, con
 		printf("    %-14s %llu\n", "errors", sum->errors);
 }
 
-static void show_interfaces(struct json_object *list)
+static bool show_interfaces(struct json_object *list)
 {
+	struct pin *pins;
 	size_t count;
-	struct pin *pins = pins_list(&count);
+	bool good = pins_list(&pins, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		struct where where = { .index = pins[i].ifindex };
@@ -186,8 +187,9 @@ static void show_interfaces(struct json_object *list)
 		else
 			interface_text(&pins[i], &where, netns, counted, &sum);
 	}
-	if (!count && !list)
+	if (good && !count && !list)
 		printf("no interface has a program (attach one with: ebpfsctl attach IFACE)\n");
+	return good;
 }
 
 struct json_object *node_json(const struct nl_node *node)
@@ -312,7 +314,7 @@ static int run(const struct command *cmd, int argc, char **argv)
 {
 	static const struct option options[] = { CTL_LONG };
 	struct json_object *out = NULL, *interfaces = NULL, *mounts = NULL;
-	bool loaded, good = true;
+	bool loaded, good;
 	int opt, status;
 
 	while ((opt = getopt_long(argc, argv, CTL_SHORT, options, NULL)) >= 0) {
@@ -333,9 +335,9 @@ static int run(const struct command *cmd, int argc, char **argv)
 	} else if (!loaded) {
 		printf("the module ebpfs is not loaded\n");
 	}
-	show_interfaces(interfaces);
+	good = show_interfaces(interfaces);
 	if (loaded)
-		good = show_mounts(mounts);
+		good &= show_mounts(mounts);
 	if (out)
 		json_print(out);
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
