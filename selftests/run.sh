@@ -50,6 +50,7 @@ faults+='|possible (circular|recursive) locking|KASAN:|KFENCE:|KCSAN:|UBSAN:|ref
 faults+='|[Pp]oison overwritten|[Rr]edzone|memory corruption|rcu: INFO|detected stall'
 faults+='|unregister_netdevice: waiting|ebpfs: .*left behind|ODEBUG:|kmemleak: of ebpfs'
 faults+='|turning off the locking|with a lock still held|Kernel memory leak detector disabled'
+faults+='|ebpfs[a-z]*\[[0-9]+\]: segfault'
 
 long='' quiet='' list='' part='' kernel=''
 while [ $# -gt 0 ]; do
