@@ -371,9 +371,11 @@ bool ebpfs_aead_fast(u8 cipher)
 
 void ebpfs_aead_forget(u8 cipher, const u8 key[EBPFS_KEY_LEN])
 {
+	static const u8 none[EBPFS_KEY_LEN];
 	unsigned int cpu;
 
-	if (cipher != EBPFS_CIPHER_AES256_GCM || !ebpfs_gcm_is_fast)
+	/* Some senders have no key. */
+	if (cipher != EBPFS_CIPHER_AES256_GCM || !ebpfs_gcm_is_fast || ebpfs_same_key(key, none))
 		return;
 	for_each_possible_cpu(cpu) {
 		struct ebpfs_aead *a = per_cpu(ebpfs_aead_cpu, cpu);

@@ -107,15 +107,10 @@ bool ebpfs_port_known(__be16 port)
 	return false;
 }
 
-static struct ebpfs_door *ebpfs_door_find(const struct ebpfs_flow *flow)
+static bool ebpfs_door_is(const struct ebpfs_door *door, const struct ebpfs_flow *flow)
 {
-	struct ebpfs_door *door;
-
-	hlist_for_each_entry_rcu(door, &ebpfs_doors[ebpfs_door_hash(flow->local_port)], hash)
-		if (door->port == flow->local_port && door->net == flow->net &&
-		    door->family == flow->from.sa.sa_family)
-			return door;
-	return NULL;
+	return door->port == flow->local_port && door->net == flow->net &&
+	       door->family == flow->from.sa.sa_family;
 }
 
 static struct ebpfs_peer *ebpfs_peer_find(u64 id)
@@ -365,6 +360,19 @@ static void ebpfs_door_count(const struct ebpfs_node *node, enum ebpfs_knocked r
 	}
 }
 
+/* What @door's socket would do with the packet. @k: NULL if it has no head. */
+static enum ebpfs_knocked ebpfs_door_judge(const struct ebpfs_door *door,
+					   const struct ebpfs_flow *flow,
+					   const struct ebpfs_knock *k, bool many, int said)
+{
+	if (k)
+		return door->node ? ebpfs_door_client(door->node, flow, k, said) :
+				    ebpfs_door_server(door, flow, k);
+	if (door->node && !ebpfs_addr_equal(&door->node->path.to, &flow->from))
+		return EBPFS_DOOR_PEER;
+	return many ? EBPFS_DOOR_PASS : EBPFS_DOOR_FORM;
+}
+
 /**
  * ebpfs_door() - is the packet to be dropped?
  * @pkt: packet
@@ -380,27 +388,29 @@ static void ebpfs_door_count(const struct ebpfs_node *node, enum ebpfs_knocked r
 enum ebpfs_knocked ebpfs_door(struct ebpfs_packet *pkt, const struct ebpfs_flow *flow, u32 l3_off,
 			     u32 off, u32 len, u32 flags, int said)
 {
-	const struct ebpfs_door *door = ebpfs_door_find(flow);
+	struct hlist_head *doors = &ebpfs_doors[ebpfs_door_hash(flow->local_port)];
+	const struct ebpfs_door *door;
 	struct ebpfs_knock k = {};
 	enum ebpfs_knocked reason;
+	bool looked = false, good = false;
 
-	if (!door)
-		return EBPFS_DOOR_PASS;
-	k.many = pkt->skb ? skb_is_gso(pkt->skb) : flags & EBPFS_DOOR_GENERIC;
-	if (!ebpfs_knock_read(pkt, off, len, &k)) {
-		reason = k.many ? EBPFS_DOOR_PASS : EBPFS_DOOR_FORM;
-		if (door->node && !ebpfs_addr_equal(&door->node->path.to, &flow->from))
-			reason = EBPFS_DOOR_PEER;
-	} else if (door->node) {
-		reason = ebpfs_door_client(door->node, flow, &k, said);
-	} else {
-		reason = ebpfs_door_server(door, flow, &k);
+	/* Several sockets may have a port, each with an address of its own. */
+	hlist_for_each_entry_rcu(door, doors, hash) {
+		if (!ebpfs_door_is(door, flow))
+			continue;
+		if (!looked) {
+			k.many = pkt->skb ? skb_is_gso(pkt->skb) : flags & EBPFS_DOOR_GENERIC;
+			good = ebpfs_knock_read(pkt, off, len, &k);
+			looked = true;
+		}
+		reason = ebpfs_door_judge(door, flow, good ? &k : NULL, k.many, said);
+		if (reason == EBPFS_DOOR_PASS || !ebpfs_door_certain(door, pkt, l3_off, flags))
+			continue;
+		if (door->node)
+			ebpfs_door_count(door->node, reason, k.type == EBPFS_REPLY);
+		return reason;
 	}
-	if (reason == EBPFS_DOOR_PASS || !ebpfs_door_certain(door, pkt, l3_off, flags))
-		return EBPFS_DOOR_PASS;
-	if (door->node)
-		ebpfs_door_count(door->node, reason, k.type == EBPFS_REPLY);
-	return reason;
+	return EBPFS_DOOR_PASS;
 }
 
 /* Doors and peers of a daemon. */

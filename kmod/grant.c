@@ -206,6 +206,9 @@ static int ebpfs_serve_session(struct ebpfs_daemon *d, const struct ebpfs_serve_
 	sock = sock_from_file(s->file);
 	if (!sock || !sk_is_udp(sock->sk))
 		goto err_file;
+	err = -EINVAL;
+	if (sock->sk->sk_family != s->path.to.sa.sa_family)
+		goto err_file;
 	err = ebpfs_path_init(&s->path);
 	if (err)
 		goto err_file;
@@ -287,13 +290,19 @@ static int ebpfs_grant_judge(const struct file *file, struct timespec64 *changed
 		return -EBADF;
 	if (!ebpfs_grant_possible(inode))
 		return -EOPNOTSUPP;
+#ifdef FMODE_FSNOTIFY_PERM
+	/* Somebody wants to be asked each time. */
+	if (FMODE_FSNOTIFY_PERM(file->f_mode))
+		return -EOPNOTSUPP;
+#endif
 	/* Who changes rights sets the time first, and has the lock. */
 	if (!inode_trylock_shared(inode))
 		return err;
 	*changed = inode_get_ctime(inode);
 	ktime_get_coarse_real_ts64(&now);
 	age = timespec64_sub(now, *changed);
-	if (timespec64_to_ns(&age) >= EBPFS_GRANT_AGE * NSEC_PER_MSEC)
+	/* Some filesystems have whole seconds. */
+	if (timespec64_to_ns(&age) >= EBPFS_GRANT_AGE * NSEC_PER_MSEC + inode->i_sb->s_time_gran)
 		err = inode_permission(file_mnt_idmap(file), inode, MAY_READ);
 	inode_unlock_shared(inode);
 	return err;

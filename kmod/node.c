@@ -196,6 +196,12 @@ static void ebpfs_node_more(struct tasklet_struct *more)
 	ebpfs_dispatch(container_of(more, struct ebpfs_node, more));
 }
 
+/* Silence after which a node is LOST, ns. */
+static u64 ebpfs_lost_after(const struct ebpfs_mount *mnt)
+{
+	return min(READ_ONCE(mnt->timeo), EBPFS_LOST_MAX);
+}
+
 static void ebpfs_node_timer(struct timer_list *timer)
 {
 	struct ebpfs_node *node = from_timer(node, timer, timer);
@@ -224,6 +230,7 @@ static void ebpfs_node_timer(struct timer_list *timer)
 		ebpfs_node_expire(node, now);
 
 	spin_lock(&node->lock);
+	node->health.lost_after = ebpfs_lost_after(mnt);	/* since a remount, perhaps */
 	if (session)
 		lost = ebpfs_health_silence(&node->health, silence, now);
 	if (lost)
@@ -772,7 +779,7 @@ struct ebpfs_node *ebpfs_node_create(struct ebpfs_mount *mnt, const union ebpfs_
 	timer_setup(&node->timer, ebpfs_node_timer, 0);
 	tasklet_setup(&node->more, ebpfs_node_more);
 	INIT_WORK(&node->work, ebpfs_node_work);
-	ebpfs_health_init(&node->health, min(mnt->timeo, EBPFS_LOST_MAX), ebpfs_now());
+	ebpfs_health_init(&node->health, ebpfs_lost_after(mnt), ebpfs_now());
 	node->pmtu.next_at = EBPFS_NEVER;
 	node->cell = EBPFS_CELL_MIN;
 	node->unit = PAGE_SIZE;

@@ -139,6 +139,7 @@ static void ebpfs_batch_close(struct ebpfs_batch *b)
 	if (!ebpfs_skb_close(b->skb, b->session)) {
 		__skb_unlink(b->skb, &b->skbs);
 		kfree_skb(b->skb);
+		ebpfs_stat_inc(b->session->node->stats, send_errors);
 	}
 	b->skb = NULL;
 	b->fh = NULL;	/* the next datagram has no handle yet */

@@ -19,6 +19,7 @@
  *
  * Context: softirq at TC ingress, RCU read lock held; never sleeps.
  */
+#include <linux/if_vlan.h>
 #include <linux/pagemap.h>
 #include <linux/percpu.h>
 #include <linux/xarray.h>
@@ -423,9 +424,12 @@ static int ebpfs_serve_build(struct ebpfs_serving *s, const struct ebpfs_grant *
 						       ebpfs_serve_cell(p, &like, &f, &l);
 		f.offset += f.len;
 	} while (verdict == EBPFS_SERVE_ANSWERED && f.offset < f.total);
-	/* If it was cut meanwhile, the folios may hold what is no longer the file's. */
+	/* If it was cut meanwhile, the folios may hold what is no longer the file's; and if rights
+	 * have changed, what was written since. */
 	if (verdict == EBPFS_SERVE_ANSWERED && i_size_read(inode) != size)
 		verdict = EBPFS_SERVE_PASS_CACHE;
+	else if (verdict == EBPFS_SERVE_ANSWERED && !ebpfs_grant_holds(g))
+		verdict = EBPFS_SERVE_PASS_GRANT;
 	*bytes += f.total;
 	ebpfs_lending_end(&l);
 	return verdict;
@@ -554,7 +558,9 @@ static int ebpfs_serve_packet(struct ebpfs_packet *pkt, const struct ebpfs_flow 
 	u64 id;
 	u8 *p;
 
-	if (skb_is_gso(pkt->skb) ||
+	/* What goes on to a device above this one comes here again there. */
+	if (skb_is_gso(pkt->skb) || skb_vlan_tag_present(pkt->skb) ||
+	    rcu_access_pointer(pkt->skb->dev->rx_handler) ||
 	    len < sizeof(struct ebpfs_calls) || len > EBPFS_UDP_PAYLOAD_BASE)
 		return EBPFS_SERVE_PASS_OTHER;
 	p = this_cpu_ptr(ebpfs_serve_calls);
