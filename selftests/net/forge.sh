@@ -81,7 +81,7 @@ one_attack() {
 }
 
 # Where a machine that is slow answers late, hardly any comes before the true reply.
-least=$((${EBPFS_SLOW:-1} > 1 ? 1 : count / 10))
+least=$((${EBPFS_SLOW:-1} > 1 ? 1 : forgeries / 10))
 for attack in "${attacks[@]}"; do
 	one_attack "$attack"
 done
