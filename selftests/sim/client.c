@@ -289,6 +289,14 @@ void client_abort(struct world *w, struct client *c)
 	schedule(w, grace(w), abort_check, c, 0);
 }
 
+/* Around what a datagram carries that every path does, with its head and a guard. */
+static u32 edge_size(struct world *w)
+{
+	u32 room = w->cfg.sec != EBPFS_SEC_CRC ? sizeof(struct ebpfs_guard) : 0;
+
+	return EBPFS_UDP_PAYLOAD_BASE - sizeof(struct ebpfs_reply) - room - 12 + rnd(w, 61 - room);
+}
+
 /* Bytes of data that the op's call has. */
 static u32 data_size(struct world *w, u16 op)
 {
@@ -317,7 +325,7 @@ static u32 data_size(struct world *w, u16 op)
 	case EBPFS_OP_WRITEATTR:
 	case EBPFS_OP_APPEND:
 		if (w->cfg.edge)
-			return 1140 + rnd(w, 61);
+			return edge_size(w);
 		switch (rnd(w, 16)) {
 		case 0:
 			return EBPFS_MSG_MAX;
@@ -388,7 +396,7 @@ static u32 read_size(struct world *w)
 	u32 size;
 
 	if (w->cfg.edge)
-		return 1140 + rnd(w, 61);
+		return edge_size(w);
 	switch (rnd(w, 8)) {
 	case 0: case 1:
 		return w->cfg.unit;
