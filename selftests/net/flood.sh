@@ -19,6 +19,8 @@ quick=20000
 count=${EBPFS_FLOOD:-$quick}
 first=$((count > 500000 ? 100000 : count / 5))
 limit=1024	# KiB
+# Buffers of ebpfsd's that it touches when first needed, which a few thousand do not see to.
+rss_limit=$((count > 500000 ? limit : 8 * limit))
 # KASAN keeps what others free; the module's own caches hold nothing that is free there.
 all_limit=$((limit * (${EBPFS_SLOW:-1} > 1 ? 64 : 1)))
 in_s1=(nsenter --net=/run/netns/ebpfs-s1)
@@ -112,7 +114,7 @@ at_side() {
 		"slab $slab_was -> $slab KiB, of the module $own_was -> $own, ebpfsd $rss_was -> $rss"
 	holds "$side: slabs are as before" \
 		"slab - slab_was <= all_limit && own - own_was <= limit"
-	holds "$side: ebpfsd is as before" "rss - rss_was <= limit"
+	holds "$side: ebpfsd is as before" "rss - rss_was <= rss_limit"
 	drop_caches
 	check "$side: the service goes on" cmp "$srv/file" "$mnt/file"
 }
