@@ -23,8 +23,8 @@
 #include <linux/skbuff.h>
 
 #include "aead.h"
-#include "engine.h"
 #include "copy.h"
+#include "engine.h"
 #include "write.h"
 
 /* Bytes of a call's data that lie in memory in one piece: @len from @at on. */

@@ -12,8 +12,8 @@
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 
-#include "fs.h"
 #include "copy.h"
+#include "fs.h"
 
 /* Room for contents in the answer of a LOOKUP, so that all of it has one of the allocator's
  * sizes: if the file's size is not known, less, because all of it counts in the window

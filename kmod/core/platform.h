@@ -173,7 +173,7 @@ bool ebpfs_aead_seal(u8 *to, u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBP
 /* The reverse. Return: 0; -EBADMSG: it is not authentic; -ENOMEM: there was no memory to find
  * out. If it is not 0, @to is unspecified. */
 int ebpfs_aead_open(u8 *to, const u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBPFS_KEY_LEN],
-		     u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len);
+		    u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len);
 
 /* Is @cipher one of those that this machine has instructions for, or needs none? */
 bool ebpfs_aead_fast(u8 cipher);

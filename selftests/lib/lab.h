@@ -145,7 +145,6 @@ static inline int put(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 	ssize_t len = (ssize_t)strlen(text);
-
 	int err = 0;
 
 	if (fd < 0)

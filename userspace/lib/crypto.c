@@ -234,7 +234,7 @@ bool ebpfs_aead_seal(u8 *to, u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBP
 }
 
 int ebpfs_aead_open(u8 *to, const u8 tag[EBPFS_AEAD_TAG], u8 cipher, const u8 key[EBPFS_KEY_LEN],
-		     u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len)
+		    u64 number, struct ebpfs_bytes clear, const u8 *from, u32 len)
 {
 	EVP_CIPHER_CTX *ctx = with_key(cipher, key, false);
 
