@@ -13,8 +13,8 @@
  *
  * Before Linux 6.16 x86 has the instructions behind a wrapper that may put off a message until
  * a thread runs, which is no use here; what it wraps is asked for by its own name, and works
- * where vector registers may be touched. That is nearly always. A message that a softirq has
- * while it interrupts their use is given up, and is sent again.
+ * where vector registers may be touched. That is nearly always. What a softirq has
+ * while it interrupts their use is left to gcm_soft.c.
  *
  * Context: process and softirq, with the lock of the processor's struct ebpfs_aead held, but
  * for ebpfs_gcm_probe(), ebpfs_gcm_make() and ebpfs_gcm_free(), which sleep.
@@ -27,10 +27,11 @@
 #include <linux/slab.h>
 
 #include "aead.h"
+#include "gcm_soft.h"
+#include "stats.h"
 
 #define EBPFS_GCM_HEAD	96	/* bytes of heads that are copied */
 #define EBPFS_GCM_FEW	21	/* a message of 64 KiB in pages, its head and its tag */
-#define EBPFS_GCM_IV	12
 
 /**
  * struct ebpfs_gcm_keyed - one key, as the API wants it
@@ -47,7 +48,8 @@ struct ebpfs_gcm_keyed {
  * @keyed: the instructions, with a key each
  * @last: of @keyed was used last
  * @req: for any of them
- * @failed: there was no memory for the message, or its key cannot be used now
+ * @failed: there was no memory for the message, or its key cannot be set
+ * @soft: the message is made without vector registers, in @softly
  * @n: pieces
  * @room: for so many, and for the tag
  * @sg: the pieces: @few, or memory of our own. No entry is marked as the last
@@ -57,12 +59,14 @@ struct ebpfs_gcm_keyed {
  * @tag: of the message
  * @iv: of it; the first bytes stay 0
  * @few: mostly enough
+ * @softly: holds a key until the message's end
  */
 struct ebpfs_gcm {
 	struct ebpfs_gcm_keyed keyed[2];
 	u8 last;
 	struct aead_request *req;
 	bool failed;
+	bool soft;
 	u32 n;
 	u32 room;
 	struct scatterlist *sg;
@@ -70,8 +74,9 @@ struct ebpfs_gcm {
 	u32 used;
 	u8 head[EBPFS_GCM_HEAD];
 	u8 tag[EBPFS_AEAD_TAG];
-	u8 iv[EBPFS_GCM_IV];
+	u8 iv[GCM_AES_IV_SIZE];
 	struct scatterlist few[EBPFS_GCM_FEW];
+	struct ebpfs_gcm_soft softly;
 };
 
 static bool ebpfs_gcm_wrapped;	/* the instructions are used without their wrapper */
@@ -81,7 +86,7 @@ static struct crypto_aead *ebpfs_gcm_alloc(const char *name, u32 type)
 {
 	struct crypto_aead *tfm = crypto_alloc_aead(name, type, type | CRYPTO_ALG_ASYNC);
 
-	if (!IS_ERR(tfm) && (crypto_aead_ivsize(tfm) != EBPFS_GCM_IV ||
+	if (!IS_ERR(tfm) && (crypto_aead_ivsize(tfm) != GCM_AES_IV_SIZE ||
 			     crypto_aead_setauthsize(tfm, EBPFS_AEAD_TAG))) {
 		crypto_free_aead(tfm);
 		return ERR_PTR(-ENOENT);
@@ -204,14 +209,9 @@ void ebpfs_gcm_forget(struct ebpfs_gcm *g, const u8 key[EBPFS_KEY_LEN])
 			ebpfs_gcm_set(&g->keyed[i], ebpfs_gcm_no_key);
 }
 
-/* With this key. False: it cannot be set; or an interrupt found a task amid
- * its vector registers, where the kernel's general code, which may sleep when it gets a key,
- * would be all there is. As without memory, the message is lost, and sent again.
- */
+/* With this key. False: it cannot be set. */
 static bool ebpfs_gcm_with(struct ebpfs_gcm *g, const u8 key[EBPFS_KEY_LEN])
 {
-	if (ebpfs_gcm_wrapped && unlikely(!crypto_simd_usable()))
-		return false;
 	if (likely(ebpfs_same_key(g->keyed[g->last].key, key)))
 		return true;
 	g->last = !g->last;
@@ -230,7 +230,12 @@ void ebpfs_gcm_begin(struct ebpfs_gcm *g, const u8 key[EBPFS_KEY_LEN], u64 numbe
 	const __le64 last = cpu_to_le64(number);
 
 	memcpy(g->iv + sizeof(g->iv) - sizeof(last), &last, sizeof(last));
-	g->failed = !ebpfs_gcm_with(g, key);
+	g->soft = ebpfs_gcm_wrapped && !crypto_simd_usable();
+	if (unlikely(g->soft)) {
+		ebpfs_gcm_soft_key(&g->softly, key);
+		ebpfs_stat_inc(ebpfs_global_stats, aes_soft);
+	}
+	g->failed = !g->soft && !ebpfs_gcm_with(g, key);
 	g->n = 0;
 	g->used = 0;
 	g->end = NULL;
@@ -307,11 +312,25 @@ void ebpfs_gcm_add_clear(struct ebpfs_gcm *g, const void *p, u32 len)
 /* The message is over. */
 void ebpfs_gcm_drop(struct ebpfs_gcm *g)
 {
+	if (unlikely(g->soft))
+		memzero_explicit(&g->softly, sizeof(g->softly));
 	if (likely(g->sg == g->few))
 		return;
 	kfree(g->sg);
 	g->sg = g->few;
 	g->room = ARRAY_SIZE(g->few) - 1;
+}
+
+/* As ebpfs_gcm_run(), without vector registers. */
+static noinline int ebpfs_gcm_run_soft(struct ebpfs_gcm *g, u32 clear, u32 text, bool seal)
+{
+	u8 tag[EBPFS_AEAD_TAG];
+
+	ebpfs_gcm_soft_run(&g->softly, g->iv, g->sg, clear, text, seal, tag);
+	if (!seal)
+		return ebpfs_equal(tag, g->tag, sizeof(tag)) ? 0 : -EBADMSG;
+	memcpy(g->tag, tag, sizeof(tag));
+	return 0;
 }
 
 /* The whole message, where it lies; @text: its bytes that are encrypted. Return: 0 or an error. */
@@ -322,6 +341,10 @@ static int ebpfs_gcm_run(struct ebpfs_gcm *g, u32 clear, u32 text, bool seal)
 
 	if (unlikely(g->failed))
 		goto out;
+	if (unlikely(g->soft)) {
+		err = ebpfs_gcm_run_soft(g, clear, text, seal);
+		goto out;
+	}
 	last = &g->sg[g->n];
 	sg_set_buf(last, g->tag, sizeof(g->tag));
 	sg_mark_end(last);

@@ -39,8 +39,10 @@
 	X(drop_key)							\
 	X(drop_tag)							\
 	X(drop_replay)							\
-	/* with a guard, and no memory or vector registers to open it */	\
+	/* with a guard, and no memory to open it */			\
 	X(drop_memory)							\
+	/* messages of AES-GCM made or opened without vector registers */	\
+	X(aes_soft)							\
 	/* calls */							\
 	X(calls)							\
 	X(calls_resent)							\
