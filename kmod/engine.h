@@ -256,7 +256,8 @@ struct ebpfs_node {
 
 /**
  * struct ebpfs_mount - what the engine knows of a mount
- * @link: in ebpfs_mounts, under ebpfs_mounts_lock
+ * @link: in ebpfs_mounts, or in ebpfs_mounts_ending, whose counters are still its own; under
+ *	ebpfs_mounts_lock
  * @number: 1, 2 ... since the module was loaded
  * @net: network namespace, referenced
  * @nodes: struct ebpfs_node, in order of number; never empty after set-up
@@ -604,6 +605,7 @@ void ebpfs_node_exit(void);
 
 /* mount.c APIs: process context */
 extern struct list_head ebpfs_mounts;
+extern struct list_head ebpfs_mounts_ending;
 extern struct mutex ebpfs_mounts_lock;
 void ebpfs_mount_init(struct ebpfs_mount *mnt, struct net *net);
 int ebpfs_mount_connect(struct ebpfs_mount *mnt);

@@ -10,6 +10,7 @@
 #include "engine.h"
 
 LIST_HEAD(ebpfs_mounts);
+LIST_HEAD(ebpfs_mounts_ending);
 DEFINE_MUTEX(ebpfs_mounts_lock);
 static u32 ebpfs_next_mount = 1;
 
@@ -89,7 +90,7 @@ void ebpfs_mount_destroy(struct ebpfs_mount *mnt)
 	struct ebpfs_node *node, *tmp;
 
 	mutex_lock(&ebpfs_mounts_lock);
-	list_del_init(&mnt->link);
+	list_move(&mnt->link, &ebpfs_mounts_ending);
 	mutex_unlock(&ebpfs_mounts_lock);
 
 	ebpfs_mount_abort(mnt);
@@ -106,6 +107,11 @@ void ebpfs_mount_destroy(struct ebpfs_mount *mnt)
 	}
 	mutex_unlock(&mnt->nodes_lock);
 	synchronize_rcu();
+	mutex_lock(&ebpfs_mounts_lock);
+	list_for_each_entry(node, &mnt->removed_nodes, link)
+		ebpfs_stats_retire(node->stats);
+	list_del(&mnt->link);
+	mutex_unlock(&ebpfs_mounts_lock);
 	list_for_each_entry_safe(node, tmp, &mnt->removed_nodes, link)
 		ebpfs_node_free(node);
 	ebpfs_users_destroy(mnt);

@@ -46,6 +46,18 @@ static struct ebpfs_mount *ebpfs_find_mount(u32 number)
 	return NULL;
 }
 
+/* Adds all nodes of a mount, also those that were removed. Its nodes_lock is held. */
+static void ebpfs_sum_mount(struct ebpfs_stats *sum, const struct ebpfs_mount *mnt)
+{
+	const struct ebpfs_node *node;
+
+	lockdep_assert_held(&mnt->nodes_lock);
+	list_for_each_entry(node, &mnt->nodes, link)
+		ebpfs_stats_sum(sum, node->stats);
+	list_for_each_entry(node, &mnt->removed_nodes, link)
+		ebpfs_stats_sum(sum, node->stats);
+}
+
 static int ebpfs_fill_mount(struct sk_buff *skb, struct netlink_callback *cb,
 			    struct ebpfs_mount *mnt)
 {
@@ -62,10 +74,8 @@ static int ebpfs_fill_mount(struct sk_buff *skb, struct netlink_callback *cb,
 	list_for_each_entry(node, &mnt->nodes, link) {
 		nodes++;
 		waiting += READ_ONCE(node->nqueue);
-		ebpfs_stats_sum(&stats, node->stats);
 	}
-	list_for_each_entry(node, &mnt->removed_nodes, link)
-		ebpfs_stats_sum(&stats, node->stats);
+	ebpfs_sum_mount(&stats, mnt);
 	mutex_unlock(&mnt->nodes_lock);
 
 	if (nla_put_u32(skb, EBPFS_A_MOUNT, mnt->number) ||
@@ -301,11 +311,21 @@ static int ebpfs_abort_doit(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
+static void ebpfs_sum_mounts(struct ebpfs_stats *sum, const struct list_head *list)
+{
+	struct ebpfs_mount *mnt;
+
+	lockdep_assert_held(&ebpfs_mounts_lock);
+	list_for_each_entry(mnt, list, link) {
+		mutex_lock(&mnt->nodes_lock);
+		ebpfs_sum_mount(sum, mnt);
+		mutex_unlock(&mnt->nodes_lock);
+	}
+}
+
 static int ebpfs_stats_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ebpfs_stats stats = {};
-	struct ebpfs_mount *mnt;
-	struct ebpfs_node *node;
 	struct sk_buff *msg;
 	void *head;
 	int err = -EMSGSIZE;
@@ -313,16 +333,10 @@ static int ebpfs_stats_doit(struct sk_buff *skb, struct genl_info *info)
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	if (!msg)
 		return -ENOMEM;
-	ebpfs_stats_sum(&stats, ebpfs_global_stats);
 	mutex_lock(&ebpfs_mounts_lock);
-	list_for_each_entry(mnt, &ebpfs_mounts, link) {
-		mutex_lock(&mnt->nodes_lock);
-		list_for_each_entry(node, &mnt->nodes, link)
-			ebpfs_stats_sum(&stats, node->stats);
-		list_for_each_entry(node, &mnt->removed_nodes, link)
-			ebpfs_stats_sum(&stats, node->stats);
-		mutex_unlock(&mnt->nodes_lock);
-	}
+	ebpfs_stats_sum(&stats, ebpfs_global_stats);
+	ebpfs_sum_mounts(&stats, &ebpfs_mounts);
+	ebpfs_sum_mounts(&stats, &ebpfs_mounts_ending);
 	mutex_unlock(&ebpfs_mounts_lock);
 	head = genlmsg_put_reply(msg, info, &ebpfs_genl, 0, EBPFS_CMD_STATS_GET);
 	if (head)

@@ -865,7 +865,6 @@ void ebpfs_node_stop(struct ebpfs_node *node)
 void ebpfs_node_free(struct ebpfs_node *node)
 {
 	WARN_ON(!list_empty(&node->queue) || !list_empty(&node->active));
-	ebpfs_stats_retire(node->stats);
 	free_percpu(node->stats);
 	kfree(node);
 	atomic_dec(&ebpfs_live_nodes);

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# cycles: insmod, mount, read, umount, rmmod, again and again, leave nothing
+# cycles: insmod, mount, read, umount, rmmod, again and again, leave nothing; and counters
+# never fall
 #
 # timeout: 240
 #
@@ -12,7 +13,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 5
+plan 7
 
 rounds=8
 [ -z "${EBPFS_LONG-}" ] || rounds=20
@@ -26,6 +27,37 @@ rmmod ebpfs || give_up "the module is in use before the first round"
 client=(nsenter --net=/run/netns/ebpfs-c1)
 modes=(off tc xdp xdp-generic)
 
+mount_it() {
+	"${client[@]}" mount -t ebpfs -o name=lab-c1,secretfile=/run/ebpfs-lab/secret-1 \
+		10.99.0.1:/lab "$mnt"
+}
+
+# The module's counters are sampled while mounts come and go.
+calls_of_mounts() {
+	local i sampler
+	modprobe ebpfs || return
+	spawn ebpfsctl --json stats --watch --interval 0.02 > "$tmp/samples"
+	sampler=$!
+	for ((i = 0; i < 6; i++)); do
+		mount_it && ls -lR "$mnt" > "$tmp/list" && umount "$mnt" || return
+	done
+	nap 0.2
+	kill "$sampler" && rmmod ebpfs
+}
+
+# The samples' counts of calls: how many differ from the one before, and how many are less.
+compare_samples() {
+	local line now last=0
+	grown=0 fallen=0
+	while IFS= read -r line; do
+		[[ $line =~ \"calls\":\ *([0-9]+) ]] || continue
+		now=${BASH_REMATCH[1]}
+		[ "$now" -le "$last" ] || grown=$((grown + 1))
+		[ "$now" -ge "$last" ] || fallen=$((fallen + 1))
+		last=$now
+	done < "$tmp/samples"
+}
+
 # What the last round, in mode $1, did.
 one_round() {
 	local mode=$1
@@ -33,8 +65,7 @@ one_round() {
 	if [ "$mode" != off ]; then
 		"${client[@]}" ebpfsctl attach s1 --mode "$mode" || return
 	fi
-	"${client[@]}" mount -t ebpfs -o name=lab-c1,secretfile=/run/ebpfs-lab/secret-1 \
-		10.99.0.1:/lab "$mnt" || return
+	mount_it || return
 	treecmp "$srv" "$mnt" || return
 	umount "$mnt" || return
 	[ "$mode" = off ] || "${client[@]}" ebpfsctl detach s1 || return
@@ -69,6 +100,9 @@ all_rounds() {
 for mode in "${modes[@]}"; do
 	one_round "$mode" > "$tmp/out" 2>&1 || { show "$tmp/out"; give_up "a round in mode $mode"; }
 done
+check "mounts come and go" calls_of_mounts
+compare_samples
+holds "counters never fall ($grown samples grew)" "grown > 5 && fallen == 0"
 unreclaimable
 before=$kilobytes
 check "$rounds rounds" all_rounds
