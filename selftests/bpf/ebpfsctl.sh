@@ -8,7 +8,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 107
+plan 109
 
 ctl=$tree/userspace/ebpfsctl
 man=$tree/Documentation/man
@@ -140,6 +140,8 @@ refuse "without the BPF filesystem: says how to mount it" "mount -t bpf" \
 	unshare --mount sh -c 'umount -l /sys/fs/bpf && ebpfsctl attach t1'
 check "an unprivileged user is told" grep -qiE "(root|permi)" \
 	<(setpriv --reuid 1000 --clear-groups ebpfsctl attach t1 2>&1)
+refuse "nor root without the right to see modules' BTF" "does not show.*CAP_SYS_ADMIN" \
+	setpriv --bounding-set=-sys_admin ebpfsctl attach t1
 check "a program that waits for a port" ebpfsctl attach t1 --port 20490
 check "replaced by one that does not" ebpfsctl -j attach t1
 check "JSON tells the program" jq -e '.program > 0 and .mode == "tc"' <<< "$(< "$tmp/out")"
@@ -234,6 +236,11 @@ check "mount: a quoted comma separates nothing" grep -qx 'mount.ebpfs: option co
 	<(would 127.0.0.1:/d 'context="a,b"')
 refuse "mount: a secret in the options is refused" secretfile= would 127.0.0.1:/d secret=x
 refuse "mount: a list that ends with a comma" "last comma" would 127.0.0.1,:/d ro
+would 127.0.0.1,:/d ro > /dev/null
+status=$?
+would no-such-host.invalid:/d ro > /dev/null
+holds "mount: that is wrong usage (1), an unknown host a failure (32): $status, $?" \
+	"status == 1 && $? == 32"
 long=''
 for ((i = 1; i < 40; i++)); do
 	long+=10.0.0.$i,

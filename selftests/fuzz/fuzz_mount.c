@@ -158,13 +158,13 @@ static void source(const char *text)
 {
 	char *numeric, *again;
 
-	if (!mount_source_resolve(text, &numeric)) {
+	if (mount_source_resolve(text, &numeric)) {
 		MUST(fuzz_complained);
 		return;
 	}
 	MUST(strlen(numeric) < FSCONFIG_STRING_MAX);
 	MUST(!strcmp(strstr(numeric, ":/"), strstr(text, ":/")));
-	MUST(mount_source_resolve(numeric, &again) && !strcmp(again, numeric));
+	MUST(!mount_source_resolve(numeric, &again) && !strcmp(again, numeric));
 }
 
 static void address(const char *text)

@@ -26,11 +26,6 @@
 
 #define DEFAULT_SECRET	"/etc/ebpfs/secret"
 
-/* Exit codes of mount(8). */
-#define MOUNT_USAGE	1
-#define MOUNT_SYSTEM	2
-#define MOUNT_FAILED	32
-
 static const char help[] =
 	"usage: mount.ebpfs HOST[:PORT][,HOST[:PORT]]...:/EXPORT DIR [-fnsvh] [-N NS] [-o OPTIONS]\n"
 	"\n"
@@ -344,8 +339,9 @@ int mount_main(int argc, char **argv)
 			return status;
 		return fake ? 0 : remount(argv[optind + 1], &options, sloppy);
 	}
-	if (!mount_source_resolve(argv[optind], &numeric))
-		return MOUNT_USAGE;
+	status = mount_source_resolve(argv[optind], &numeric);
+	if (status)
+		return status;
 	ctl_debug("source %s", numeric);
 	options.name = mount_client_name(options.name);
 	if (!options.name)

@@ -10,6 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Exit codes of mount(8). */
+#define MOUNT_USAGE	1
+#define MOUNT_SYSTEM	2
+#define MOUNT_FAILED	32
+
 /* The most fsconfig() takes for a string, with its NUL. */
 #define FSCONFIG_STRING_MAX	256
 
@@ -53,9 +58,9 @@ bool mount_options_parse(struct mount_options *options, const char *text);
  * @source: HOST[:PORT][,HOST[:PORT]]...:/EXPORT
  * @numeric: out, the same with addresses, the caller's
  *
- * Says what is wrong.
+ * Return: 0, or an exit code of mount(8): says what is wrong.
  */
-bool mount_source_resolve(const char *source, char **numeric);
+int mount_source_resolve(const char *source, char **numeric);
 
 /**
  * mount_client_name() - what the servers know this client as

@@ -168,19 +168,19 @@ bool mount_options_parse(struct mount_options *options, const char *text)
 	return good;
 }
 
-bool mount_source_resolve(const char *source, char **numeric)
+int mount_source_resolve(const char *source, char **numeric)
 {
 	const char *export = strstr(source, ":/"), *at = source;
 	char *out = ctl_strdup(""), *longer;
 
 	if (export == source) {
 		ctl_error("source '%s' names no server: expected HOST[:PORT]:/EXPORT", source);
-		return false;
+		return MOUNT_USAGE;
 	}
 	if (!export) {
 		ctl_error("source '%s' is not HOST[:PORT][,HOST[:PORT]]...:/EXPORT; an IPv6 "
 			  "address stands in [brackets]", source);
-		return false;
+		return MOUNT_USAGE;
 	}
 	while (at < export) {
 		const char *end = memchr(at, ',', export - at);
@@ -195,13 +195,13 @@ bool mount_source_resolve(const char *source, char **numeric)
 		wrong = ebpfs_addr_split(at, end - at, host, &port);
 		if (wrong) {
 			ctl_error("source '%s': '%.*s': %s", source, (int)(end - at), at, wrong);
-			return false;
+			return MOUNT_USAGE;
 		}
 		wrong = ebpfs_addr_resolve(host, port, false, &addr);
 		if (wrong) {
 			ctl_error("source '%s': cannot find the address of '%s': %s", source, host,
 				  wrong);
-			return false;
+			return MOUNT_FAILED;
 		}
 		/* Without a port of its own, the kernel takes port=, or the default. */
 		brackets = !port && addr.sa.sa_family == AF_INET6;
@@ -212,7 +212,7 @@ bool mount_source_resolve(const char *source, char **numeric)
 		at = end + 1;
 		if (at == export) {
 			ctl_error("source '%s': no host behind the last comma", source);
-			return false;
+			return MOUNT_USAGE;
 		}
 	}
 	*numeric = ctl_format("%s%s", out, export);
@@ -221,7 +221,7 @@ bool mount_source_resolve(const char *source, char **numeric)
 		ctl_error("source '%s' has %zu bytes with addresses, the kernel takes %d: mount "
 			  "with some of the servers, add the others with: ebpfsctl node add",
 			  *numeric, strlen(*numeric), FSCONFIG_STRING_MAX - 1);
-		return false;
+		return MOUNT_USAGE;
 	}
-	return true;
+	return 0;
 }

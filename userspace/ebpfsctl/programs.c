@@ -69,7 +69,9 @@ static const char *last_messages(void)
 	return start ? start + 1 : kept;
 }
 
-/* BTF of the module: an open file descriptor and the number in *id, or -1. */
+/* BTF of the module: an open file descriptor and the number in *id, or -1: errno is ENOENT if
+ * the module has none.
+ */
 static int open_module_btf(__u32 *id)
 {
 	*id = 0;
@@ -82,8 +84,10 @@ static int open_module_btf(__u32 *id)
 		__u32 size = sizeof(info);
 		int fd = bpf_btf_get_fd_by_id(*id);
 
-		if (fd < 0)
+		if (fd < 0 && errno == ENOENT)
 			continue;	/* gone meanwhile */
+		if (fd < 0)
+			return -1;
 		if (!bpf_btf_get_info_by_fd(fd, &info, &size) && info.kernel_btf &&
 		    !strcmp(name, "ebpfs"))
 			return fd;
@@ -147,6 +151,12 @@ static enum kfunc_state probe(enum bpf_prog_type type, const char *name, char *w
 		return KFUNC_NO_MODULE;
 	}
 	btf_fd = open_module_btf(&btf_id);
+	if (btf_fd < 0 && errno != ENOENT) {
+		snprintf(why, size, "the kernel does not show its modules' BTF: %s%s",
+			 strerror(errno), errno == EPERM ?
+			 "; that needs root, or CAP_BPF and CAP_SYS_ADMIN" : "");
+		return KFUNC_REFUSED;
+	}
 	if (btf_fd < 0) {
 		snprintf(why, size, "the module ebpfs was loaded without BTF, so that programs "
 			 "cannot call it; install pahole and the kernel's BTF vmlinux (Debian: in "
