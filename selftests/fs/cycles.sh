@@ -6,7 +6,7 @@
 #
 # timeout: 240
 #
-# 8 rounds in the short set, 20 in the long one, in changing steering modes.
+# 4 rounds in the short set, 20 in the long one, in changing steering modes.
 # rmmod fails if anything holds the module, and says if objects are left (which
 # the runner finds in the kernel log). Memory of objects that nobody counts
 # would show in the sum of all unreclaimable slabs.
@@ -15,7 +15,7 @@
 
 plan 7
 
-rounds=8
+rounds=4
 [ -z "${EBPFS_LONG-}" ] || rounds=20
 
 mkdir -p "$srv"
