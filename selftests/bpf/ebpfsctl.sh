@@ -8,7 +8,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 109
+plan 111
 
 ctl=$tree/userspace/ebpfsctl
 man=$tree/Documentation/man
@@ -168,6 +168,10 @@ check "cleared two" jq -e '.detached == 2' <<< "$(< "$tmp/out")"
 check "and left the other" test "$(ebpfsctl -j status | jq -r '.interfaces[].interface')" = lo
 check "detach --serve --all" ebpfsctl -j detach --serve --all
 check "counts whom it took a program from" jq -e '.detached == 0' <<< "$(< "$tmp/out")"
+refuse "detach --all that cannot open what is pinned" "open files|cannot open" \
+	prlimit --nofile=5:5 ebpfsctl detach --all
+check "took nothing that it did not see" test "$(ebpfsctl -j status |
+	jq -r '.interfaces[] | "\(.interface) \(.attached) \(.verdicts != null)"')" = "lo true true"
 check "detach --all" ebpfsctl detach --all
 check "leaves an empty directory" test -z "$(ls /sys/fs/bpf/ebpfs)"
 released() {
