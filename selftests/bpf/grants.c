@@ -211,6 +211,34 @@ static void files(void)
 	EXPECT_EQ(tell(device, EBPFS_SERVE_END, &id), 0);
 }
 
+/* A change in the second of the last one would not be seen. */
+static void a_filesystem_with_whole_seconds(void)
+{
+	struct ebpfs_serve_session s = session_of(4);
+	struct ebpfs_serve_grant g;
+	char line[512];
+	uint64_t id = 4;
+	int fd;
+
+	snprintf(line, sizeof(line), "modprobe -q loop; cd %s && mkdir seconds && "
+		 "truncate -s 4M image && mkfs.ext4 -q -O ^has_journal -I 128 image "
+		 "2> /dev/null && mount -o loop image seconds", dir);
+	ASSERT_EQ(system(line), 0);
+	ASSERT_EQ(tell(device, EBPFS_SERVE_SESSION, &s), 0);
+	fd = file_of("seconds/file", 0644, O_RDWR);
+	g = grant_of(id, fd);
+	usleep(OLD);
+	EXPECT_EQ(tell(device, EBPFS_SERVE_GRANT, &g), EAGAIN);
+	usleep(1000000);
+	EXPECT_EQ(tell(device, EBPFS_SERVE_GRANT, &g), 0);
+	EXPECT_EQ(tell(device, EBPFS_SERVE_END, &id), 0);
+	close(fd);
+	/* The grant's file is let go of after a grace period. */
+	snprintf(line, sizeof(line), "for i in $(seq 50); do umount %s/seconds 2> /dev/null && "
+		 "exit; sleep 0.1; done; exit 1", dir);
+	EXPECT_EQ(system(line), 0);
+}
+
 /* Rights are those of who asks. */
 static void users(void)
 {
@@ -375,6 +403,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(keys),
 	KTAP_TEST(most_sessions),
 	KTAP_TEST(files),
+	KTAP_TEST(a_filesystem_with_whole_seconds),
 	KTAP_TEST(users),
 	KTAP_TEST(only_root_opens_it),
 	KTAP_TEST(names_are_described),

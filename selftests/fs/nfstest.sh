@@ -54,7 +54,7 @@ for user in "${users[@]}"; do
 	runs+=($!)
 done
 for run in "${runs[@]}"; do
-	await 200 "$run" || note "a run does not end"
+	await $((200 * ${EBPFS_SLOW:-1})) "$run" || note "a run does not end"
 done
 for user in "${users[@]}"; do
 	results "$tmp/$user-local"
