@@ -39,7 +39,7 @@ static const char help[] =
 	"without a loss, also by another mode. With --serve: the program that has the kernel\n"
 	"answer READs for ebpfsd.\n"
 	"\n"
-	"  -m, --mode MODE   tc           TC ingress (default): works on every interface, and\n"
+	"  -m, --mode MODE   tc           TC ingress (default): on every Ethernet interface;\n"
 	"                                 takes super-packets (GSO, on veth) in one piece\n"
 	"                    xdp          in the driver: on real network cards\n"
 	"                    xdp-generic  as xdp, without help of the driver: for tests\n"

@@ -100,10 +100,10 @@ static void check_kernel(void)
 	uname(&uts);
 	if (sscanf(uts.release, "%u.%u", &major, &minor) != 2 ||
 	    major < 6 || (major == 6 && minor < 6))
-		add(LEVEL_FAIL, "kernel", "use kernel 6.12 or later",
+		add(LEVEL_FAIL, "kernel", "use kernel 6.12",
 		    "%s is too old: tcx links came with 6.6", uts.release);
 	else if (major == 6 && minor < 12)
-		add(LEVEL_WARN, "kernel", "use kernel 6.12 or later",
+		add(LEVEL_WARN, "kernel", "use kernel 6.12",
 		    "%s is older than 6.12, the oldest that is tested", uts.release);
 	else
 		add(LEVEL_OK, "kernel", NULL, "%s", uts.release);

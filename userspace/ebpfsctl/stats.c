@@ -159,7 +159,7 @@ static uint64_t passed(const struct ebpfs_steer_row *row)
 {
 	uint64_t sum = 0;
 
-	for (int v = VERDICTS_TAKEN; v < EBPFS_STEER_VERDICTS; v++)
+	for (int v = VERDICTS_TAKEN; v < EBPFS_STEER_DROP_FORM; v++)
 		sum += row->packets[v];
 	return sum;
 }

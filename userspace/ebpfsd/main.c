@@ -51,7 +51,7 @@ static const char usage[] =
 "  -e, --export NAME=PATH  export a directory to all clients; replaces the file's exports\n"
 "                          OPTION: ro (default), rw, root_squash (default),\n"
 "                          no_root_squash, all_squash, privileged_xattrs,\n"
-"                          watch, anonuid=N, anongid=N\n"
+"                          watch, sec=SEC, anonuid=N, anongid=N\n"
 "  -l, --listen ADDR       listen there; replaces what the file says\n"
 "  -k, --clients FILE      names and secrets of the clients\n"
 "  -s, --state-dir DIR     where the key of the file handles is kept\n"
