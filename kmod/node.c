@@ -120,11 +120,8 @@ static void ebpfs_session_put(struct ebpfs_session *s)
 void ebpfs_node_arm(struct ebpfs_node *node, u64 at)
 {
 	u64 now = ebpfs_now();
-	unsigned long when = jiffies + (at > now ? nsecs_to_jiffies(at - now) + 1 : 0);
 
-	if (timer_pending(&node->timer) && time_after_eq(when, READ_ONCE(node->timer.expires)))
-		return;
-	mod_timer(&node->timer, when);
+	timer_reduce(&node->timer, jiffies + (at > now ? nsecs_to_jiffies(at - now) + 1 : 0));
 }
 
 static void ebpfs_node_kick(struct ebpfs_node *node)
@@ -166,18 +163,12 @@ bool ebpfs_node_keeps(const struct ebpfs_node *node, u64 now)
 	return now < READ_ONCE(node->renewed_at) + READ_ONCE(node->lease) / 4 * 3;
 }
 
-/* So that the server hears of us while nothing is asked. Timer. Return: when again. */
-static u64 ebpfs_node_keep(struct ebpfs_node *node, struct ebpfs_session *s, u64 now)
+/* Does the server live? It hears that we do. Timer. */
+static void ebpfs_node_ask(struct ebpfs_node *node, struct ebpfs_session *s, u64 now)
 {
-	u64 lease = READ_ONCE(node->lease);
-	u64 due = max(READ_ONCE(node->renewed_at) + lease / 3, node->keep_again);
 	struct ebpfs_probe probe;
 	u32 serial;
 
-	if (!atomic_read(&node->mnt->holding) || !lease)
-		return EBPFS_NEVER;
-	if (due > now)
-		return due;
 	spin_lock(&node->lock);
 	if (!node->keep_at) {
 		node->keep_at = now;
@@ -185,9 +176,22 @@ static u64 ebpfs_node_keep(struct ebpfs_node *node, struct ebpfs_session *s, u64
 	}
 	serial = node->keep_serial;
 	spin_unlock(&node->lock);
-	node->keep_again = now + lease / 10;
 	ebpfs_put_probe(&probe, EBPFS_PROBE, s->server_id, serial, sizeof(probe));
 	ebpfs_send_session(s, &probe, sizeof(probe));
+}
+
+/* So that the server hears of us while nothing is asked. Timer. Return: when again. */
+static u64 ebpfs_node_keep(struct ebpfs_node *node, struct ebpfs_session *s, u64 now)
+{
+	u64 lease = READ_ONCE(node->lease);
+	u64 due = max(READ_ONCE(node->renewed_at) + lease / 3, node->keep_again);
+
+	if (!atomic_read(&node->mnt->holding) || !lease)
+		return EBPFS_NEVER;
+	if (due > now)
+		return due;
+	node->keep_again = now + lease / 10;
+	ebpfs_node_ask(node, s, now);
 	return node->keep_again;
 }
 
@@ -207,8 +211,8 @@ static void ebpfs_node_timer(struct timer_list *timer)
 	struct ebpfs_node *node = from_timer(node, timer, timer);
 	struct ebpfs_mount *mnt = node->mnt;
 	struct ebpfs_session *session;
-	u64 next = EBPFS_NEVER, silence = 0, now = ebpfs_now();
-	bool kick, lost = false, tell = false, rekey = false;
+	u64 next = EBPFS_NEVER, silence = 0, again, now = ebpfs_now();
+	bool kick, ask, lost = false, tell = false, rekey = false;
 	u64 ids[EBPFS_DUE_BATCH];
 	u32 n;
 
@@ -230,11 +234,15 @@ static void ebpfs_node_timer(struct timer_list *timer)
 		ebpfs_node_expire(node, now);
 
 	spin_lock(&node->lock);
-	node->health.lost_after = ebpfs_lost_after(mnt);	/* since a remount, perhaps */
+	/* A remount may have changed it. */
+	ebpfs_health_patience(&node->health, ebpfs_lost_after(mnt),
+			      session ? ebpfs_rtt_timeout(&session->conn.rtt, 0) : 0);
 	if (session)
 		lost = ebpfs_health_silence(&node->health, silence, now);
 	if (lost)
 		clear_bit(node->index, &mnt->nodes_up);
+	ask = ebpfs_health_ask(&node->health, silence, now, &again);
+	next = min(next, again);
 	if (!node->silent && node->health.state != EBPFS_NODE_UP && silence > mnt->timeo) {
 		node->silent = true;
 		tell = true;
@@ -255,6 +263,8 @@ static void ebpfs_node_timer(struct timer_list *timer)
 		next = min(next, now + mnt->timeo / 4);
 	spin_unlock(&node->lock);
 
+	if (ask)
+		ebpfs_node_ask(node, session, now);
 	if (lost)
 		ebpfs_stat_inc(node->stats, node_lost);
 	if (tell)

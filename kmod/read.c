@@ -143,15 +143,17 @@ u32 ebpfs_unit_size(struct ebpfs_inode *ei, u32 *most)
 static void ebpfs_read_start(struct ebpfs_read *rd, u32 size)
 {
 	struct inode *inode = rd->inode;
-	loff_t isize = i_size_read(inode);
+	s64 left = i_size_read(inode) - rd->pos;
 	struct ebpfs_req *req;
 	u32 unit, most = PAGE_SIZE, at, len, ask, n, asked = 0;
 	LIST_HEAD(reqs);
 
 	/* What lies beyond the end of the file's last page need not be asked for. */
 	ask = size;
-	if (rd->pos + size > isize)
-		ask = isize > rd->pos ? min_t(u64, size, PAGE_ALIGN(isize - rd->pos)) : 0;
+	if (left < size)
+		ask = left > 0 ? min_t(u64, size, PAGE_ALIGN(left)) : 0;
+	/* And nothing has a byte there. */
+	ask = min_t(u64, ask, LLONG_MAX - rd->pos);
 	atomic_set(&rd->units, 1);	/* ours */
 
 	/* A page is never too much. */

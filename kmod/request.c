@@ -212,7 +212,10 @@ static void ebpfs_batch_add(struct ebpfs_batch *b, struct ebpfs_node *node,
 	c->name_len = req->name_len;
 	c->attr = (const u8 *)req->attr;
 
-	if (alone && c->apart && ebpfs_batch_whole(b, node, session, req, c))
+	/* Again, it may be too large for a path that has become narrow: then only what is small
+	 * reaches a server that says what it lacks.
+	 */
+	if (alone && c->apart && !c->attempt && ebpfs_batch_whole(b, node, session, req, c))
 		return;
 	c->apart = req->data_len > EBPFS_INLINE_MAX;
 	size = ebpfs_call_size(c, reuse);
@@ -647,9 +650,13 @@ void ebpfs_node_expire(struct ebpfs_node *node, u64 now)
 	spin_lock_bh(&node->lock);
 	ebpfs_node_take(node, -ETIMEDOUT, now, &out);
 	spin_unlock_bh(&node->lock);
+	if (list_empty(&out))
+		return;
 	list_for_each_entry(req, &out, link)
 		ebpfs_stat_inc(node->stats, calls_timed_out);
 	ebpfs_req_fail(&out);
+	/* They may have been in the way of others. */
+	ebpfs_dispatch(node);
 }
 
 /**

@@ -7,6 +7,7 @@
 
 /* Doublings from EBPFS_NODE_RETRY_MIN to EBPFS_NODE_RETRY_MAX. */
 #define RETRY_DOUBLINGS	2
+#define ASKS		4	/* the last of them would be when the node is LOST */
 _Static_assert(EBPFS_NODE_RETRY_MIN << RETRY_DOUBLINGS == EBPFS_NODE_RETRY_MAX,
 	       "the doublings lead from the shortest to the longest time");
 
@@ -35,7 +36,13 @@ void ebpfs_health_init(struct ebpfs_health *h, u64 lost_after, u64 now)
 	h->rejoin = false;
 	h->backoff = 0;
 	h->retry_at = now;
+	h->ask_at = now;
 	h->lost_after = lost_after;
+}
+
+void ebpfs_health_patience(struct ebpfs_health *h, u64 wanted, u64 rto)
+{
+	h->lost_after = wanted < 2 * rto ? 2 * rto : wanted;
 }
 
 bool ebpfs_health_silence(struct ebpfs_health *h, u64 silence, u64 now)
@@ -46,6 +53,22 @@ bool ebpfs_health_silence(struct ebpfs_health *h, u64 silence, u64 now)
 	h->rejoin = false;
 	h->backoff = 0;
 	h->retry_at = now;
+	return true;
+}
+
+bool ebpfs_health_ask(struct ebpfs_health *h, u64 silence, u64 now, u64 *next)
+{
+	const u64 pause = h->lost_after / ASKS;
+
+	*next = EBPFS_NEVER;
+	if (h->state != EBPFS_NODE_UP || !silence)
+		return false;
+	if (silence < pause || now < h->ask_at) {
+		*next = silence < pause ? now + pause - silence : h->ask_at;
+		return false;
+	}
+	h->ask_at = now + pause;
+	*next = h->ask_at;
 	return true;
 }
 

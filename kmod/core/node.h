@@ -14,6 +14,10 @@
  * hint UNKNOWN starts a handshake too, at most once per EBPFS_NODE_RETRY_MIN,
  * and changes nothing else: it may be forged.
  *
+ * Silent is not slow: a server may take as long as it likes for a call, and answers nothing to
+ * its repetitions meanwhile. So who has heard nothing for a while asks with a PROBE whether the
+ * node lives; the answer ends the silence.
+ *
  * Calls of a node that is not UP are moved to nodes that are; with none, they
  * wait. Not locked: the caller's.
  */
@@ -37,6 +41,7 @@ enum ebpfs_node_state {
  * @rejoin: a handshake is wanted (UNKNOWN while UP)
  * @backoff: doublings so far
  * @retry_at: earliest time of the next handshake, ns
+ * @ask_at: earliest time of the next question whether it lives, ns
  * @lost_after: silence that makes a node LOST, ns
  */
 struct ebpfs_health {
@@ -44,12 +49,23 @@ struct ebpfs_health {
 	bool rejoin;
 	u8 backoff;
 	u64 retry_at;
+	u64 ask_at;
 	u64 lost_after;
 };
 
 void ebpfs_health_init(struct ebpfs_health *h, u64 lost_after, u64 now);
+/*
+ * Silence that makes it LOST: @wanted, ns, but not less than it takes to be answered twice by
+ * the retransmission timeout @rto.
+ */
+void ebpfs_health_patience(struct ebpfs_health *h, u64 wanted, u64 rto);
 /* Silence so far, ns (ebpfs_conn_silence()). Return: true if the node is LOST just now. */
 bool ebpfs_health_silence(struct ebpfs_health *h, u64 silence, u64 now);
+/*
+ * Is the node to be asked now whether it lives? *@next: when to see again if nothing else
+ * happens, ns.
+ */
+bool ebpfs_health_ask(struct ebpfs_health *h, u64 silence, u64 now, u64 *next);
 /* Something verified was heard on the session. Return: true if UP again just now. */
 bool ebpfs_health_heard(struct ebpfs_health *h);
 /* UNKNOWN was heard. What is heard later on the session takes the hint back. */

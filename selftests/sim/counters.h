@@ -111,6 +111,7 @@
 	X(rejoined, "sessions replaced by new ones")			\
 	X(blackholes, "paths that swallow large datagrams")		\
 	X(probes, "probes of a path")					\
+	X(asks, "questions whether a server lives")			\
 	X(grown, "path sizes found by probing")				\
 	X(crashes, "servers crashed")					\
 	X(partitions, "partitions")					\

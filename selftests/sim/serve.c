@@ -207,10 +207,11 @@ void serve_execute(struct world *w, struct ssession *ss, const struct ebpfs_call
 	p->ss = ss;
 	p->epoch = ss->server->epoch;
 	p->x = x;
-	time = rnd_time(w, chance(w, w->cfg.slow_exec) ? w->cfg.slow_exec_time : w->cfg.exec_time);
+	time = w->cfg.slow_disk ?:
+	       rnd_time(w, chance(w, w->cfg.slow_exec) ? w->cfg.slow_exec_time : w->cfg.exec_time);
 	TRACE(w, "exec  id %lx op %lu file %lu begins at server %lu", c->id, c->op, (u64)file,
 	      ss->server->index);
-	if (chance(w, 3000))
+	if (!w->cfg.slow_disk && chance(w, 3000))
 		exec_end(w, p, 0);
 	else
 		schedule(w, time, exec_end, p, 0);

@@ -9,6 +9,7 @@
  */
 #include "sim.h"
 
+#define ASK_SERIAL	(1u << 31)	/* of questions whether a server lives: none of a path */
 #define HS_REPEAT	(100 * MSEC)	/* how often clients that do it repeat handshake messages */
 
 bool node_usable(const struct cnode *n)
@@ -221,6 +222,7 @@ static void session_new(struct world *w, struct cnode *n, const struct ebpfs_hs_
 	c->sessions = cs;
 	n->cs = cs;
 	n->due_next = EBPFS_NEVER;
+	n->ask_next = EBPFS_NEVER;
 	path_search(w, n);
 	ebpfs_health_joined(&n->health);
 	CHECK(w, node_usable(n), "a node is up after a handshake", "state %u", n->health.state);
@@ -310,7 +312,7 @@ static void node_tick(struct world *w, void *obj, u64 gen)
 {
 	struct cnode *n = obj;
 	u32 size, serial;
-	u64 silence;
+	u64 silence, again;
 
 	if (gen != n->timer_gen || !n->present)
 		return;
@@ -328,10 +330,19 @@ static void node_tick(struct world *w, void *obj, u64 gen)
 		}
 		silence = ebpfs_conn_silence(&cs->conn, w->now);
 		check_silence(w, cs, silence);
+		ebpfs_health_patience(&n->health, w->cfg.lost_after,
+				      ebpfs_rtt_timeout(&cs->conn.rtt, 0));
 		if (ebpfs_health_silence(&n->health, silence, w->now))
 			node_lost(w, n);
 		INNER(w, silence < n->health.lost_after || n->health.state != EBPFS_NODE_UP,
 		      "a node that is silent for too long is lost", "node %u", n->index);
+		if (ebpfs_health_ask(&n->health, silence, w->now, &again)) {
+			COUNT(w, asks);
+			ebpfs_put_probe(w->scratch, EBPFS_PROBE, cs->hs.server_session, ASK_SERIAL,
+					sizeof(struct ebpfs_probe));
+			session_send(w, cs, w->scratch, sizeof(struct ebpfs_probe));
+		}
+		n->ask_next = again;
 		if (ebpfs_pmtu_poll(&n->pmtu, w->now, ebpfs_rtt_timeout(&cs->conn.rtt, 0), &size,
 				    &serial)) {
 			CHECK(w, size > sizeof(struct ebpfs_probe) && size <= w->cfg.ceiling,
@@ -371,6 +382,7 @@ void node_arm(struct world *w, struct cnode *n)
 		at_least(&at, n->hs_again);
 	if (n->cs) {
 		at_least(&at, n->due_next);
+		at_least(&at, n->ask_next);
 		at_least(&at, n->pmtu.next_at);
 		at_least(&at, n->cs->keys.ask_at);
 		if (n->health.state == EBPFS_NODE_UP &&
@@ -405,6 +417,7 @@ void node_add(struct world *w, struct cnode *n)
 	n->hs_began = EBPFS_NEVER;
 	n->lost_at = 0;
 	n->due_next = EBPFS_NEVER;
+	n->ask_next = EBPFS_NEVER;
 	n->timer_at = EBPFS_NEVER;
 	ebpfs_health_init(&n->health, w->cfg.lost_after, w->now);
 	node_arm(w, n);

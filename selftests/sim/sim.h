@@ -138,6 +138,7 @@ struct config {
 	u64 fill_time, slow_fill_time;
 	u64 exec_time, slow_exec_time;
 	u32 slow_exec;
+	u64 slow_disk;			/* what every execution takes, to the end; or 0 */
 	u32 join;			/* chance that a fragment waits for those that follow it */
 	u64 join_time;			/* for so long at most, 0: what comes in the same instant */
 	u32 kill, soft;			/* chance per request */
@@ -425,6 +426,7 @@ struct csession {
  * @hs_began: last HELLO of a new handshake, ns
  * @lost_at: when the node was last found LOST, ns
  * @due_next: when the core wants to be asked for due calls, ns
+ * @ask_next: when it may want to ask whether the server lives, ns
  * @search_at: when the search for the path's size began, ns
  * @timer_at: when the timer goes off, ns
  * @timer_gen: older ones do nothing
@@ -447,6 +449,7 @@ struct cnode {
 	u64 hs_began;
 	u64 lost_at;
 	u64 due_next;
+	u64 ask_next;
 	u64 search_at;
 	u64 timer_at;
 	u32 timer_gen;

@@ -46,6 +46,7 @@ static void make_ends(struct world *w, struct config *cfg)
 	cfg->exec_time = PICK(w, 50 * USEC, MSEC, 20 * MSEC);
 	cfg->slow_exec = PICK(w, 0, 300);
 	cfg->slow_exec_time = PICK(w, 50 * MSEC, 800 * MSEC);
+	cfg->slow_disk = chance(w, 1000) ? PICK(w, 500 * MSEC, 3 * SEC) : 0;
 	cfg->lost_after = PICK(w, 300 * MSEC, SEC, 2 * SEC);
 	cfg->slots_wanted = PICK(w, 1, 2, 4, 16, 64, 100);
 	cfg->slots_given = PICK(w, 1, 3, 8, 64, 100);
@@ -249,7 +250,8 @@ void world_run(struct world *w)
 
 	world_make(w);
 	/* A session may have one slot, and all requests queue for it. */
-	load = w->cfg.requests * (2 * (w->cfg.delay + w->cfg.jitter) + w->cfg.exec_time + MSEC);
+	load = w->cfg.requests * (2 * (w->cfg.delay + w->cfg.jitter) + w->cfg.exec_time +
+				  w->cfg.slow_disk + MSEC);
 	run_until(w, w->cfg.chaos_time + HEALED_BOUND + load, world_done);
 	chaos_heal(w, NULL, 0);		/* if all was over before */
 	check_open(w);

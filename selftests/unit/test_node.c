@@ -75,6 +75,49 @@ static void silence_loses_once(void)
 	EXPECT_EQ(ebpfs_health_next(&h), T0 + LOST + EBPFS_NODE_RETRY_MIN);
 }
 
+static void patience_is_two_answers(void)
+{
+	struct ebpfs_health h = make_up(T0);
+
+	ebpfs_health_patience(&h, LOST, LOST / 3);
+	EXPECT_EQ(h.lost_after, LOST);
+	ebpfs_health_patience(&h, LOST, LOST);
+	EXPECT_EQ(h.lost_after, 2 * LOST);
+	EXPECT(!ebpfs_health_silence(&h, 2 * LOST - 1, T0 + 2 * LOST));
+	ebpfs_health_patience(&h, LOST, 0);
+	EXPECT(ebpfs_health_silence(&h, LOST, T0 + 2 * LOST));
+}
+
+/* Three times before it is LOST, if nothing is heard; again after each silence. */
+static void silent_is_asked(void)
+{
+	struct ebpfs_health h = make_up(T0);
+	u64 next, t;
+	int asked = 0;
+
+	EXPECT(!ebpfs_health_ask(&h, 0, T0, &next));
+	EXPECT_EQ(next, EBPFS_NEVER);
+	EXPECT(!ebpfs_health_ask(&h, 1, T0 + 1, &next));
+	EXPECT_EQ(next, T0 + LOST / 4);
+	for (t = 1; t < LOST; t += LOST / 100) {
+		bool ask = ebpfs_health_ask(&h, t, T0 + t, &next);
+
+		EXPECT(next > T0 + t && next <= T0 + t + LOST / 4);
+		asked += ask;
+		if (t < LOST / 4)
+			EXPECT(!ask);
+	}
+	EXPECT_EQ(asked, 3);
+	/* It answered, and is silent anew. */
+	EXPECT(!ebpfs_health_ask(&h, LOST / 4 - 1, T0 + 2 * LOST, &next));
+	EXPECT(ebpfs_health_ask(&h, LOST / 4, T0 + 2 * LOST + 1, &next));
+	EXPECT(!ebpfs_health_ask(&h, LOST / 4 + 1, T0 + 2 * LOST + 2, &next));
+	/* Who is LOST is sent handshakes instead. */
+	EXPECT(ebpfs_health_silence(&h, LOST, T0 + 3 * LOST));
+	EXPECT(!ebpfs_health_ask(&h, LOST, T0 + 3 * LOST, &next));
+	EXPECT_EQ(next, EBPFS_NEVER);
+}
+
 static void silence_of_down_is_nothing(void)
 {
 	struct ebpfs_health h;
@@ -175,6 +218,8 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(handshakes_get_rarer),
 	KTAP_TEST(joined_is_up),
 	KTAP_TEST(silence_loses_once),
+	KTAP_TEST(patience_is_two_answers),
+	KTAP_TEST(silent_is_asked),
 	KTAP_TEST(silence_of_down_is_nothing),
 	KTAP_TEST(heard_brings_lost_back),
 	KTAP_TEST(heard_does_not_raise_down),
