@@ -350,9 +350,26 @@ void ebpfs_lock_hint(struct ebpfs_mount *mnt)
 	wake_up_all(&container_of(mnt, struct ebpfs_sb, mnt)->lock_wait);
 }
 
+/**
+ * struct ebpfs_lock_copy - a lock that is to be claimed again
+ * @fl: as the kernel has it
+ * @cred: of who opened the file; a reference
+ */
+struct ebpfs_lock_copy {
+	struct file_lock fl;
+	const struct cred *cred;
+};
+
+static void ebpfs_locks_drop(struct ebpfs_lock_copy *copies, unsigned int n)
+{
+	while (n--)
+		put_cred(copies[n].cred);
+	kvfree(copies);
+}
+
 /* Copies of at most @max locks of a list; how many there are. */
 static unsigned int ebpfs_locks_copy(struct list_head *list, struct file_lock_context *ctx,
-				     struct file_lock *copies, unsigned int max)
+				     struct ebpfs_lock_copy *copies, unsigned int max)
 {
 	struct file_lock *fl, *copy;
 	unsigned int n = 0;
@@ -361,7 +378,8 @@ static unsigned int ebpfs_locks_copy(struct list_head *list, struct file_lock_co
 	list_for_each_entry(fl, list, c.flc_list) {
 		if (n++ >= max)
 			continue;
-		copy = &copies[n - 1];
+		copies[n - 1].cred = get_cred(fl->c.flc_file->f_cred);
+		copy = &copies[n - 1].fl;
 		locks_init_lock(copy);
 		copy->c.flc_owner = fl->c.flc_owner;
 		copy->c.flc_pid = fl->c.flc_pid;
@@ -374,9 +392,11 @@ static unsigned int ebpfs_locks_copy(struct list_head *list, struct file_lock_co
 	return n;
 }
 
-static void ebpfs_lock_reclaim(struct inode *inode, const struct file_lock *fl)
+static void ebpfs_lock_reclaim(struct inode *inode, const struct ebpfs_lock_copy *copy)
 {
 	const struct ebpfs_mount *mnt = ebpfs_mnt(inode);
+	const struct cred *old = override_creds(copy->cred);
+	const struct file_lock *fl = &copy->fl;
 	int err;
 
 	err = ebpfs_lock_call(inode, fl, EBPFS_LOCK_RECLAIM, NULL);
@@ -385,6 +405,7 @@ static void ebpfs_lock_reclaim(struct inode *inode, const struct file_lock *fl)
 		       !READ_ONCE(mnt->aborted))
 			msleep(500);
 	}
+	revert_creds(old);
 	if (!err || READ_ONCE(mnt->aborted))
 		return;
 	pr_warn_ratelimited("ebpfs: %s: the server gave a lock of file %lu to somebody else (error %d): reading and writing it fails until it is unlocked\n",
@@ -403,14 +424,14 @@ static void ebpfs_lock_reclaim(struct inode *inode, const struct file_lock *fl)
 void ebpfs_locks_reclaim(struct inode *inode)
 {
 	struct file_lock_context *ctx = locks_inode_context(inode);
-	unsigned int max = 16, posix, all, i;
-	struct file_lock *copies = NULL;
+	unsigned int max = 16, posix, all = 0, i;
+	struct ebpfs_lock_copy *copies = NULL;
 
 	if (!ctx)
 		return;
 	mutex_lock(&EBPFS_I(inode)->lock_mutex);
 	do {
-		kvfree(copies);
+		ebpfs_locks_drop(copies, min(all, max / 2));
 		copies = kvmalloc_array(max, sizeof(*copies), GFP_KERNEL | __GFP_NOFAIL);
 		posix = ebpfs_locks_copy(&ctx->flc_posix, ctx, copies, max);
 		all = posix;
@@ -420,5 +441,5 @@ void ebpfs_locks_reclaim(struct inode *inode)
 	for (i = 0; i < all; i++)
 		ebpfs_lock_reclaim(inode, &copies[i]);
 	mutex_unlock(&EBPFS_I(inode)->lock_mutex);
-	kvfree(copies);
+	ebpfs_locks_drop(copies, all);
 }

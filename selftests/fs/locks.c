@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/file.h>
+#include <sys/fsuid.h>
 #include <sys/wait.h>
 
 #include "ktap.h"
@@ -226,6 +227,7 @@ static void what_is_written_is_seen(void)
 	begin("count");
 	for (i = 0; i < 2; i++) {
 		EXPECT_EQ(put(S(names[i]), "0\n"), 0);
+		EXPECT_EQ(chmod(S(names[i]), 0666), 0);
 		if (!fork())
 			_exit(count_up(C(names[i]), times, i));
 		if (!fork())
@@ -265,6 +267,46 @@ static void server_dies(void)
 	EXPECT_EQ(lock(b, F_SETLK, F_WRLCK, 0, 0), 0);
 	EXPECT_EQ(flock(b, LOCK_EX | LOCK_NB), 0);
 	close(b);
+}
+
+/* Locks of a user, on a file that nobody else may open: they are claimed again as his. Root is
+ * somebody else at the server.
+ */
+static void server_of_a_user_dies(void)
+{
+	int a, a2, b;
+	char c;
+
+	begin("user");
+	setfsgid(1000);
+	setfsuid(1000);
+	a = open(C("f"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	a2 = open(C("f"), O_RDWR | O_CLOEXEC);
+	b = open(C2("f"), O_RDWR | O_CLOEXEC);
+	EXPECT(a >= 0 && a2 >= 0 && b >= 0);
+	EXPECT_EQ(pwrite(a, "x", 1, 0), 1);
+	EXPECT_EQ(lock(a, F_SETLK, F_WRLCK, 0, 10), 0);
+	EXPECT_EQ(lock(a2, F_OFD_SETLK, F_WRLCK, 10, 10), 0);
+	EXPECT_EQ(flock(a, LOCK_EX), 0);
+	setfsuid(0);
+	EXPECT(open(C("f"), O_RDWR) < 0);
+	setfsuid(1000);
+	EXPECT_EQ(lab("kill 1"), 0);
+	EXPECT_EQ(lab("start 1"), 0);
+	EXPECT_EQ(pread(a, &c, 1, 0), 1);
+	EXPECT(in_the_way(lock(b, F_OFD_SETLK, F_WRLCK, 9, 1)));
+	EXPECT(in_the_way(lock(b, F_OFD_SETLK, F_WRLCK, 10, 1)));
+	EXPECT_EQ(lock(b, F_OFD_SETLK, F_WRLCK, 20, 1), 0);
+	EXPECT_EQ(ERRNO_OF(flock(b, LOCK_EX | LOCK_NB)), EWOULDBLOCK);
+	EXPECT_EQ(pread(a, &c, 1, 0), 1);
+	EXPECT_EQ(pwrite(a, "y", 1, 0), 1);
+	EXPECT_EQ(fsync(a), 0);
+	close(a);
+	close(a2);
+	EXPECT_EQ(lock(b, F_OFD_SETLK, F_WRLCK, 0, 0), 0);
+	close(b);
+	setfsuid(0);
+	setfsgid(0);
 }
 
 /* A client that is cut off loses its locks after the lease time, and learns of it. */
@@ -315,13 +357,14 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(waiting),
 	KTAP_TEST(what_is_written_is_seen),
 	KTAP_TEST(server_dies),
+	KTAP_TEST(server_of_a_user_dies),
 	KTAP_TEST(client_is_lost),
 	KTAP_TEST(left_behind),
 };
 
 int main(int argc, char **argv)
 {
-	if (lab_begin("--steer tc --clients 2 --lease 4"))
+	if (lab_begin("--steer tc --clients 2 --lease 4 --export-opts rw,root_squash"))
 		return 1;
 	return KTAP_MAIN(tests, argc, argv);
 }

@@ -34,14 +34,20 @@ void op_write_back_failed(struct server *srv, const struct export *e, int err)
 			    "again what they still have)", e->name);
 }
 
-/* @sync: fsync() or fdatasync(). *@verifier: what all that has been written by now is
- * answered with. 0 or -errno. */
-static int bring_to_disk(struct server *srv, struct file *file, int (*sync)(int fd), u64 *verifier)
+/* @op: the call, or NULL: nobody has asked. @sync: fsync() or fdatasync(). *@verifier: what
+ * all that has been written by now is answered with. 0 or -errno. */
+static int bring_to_disk(struct server *srv, const struct op *op, struct file *file,
+			 int (*sync)(int fd), u64 *verifier)
 {
 	pthread_mutex_t *lock = files_sync_lock(&srv->files, file->fh, file->fh_len);
 	int err = 0;
 
 	pthread_mutex_lock(lock);
+	/* While it waited for a disk that is slow, its client may have left. */
+	if (op && op_given_up(op)) {
+		pthread_mutex_unlock(lock);
+		return -EAGAIN;
+	}
 	WRITE_ONCE(file->dirty, false);
 	if (sync(file->fd)) {
 		err = -errno;
@@ -63,7 +69,7 @@ void op_flush(struct server *srv, struct file *file)
 		return;
 	}
 	stats_inc(flushes);
-	bring_to_disk(srv, file, fsync, &verifier);
+	bring_to_disk(srv, NULL, file, fsync, &verifier);
 }
 
 int op_put_written(struct op *op, u64 verifier, u32 count, struct op_before *b, bool changed,
@@ -189,7 +195,7 @@ static int write_once(struct op *op, struct file *file, u32 valid, const struct 
 		return op_certain(op_failed(errno));
 	intent_point(op, INTENT_POINT_MADE);
 	if (c->count == EBPFS_WRITE_STABLE) {
-		err = bring_to_disk(op->srv, file, fdatasync, &now);
+		err = bring_to_disk(op->srv, NULL, file, fdatasync, &now);
 		if (!err && now != *verifier)
 			err = -EIO;
 		if (err)
@@ -203,7 +209,7 @@ static int write_once(struct op *op, struct file *file, u32 valid, const struct 
 static int write_stable(struct op *op, struct file *file, u64 verifier)
 {
 	u64 now;
-	int err = bring_to_disk(op->srv, file, fdatasync, &now);
+	int err = bring_to_disk(op->srv, op, file, fdatasync, &now);
 
 	return err || now == verifier ? err : -EAGAIN;
 }
@@ -346,7 +352,7 @@ int op_commit(struct op *op, struct file *any)
 	if (ret)
 		return ret;
 	/* Not fdatasync(): a client's fsync() promises the attributes, too. */
-	ret = bring_to_disk(op->srv, file, fsync, &verifier);
+	ret = bring_to_disk(op->srv, op, file, fsync, &verifier);
 	if (!ret)
 		forget_committed(op->c->fh, op->c->fh_len);
 	if (!ret)
