@@ -110,8 +110,9 @@ static void ebpfs_unit_end(struct ebpfs_write *w, int err)
 	for (i = 0; i < w->nr_folios; i++) {
 		struct folio *folio = w->folios[i];
 		struct ebpfs_dirt *dirt = folio_get_private(folio);
-		loff_t from = max(w->pos, folio_pos(folio));
-		loff_t to = min_t(loff_t, end, folio_pos(folio) + folio_size(folio));
+		/* Within the folio, whose end may be more than a file's. */
+		u32 from = max(w->pos, folio_pos(folio)) - folio_pos(folio);
+		u32 to = min_t(loff_t, end - folio_pos(folio), folio_size(folio));
 
 		if (atomic_sub_return(to - from, &dirt->left) == 0)
 			folio_end_writeback(folio);
