@@ -430,13 +430,22 @@ static void ebpfs_kick_waiting(struct ebpfs_mount *mnt)
 	rcu_read_unlock();
 }
 
-/* A new attempt: fresh identity and nonce. Work. */
+/* The attempt's last message again, or a new attempt: fresh identity and nonce. Work. */
 static void ebpfs_node_hello(struct ebpfs_node *node)
 {
 	struct ebpfs_mount *mnt = node->mnt;
 	struct ebpfs_hs_client *hs = &node->hs;
 	struct ebpfs_hello hello;
+	u64 now = ebpfs_now();
 
+	if (ebpfs_hs_goes_on(hs, now)) {
+		if (hs->state == 1)
+			ebpfs_send_copy(node, &hello, ebpfs_hs_hello(hs, &hello));
+		else
+			ebpfs_send_copy(node, &hs->auth, sizeof(hs->auth));
+		return;
+	}
+	ebpfs_stat_inc(node->stats, handshakes);
 	memset(hs, 0, sizeof(*hs));
 	memcpy(hs->secret, mnt->secret, sizeof(hs->secret));
 	memcpy(hs->client, mnt->client, sizeof(hs->client));
@@ -445,6 +454,7 @@ static void ebpfs_node_hello(struct ebpfs_node *node)
 	hs->features = mnt->features;
 	hs->slots = mnt->slots;
 	hs->owner = mnt->owner;
+	hs->began = now;
 	do {
 		hs->session = get_random_u64();
 	} while (!hs->session);
@@ -545,6 +555,7 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 	ebpfs_keys_init(&s->keys, hs->sec, hs->features, false, hs->secrets, now, mnt->rekey,
 			mnt->rekey_after);
 	ebpfs_conn_init(&s->conn, s->slots, hs->slots, ebpfs_keys_room(&s->keys), now);
+	ebpfs_rtt_guess(&s->conn.rtt, now - node->hs.asked);
 	atomic_inc(&ebpfs_live_sessions);
 	spin_lock_bh(&ebpfs_sessions_lock);
 	hash_add_rcu(ebpfs_sessions, &s->hash, s->id);
@@ -585,8 +596,10 @@ static void ebpfs_node_answer(struct ebpfs_node *node, const u8 *msg, u32 len)
 	switch (ebpfs_parse_hdr(msg, len, &id)) {
 	case EBPFS_CHALLENGE:
 		n = ebpfs_hs_challenge(&node->hs, msg, len, &auth);
-		if (n > 0)
+		if (n > 0) {
+			node->hs.asked = ebpfs_now();
 			ebpfs_send_copy(node, &auth, n);
+		}
 		memzero_explicit(&auth, sizeof(auth));
 		break;
 	case EBPFS_ACCEPT:
@@ -604,6 +617,8 @@ static void ebpfs_node_answer(struct ebpfs_node *node, const u8 *msg, u32 len)
 		break;
 	case EBPFS_REJECT:
 		n = ebpfs_hs_reject(&node->hs, msg, len);
+		if (n > 0)
+			node->hs.began = 0;
 		if (n > 0 && n != EBPFS_REJECT_COOKIE)
 			ebpfs_node_refused(node, ebpfs_reason_errno(n), ebpfs_reason_text(n));
 		break;
@@ -681,10 +696,8 @@ static void ebpfs_node_work(struct work_struct *work)
 	hello = !node->removed && ebpfs_health_connect(&node->health, ebpfs_now());
 	away = node->health.state != EBPFS_NODE_UP;
 	spin_unlock_bh(&node->lock);
-	if (hello) {
-		ebpfs_stat_inc(node->stats, handshakes);
+	if (hello)
 		ebpfs_node_hello(node);
-	}
 	if (away && (READ_ONCE(mnt->nodes_up) & READ_ONCE(mnt->nodes_used)))
 		ebpfs_node_drain(node, 0);
 

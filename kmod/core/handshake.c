@@ -92,6 +92,12 @@ static void bye_mac(const struct ebpfs_bye *bye, const u8 *key, u8 *mac)
 
 /* The client. */
 
+bool ebpfs_hs_goes_on(const struct ebpfs_hs_client *hs, u64 now)
+{
+	return hs->began && now < hs->began + EBPFS_HS_PATIENCE &&
+	       (hs->state == HS_HELLO_SENT || hs->state == HS_AUTH_SENT);
+}
+
 u32 ebpfs_hs_hello(struct ebpfs_hs_client *hs, struct ebpfs_hello *out)
 {
 	memset(out, 0, sizeof(*out));

@@ -26,11 +26,14 @@
  * @session: own identity, random, not 0
  * @nonce: own, random
  * @ephemeral: private key, random
+ * @began: when, ns; 0: it is not to be gone on with
+ * @asked: when AUTH was sent first, ns
  * @auth: the AUTH message that was sent last, for repetition
  * @noise: after AUTH, for ACCEPT
  * @state: 0 nothing, 1 HELLO sent, 2 AUTH sent, 3 done
  *
- * Set the first seven (and random @session, @nonce and @ephemeral) by hand, zero the rest.
+ * Set the first seven (and random @session, @nonce and @ephemeral, and the times) by hand, zero
+ * the rest.
  * Each attempt after a failure wants a new @session, @nonce and @ephemeral.
  * ebpfs_wipe() it in the end.
  */
@@ -45,6 +48,8 @@ struct ebpfs_hs_client {
 	u64 session;
 	u8 nonce[EBPFS_NONCE_LEN];
 	u8 ephemeral[EBPFS_KEY_LEN];
+	u64 began;
+	u64 asked;
 	struct ebpfs_auth auth;
 	struct ebpfs_noise noise;
 	int state;
@@ -94,6 +99,15 @@ struct ebpfs_hs_session {
  * Builders return the bytes written; messages are sealed. What parses a message
  * checks its type, its length and its crc.
  */
+
+#define EBPFS_HS_PATIENCE	(4 * EBPFS_NSEC_PER_SEC)
+
+/*
+ * Client: is the attempt to be gone on with, by its last message once more (ebpfs_hs_hello() in
+ * state 1, @auth in state 2)? Else another is to begin. It takes two answers, from far away
+ * perhaps.
+ */
+bool ebpfs_hs_goes_on(const struct ebpfs_hs_client *hs, u64 now);
 
 /* Client: the first message; the same again if it is to be repeated. */
 u32 ebpfs_hs_hello(struct ebpfs_hs_client *hs, struct ebpfs_hello *out);

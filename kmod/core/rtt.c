@@ -15,6 +15,13 @@ void ebpfs_rtt_init(struct ebpfs_rtt *r)
 	r->rto = EBPFS_RTO_FIRST;
 }
 
+void ebpfs_rtt_guess(struct ebpfs_rtt *r, u64 took)
+{
+	if (r->srtt || 2 * took <= r->rto)
+		return;
+	r->rto = took < EBPFS_RTO_MAX / 2 ? 2 * took : EBPFS_RTO_MAX;
+}
+
 void ebpfs_rtt_sample(struct ebpfs_rtt *r, u64 rtt)
 {
 	u64 off, rto;

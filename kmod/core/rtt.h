@@ -25,6 +25,8 @@ struct ebpfs_rtt {
 };
 
 void ebpfs_rtt_init(struct ebpfs_rtt *r);
+/* Before any: @took, ns, may be one, or more: the timeout is no less than twice that. */
+void ebpfs_rtt_guess(struct ebpfs_rtt *r, u64 took);
 /* One measured round trip in ns (0 counts as 1). */
 void ebpfs_rtt_sample(struct ebpfs_rtt *r, u64 rtt);
 /* Timeout of a transmission after @backoff doublings, ns, at most EBPFS_RTO_MAX. */

@@ -153,6 +153,7 @@ static void hs_start(struct world *w, struct cnode *n)
 	hs->features = world_features(w, 0);
 	hs->owner = 1;
 	hs->slots = w->cfg.slots_wanted;
+	hs->began = w->now;
 	hs->session = rnd64(w) | 1;
 	rnd_bytes(w, hs->nonce, sizeof(hs->nonce));
 	rnd_bytes(w, hs->ephemeral, sizeof(hs->ephemeral));
@@ -218,6 +219,7 @@ static void session_new(struct world *w, struct cnode *n, const struct ebpfs_hs_
 	ebpfs_keys_init(&cs->keys, hs->sec, hs->features, false, hs->secrets, w->now,
 			w->cfg.rekey, w->cfg.rekey_after);
 	ebpfs_conn_init(&cs->conn, cs->slots, hs->slots, ebpfs_keys_room(&cs->keys), w->now);
+	ebpfs_rtt_guess(&cs->conn.rtt, w->now - n->hs.asked);
 	cs->next = c->sessions;
 	c->sessions = cs;
 	n->cs = cs;
@@ -269,6 +271,7 @@ void handshake_receive(struct world *w, struct cnode *n, u8 type, struct dgram *
 		if (ret > 0) {
 			CHECK(w, !memcmp(&auth, &n->hs.auth, sizeof(auth)),
 			      "the AUTH kept is the AUTH sent", "client %u", n->client->index);
+			n->hs.asked = w->now;
 			hs_send(w, n);
 		}
 		break;
@@ -357,10 +360,14 @@ static void node_tick(struct world *w, void *obj, u64 gen)
 		}
 		guard_tick(w, cs);
 	}
-	if (ebpfs_health_connect(&n->health, w->now))
-		hs_start(w, n);
-	else if (n->hs_live && w->now >= n->hs_again)
+	if (ebpfs_health_connect(&n->health, w->now)) {
+		if (n->hs_live && ebpfs_hs_goes_on(&n->hs, w->now))
+			hs_send(w, n);
+		else
+			hs_start(w, n);
+	} else if (n->hs_live && w->now >= n->hs_again) {
 		hs_send(w, n);
+	}
 	node_arm(w, n);
 }
 

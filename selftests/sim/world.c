@@ -10,6 +10,7 @@
 
 #include "sim.h"
 
+#define FAR		(600 * MSEC)	/* on the way to a satellite and back */
 #define HEALED_BOUND	(30 * SEC)	/* from healing to the last answer, without the load */
 #define STEPS_MAX	3000000
 
@@ -24,6 +25,11 @@ static void make_network(struct world *w, struct config *cfg)
 {
 	cfg->delay = PICK(w, 20 * USEC, 200 * USEC, 2 * MSEC, 30 * MSEC);
 	cfg->jitter = cfg->delay * PICK(w, 0, 1, 4);
+	/* By way of a satellite. */
+	if (chance(w, 200)) {
+		cfg->delay = FAR;
+		cfg->jitter = 20 * MSEC;
+	}
 	cfg->loss = PICK(w, 0, 0, 10, 100, 500, 2000, 4000);
 	cfg->dup = PICK(w, 0, 0, 50, 500, 3000);
 	cfg->corrupt = PICK(w, 0, 0, 50, 500, 2000);
@@ -47,7 +53,7 @@ static void make_ends(struct world *w, struct config *cfg)
 	cfg->slow_exec = PICK(w, 0, 300);
 	cfg->slow_exec_time = PICK(w, 50 * MSEC, 800 * MSEC);
 	cfg->slow_disk = chance(w, 1000) ? PICK(w, 500 * MSEC, 3 * SEC) : 0;
-	cfg->lost_after = PICK(w, 300 * MSEC, SEC, 2 * SEC);
+	cfg->lost_after = cfg->delay >= FAR ? 2 * SEC : PICK(w, 300 * MSEC, SEC, 2 * SEC);
 	cfg->slots_wanted = PICK(w, 1, 2, 4, 16, 64, 100);
 	cfg->slots_given = PICK(w, 1, 3, 8, 64, 100);
 	cfg->sessions_max = w->nclients + rnd(w, 4);

@@ -577,6 +577,27 @@ static void reject(void)
 	EXPECT_EQ(ebpfs_hs_reject(&x.client, &r, sizeof(r)), -EBADMSG);
 }
 
+/* An attempt goes on for a while, whatever was sent last, unless it is over. */
+static void attempts_have_patience(void)
+{
+	const u64 began = 77;
+	struct exchange x;
+	int state;
+
+	talk(&x, 3);
+	for (state = 0; state <= 3; state++) {
+		bool live = state == 1 || state == 2;
+
+		x.client.state = state;
+		x.client.began = 0;
+		EXPECT(!ebpfs_hs_goes_on(&x.client, 1));
+		x.client.began = began;
+		EXPECT_EQ(ebpfs_hs_goes_on(&x.client, began), live);
+		EXPECT_EQ(ebpfs_hs_goes_on(&x.client, began + EBPFS_HS_PATIENCE - 1), live);
+		EXPECT(!ebpfs_hs_goes_on(&x.client, began + EBPFS_HS_PATIENCE));
+	}
+}
+
 static void cookie_is_bound(void)
 {
 	struct ebpfs_bytes elsewhere = { "192.0.2.1:778", 13 };
@@ -772,6 +793,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(accept_out_of_range),
 	KTAP_TEST(slots),
 	KTAP_TEST(reject),
+	KTAP_TEST(attempts_have_patience),
 	KTAP_TEST(cookie_is_bound),
 	KTAP_TEST(cookie_ages),
 	KTAP_TEST(downgrade),

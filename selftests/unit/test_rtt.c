@@ -18,6 +18,24 @@ static void init_has_first_timeout(void)
 	EXPECT_EQ(ebpfs_rtt_timeout(&r, 0), EBPFS_RTO_FIRST);
 }
 
+static void guess_before_samples(void)
+{
+	struct ebpfs_rtt r;
+
+	ebpfs_rtt_init(&r);
+	ebpfs_rtt_guess(&r, 1);
+	EXPECT_EQ(ebpfs_rtt_timeout(&r, 0), EBPFS_RTO_FIRST);
+	ebpfs_rtt_guess(&r, EBPFS_RTO_FIRST);
+	EXPECT_EQ(ebpfs_rtt_timeout(&r, 0), 2 * EBPFS_RTO_FIRST);
+	ebpfs_rtt_guess(&r, ~0ull);
+	EXPECT_EQ(ebpfs_rtt_timeout(&r, 0), EBPFS_RTO_MAX);
+	/* What was measured counts. */
+	ebpfs_rtt_sample(&r, 1000000);
+	EXPECT(ebpfs_rtt_timeout(&r, 0) < EBPFS_RTO_FIRST);
+	ebpfs_rtt_guess(&r, ~0ull);
+	EXPECT(ebpfs_rtt_timeout(&r, 0) < EBPFS_RTO_FIRST);
+}
+
 static void first_sample(void)
 {
 	struct ebpfs_rtt r;
@@ -97,6 +115,7 @@ static void timeout_doubles(void)
 
 static const struct ktap_test tests[] = {
 	KTAP_TEST(init_has_first_timeout),
+	KTAP_TEST(guess_before_samples),
 	KTAP_TEST(first_sample),
 	KTAP_TEST(later_samples_follow_rfc),
 	KTAP_TEST(converges),
