@@ -3,7 +3,7 @@
  * nomem: whatever memory the module is refused, a call succeeds with the right bytes or
  * fails with an error that says so, nothing hangs, and afterwards all is as it should be
  *
- * timeout: 300
+ * timeout: 600
  *
  * For a kernel with fault injection (scripts/vm --kernel kasan). Each operation is done
  * again and again, and each time a later one of the allocations below it fails, until
