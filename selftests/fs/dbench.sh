@@ -6,6 +6,7 @@
 #
 # modes: tc
 # timeout: 180
+# long
 
 . "${0%/*}/../lib/lib.sh"
 
