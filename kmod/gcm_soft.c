@@ -2,7 +2,7 @@
 /*
  * AES256-GCM without vector registers, for the few messages of gcm.c that come while those
  * are taken: a softirq that interrupted a task amid dm-crypt, WireGuard or RAID. It is slow,
- * some fifty cycles a byte, but a message that is given up costs a retransmission.
+ * but a message that is given up costs a retransmission.
  *
  * NIST SP 800-38D, with an IV of 96 bits. AES and the multiplication are the kernel's
  * library's, which take the same time whatever the key and the text.
