@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# slow: a server whose disk takes two seconds to make anything last is not taken for dead,
+# slow: a server whose disk takes three seconds to make anything last is not taken for dead,
 # and other clients have what needs no disk meanwhile
 #
 # modes: tc
@@ -11,7 +11,7 @@
 
 plan 9
 
-seconds=2
+seconds=3
 disk=$tmp/disk map=ebpfs-slow
 export DM_DISABLE_UDEV=1
 if ! modprobe -qa loop dm-delay; then
