@@ -52,7 +52,7 @@ static void ebpfs_ghash(struct ebpfs_gcm_soft *s, const u8 *p, u32 len)
 	}
 }
 
-/* With the key stream, whose block @s->block begins. */
+/* With the key stream, of whose last block @s->used bytes are used up. */
 static void ebpfs_gcm_soft_ctr(struct ebpfs_gcm_soft *s, u8 *p, u32 len)
 {
 	u32 n;

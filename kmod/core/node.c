@@ -7,9 +7,10 @@
 
 /* Doublings from EBPFS_NODE_RETRY_MIN to EBPFS_NODE_RETRY_MAX. */
 #define RETRY_DOUBLINGS	2
-#define ASKS		4	/* the last of them would be when the node is LOST */
 _Static_assert(EBPFS_NODE_RETRY_MIN << RETRY_DOUBLINGS == EBPFS_NODE_RETRY_MAX,
 	       "the doublings lead from the shortest to the longest time");
+
+#define ASKS	4	/* in the time until a node is LOST; the last would be then */
 
 static u64 retry_delay(u8 backoff)
 {
