@@ -235,11 +235,78 @@ static void handshakes(void)
 	client_leave(&a);
 }
 
+/* How many bytes data, and calls that wait for theirs, take once they are fewer than @most;
+ * or after @s seconds, in which none of @clients is silent.
+ */
+static long long data_bytes(struct client *clients, unsigned int n, long long most, unsigned int s)
+{
+	struct ebpfs_call_info ping = { .op = EBPFS_OP_PING };
+	u64 end = clock_ms() + s * 1000ull;
+	long long bytes;
+	unsigned int i;
+
+	while ((bytes = daemon_stat(&daemon_, "data_bytes")) >= most && clock_ms() < end) {
+		for (i = 0; i < n; i++) {
+			ping.id = 0;
+			EXPECT_EQ(client_call(&clients[i], &ping, buf, sizeof(buf)), 0);
+		}
+		nap(s * 20);
+	}
+	return bytes;
+}
+
+/* Calls whose data never come: they are kept as long as there is room for them, and not if
+ * they are not sent again for GATHER_IDLE.
+ */
+static void calls_without_data(void)
+{
+	long long refused = daemon_stat(&daemon_, "data_refused"), full;
+	struct ebpfs_call_info c;
+	struct client many[20], b;
+	unsigned int i, slot;
+	struct fh fh;
+
+	ASSERT(join(&b));
+	fh = new_file(&b, "without");
+	for (i = 0; i < ARRAY_SIZE(many); i++) {
+		ASSERT(join(&many[i]));
+		for (slot = 0; slot < many[i].s.slots; slot++) {
+			c = (struct ebpfs_call_info){
+				.op = EBPFS_OP_WRITE, .id = slot, .fh = fh.bytes, .fh_len = fh.len,
+				.data = buf, .data_len = 8192, .apart = true,
+			};
+			client_begin(&many[i], &c);
+			client_send(&many[i], &c);
+		}
+		nap(10);	/* what the socket has no room for was not refused */
+	}
+	for (i = 0; i < 40 && daemon_stat(&daemon_, "data_refused") == refused; i++)
+		nap(50);
+	full = daemon_stat(&daemon_, "data_bytes");
+	EXPECT(daemon_stat(&daemon_, "data_refused") > refused);
+	EXPECT(full > REPLIES * 3 / 4 && full <= REPLIES);
+	/* What needs no room is served. */
+	EXPECT_EQ(do_write(&b, &fh, 0, "x", 1, EBPFS_WRITE_UNSTABLE, false, NULL), 0);
+	if (getenv("EBPFS_LONG"))
+		EXPECT(data_bytes(many, ARRAY_SIZE(many), REPLIES / 4, 40) < REPLIES / 4);
+	for (i = 0; i < ARRAY_SIZE(many) - 1; i++)
+		client_leave(&many[i]);
+	EXPECT(data_bytes(NULL, 0, REPLIES / 4, 5) < REPLIES / 4);
+	/* There is room again for the one that was sent last. */
+	c.attempt = 1;
+	client_send(&many[i], &c);
+	EXPECT_EQ(client_hear(&many[i], &c, buf, sizeof(buf), 5000), sizeof(struct ebpfs_written));
+	client_leave(&many[i]);
+	client_leave(&b);
+	EXPECT_EQ(data_bytes(NULL, 0, 1, 5), 0);
+}
+
 static const struct ktap_test tests[] = {
 	KTAP_TEST(open_files),
 	KTAP_TEST(calls_that_wait),
 	KTAP_TEST(users),
 	KTAP_TEST(kept_replies),
+	KTAP_TEST(calls_without_data),
 	KTAP_TEST(handshakes),
 };
 

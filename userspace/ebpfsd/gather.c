@@ -11,26 +11,59 @@
 #include "gather.h"
 #include "serve.h"
 #include "session.h"
+#include "stats.h"
+
+static void uncharge(struct sessions *ss, u32 len)
+{
+	__atomic_sub_fetch(&ss->data_bytes, len, __ATOMIC_RELAXED);
+}
+
+/* Return: are @len bytes more within the budget? Then they count. */
+static bool charge(struct sessions *ss, u32 len)
+{
+	if (__atomic_add_fetch(&ss->data_bytes, len, __ATOMIC_RELAXED) <= ss->budget)
+		return true;
+	uncharge(ss, len);
+	return false;
+}
 
 u8 *data_alloc(struct sessions *ss, u32 len)
 {
 	u8 *data;
 
-	if (__atomic_add_fetch(&ss->data_bytes, len, __ATOMIC_RELAXED) <= ss->budget) {
-		data = malloc(len);
-		if (data)
-			return data;
-	}
-	__atomic_sub_fetch(&ss->data_bytes, len, __ATOMIC_RELAXED);
-	return NULL;
+	if (!charge(ss, len))
+		return NULL;
+	data = malloc(len);
+	if (!data)
+		uncharge(ss, len);
+	return data;
 }
 
 void data_free(struct sessions *ss, u8 *data, u32 len)
 {
 	if (!data)
 		return;
-	__atomic_sub_fetch(&ss->data_bytes, len, __ATOMIC_RELAXED);
+	uncharge(ss, len);
 	free(data);
+}
+
+/* The call that waits in @g, which counts no more; or NULL. */
+static struct job *take_call(struct sessions *ss, struct gathering *g)
+{
+	struct job *call = g->call;
+
+	if (call)
+		uncharge(ss, sizeof(*call));
+	g->call = NULL;
+	return call;
+}
+
+static void drop_call(struct sessions *ss, struct gathering *g)
+{
+	struct job *call = take_call(ss, g);
+
+	if (call)
+		job_free(ss, call);
 }
 
 static void empty(struct sessions *ss, struct gathering *g)
@@ -38,9 +71,7 @@ static void empty(struct sessions *ss, struct gathering *g)
 	data_free(ss, g->data, g->len);
 	g->data = NULL;
 	g->len = 0;
-	if (g->call)
-		job_free(ss, g->call);
-	g->call = NULL;
+	drop_call(ss, g);
 }
 
 /* The slot's gathering, of the call @id. */
@@ -98,8 +129,12 @@ void gather_wait(struct sessions *ss, struct session *s, u64 id, struct job *cal
 {
 	struct gathering *g = of_call(ss, s, id, now);
 
-	if (g->call)
-		job_free(ss, g->call);
+	drop_call(ss, g);
+	if (call && !charge(ss, sizeof(*call))) {
+		stats_inc(data_refused);
+		job_free(ss, call);
+		return;
+	}
 	g->call = call;
 }
 
@@ -111,10 +146,8 @@ u8 *gather_take(struct sessions *ss, struct session *s, u64 id, u32 len, struct 
 	if (call)
 		*call = NULL;
 	if (g->seq == EBPFS_ID_SEQ(id)) {
-		if (call) {
-			*call = g->call;
-			g->call = NULL;
-		}
+		if (call)
+			*call = take_call(ss, g);
 		if (g->data && g->len == len) {
 			data = g->data;
 			g->data = NULL;
@@ -147,7 +180,7 @@ void gather_tick(struct sessions *ss, struct session *s, u64 now)
 	for (i = 0; i < s->served.nslots; i++) {
 		struct gathering *g = &s->gathers[i];
 
-		if (!g->data || (u32)now - g->used < GATHER_IDLE)
+		if ((!g->data && !g->call) || (u32)now - g->used < GATHER_IDLE)
 			continue;
 		if (s->served.slots[i].seq == g->seq)
 			ebpfs_served_forget_data(&s->served, (u16)i);

@@ -4,8 +4,8 @@
  * as they come, and the call that waits for them (the states are core/served.h's,
  * which says when a call is to be executed).
  *
- * All of it is under the session's lock. Buffers count against a budget of all
- * sessions; what does not fit is dropped, and the client sends it again.
+ * All of it is under the session's lock. Buffers, and calls that wait, count against a
+ * budget of all sessions; what does not fit is dropped, and the client sends it again.
  */
 #ifndef EBPFSD_GATHER_H
 #define EBPFSD_GATHER_H
@@ -69,7 +69,8 @@ void data_free(struct sessions *ss, u8 *data, u32 len);
 bool gather_put(struct sessions *ss, struct session *s, const struct ebpfs_frag *f,
 		const struct data_run *run, u64 cells, u64 now);
 
-/* The call of a slot whose data lack; consumes @call, which may be NULL. */
+/* The call of a slot whose data lack; consumes @call, which may be NULL. Over the budget it
+ * is dropped. */
 void gather_wait(struct sessions *ss, struct session *s, u64 id, struct job *call, u64 now);
 
 /**

@@ -14,8 +14,9 @@
  * Reply buffers belong to a slot until its next call, or to a job (serve.h)
  * while that is executed. All of them count against a budget; being over it
  * makes sessions_reclaim() drop kept replies, the oldest first, but never those of
- * calls that must not be executed again. Data of calls on their way in (gather.h)
- * have a budget of the same size, and what is over it is not taken in.
+ * calls that must not be executed again. Data of calls on their way in, and calls that
+ * wait for theirs (gather.h), have a budget of the same size, and what is over it is not
+ * taken in.
  */
 #ifndef EBPFSD_SESSION_H
 #define EBPFSD_SESSION_H
@@ -132,9 +133,9 @@ struct session {
  * @first: list
  * @count: in the list
  * @max: most of them
- * @budget: bytes of reply buffers to stay below, and of data
+ * @budget: bytes of reply buffers to stay below; and that @data_bytes stays below
  * @reply_bytes: bytes of reply buffers, atomic
- * @data_bytes: bytes of calls' data, atomic
+ * @data_bytes: bytes of calls' data and of calls that wait for theirs, atomic
  * @reclaim_at: not before, ms; READ_ONCE/WRITE_ONCE
  */
 struct sessions {

@@ -158,7 +158,7 @@ void stats_sum(struct stats *sum);
  * @out: stream, flushed
  * @sessions: that exist now
  * @reply_bytes: of memory that replies take now
- * @data_bytes: of memory that calls' data take now
+ * @data_bytes: of memory that calls' data, and calls that wait for theirs, take now
  * @files: open now
  * @holds: files held by owners now
  * @leases: of these
