@@ -208,7 +208,7 @@ static bool daemon_stop(struct daemon *d)
 	return !status;
 }
 
-/* A number of its statistics, -1 if there is none. */
+/* A number of its statistics, -1 if there is none, which is a failure. */
 __attribute__((unused))
 static long long daemon_stat(struct daemon *d, const char *name)
 {
@@ -221,10 +221,10 @@ static long long daemon_stat(struct daemon *d, const char *name)
 		ssize_t n;
 
 		if (poll(&p, 1, 5000) <= 0)
-			return -1;
+			break;
 		n = read(d->out, line + len, sizeof(line) - 1 - len);
 		if (n <= 0)
-			return -1;
+			break;
 		len += (size_t)n;
 		if (line[len - 1] == '\n')
 			break;
@@ -232,6 +232,8 @@ static long long daemon_stat(struct daemon *d, const char *name)
 	line[len] = '\0';
 	snprintf(key, sizeof(key), "\"%s\":", name);
 	at_key = strstr(line, key);
+	if (!EXPECT(at_key))
+		printf("# ebpfsd does not tell \"%s\"\n", name);
 	return at_key ? atoll(at_key + strlen(key)) : -1;
 }
 

@@ -89,6 +89,49 @@ static void open_files(void)
 	EXPECT_EQ(daemon_stat(&daemon_, "holds"), 0);
 }
 
+/* Leases, of which a mount has three quarters of its share of all that is held at most, and
+ * all mounts three quarters of everything; and files held open by all mounts.
+ */
+static void leases(void)
+{
+	long long refused = daemon_stat(&daemon_, "holds_refused");
+	struct client many[5];
+	struct fh fh[5][HOLDS / 4];
+	unsigned int i, j;
+	char name[16];
+
+	for (i = 0; i < ARRAY_SIZE(many); i++) {
+		ASSERT(join(&many[i]));
+		for (j = 0; j < HOLDS / 4; j++) {
+			snprintf(name, sizeof(name), "l%u-%u", i, j);
+			fh[i][j] = new_file(&many[i], name);
+		}
+	}
+	nap(1200);	/* after a change nobody gets a lease at once */
+	for (i = 0; i < ARRAY_SIZE(many); i++) {
+		unsigned int opens = 0, leases = 0;
+
+		for (j = 0; j < HOLDS / 4; j++) {
+			int flags = hold(&many[i], &fh[i][j], OPEN | LEASE);
+
+			EXPECT(flags >= 0);
+			opens += !!(flags & EBPFS_REPLY_OPEN);
+			leases += !!(flags & EBPFS_REPLY_LEASE);
+		}
+		EXPECT_EQ(opens, i < 4 ? HOLDS / 4 : 0);
+		EXPECT_EQ(leases, i < 4 ? HOLDS / 4 * 3 / 4 : 0);
+	}
+	EXPECT_EQ(daemon_stat(&daemon_, "holds"), HOLDS);
+	EXPECT_EQ(daemon_stat(&daemon_, "leases"), HOLDS * 3 / 4);
+	/* All of one mount's, and the leases of the others. */
+	EXPECT_EQ(daemon_stat(&daemon_, "holds_refused"), refused + HOLDS / 4 + 4 * HOLDS / 16);
+	for (i = 0; i < ARRAY_SIZE(many); i++)
+		client_leave(&many[i]);
+	for (i = 0; i < 100 && daemon_stat(&daemon_, "holds"); i++)
+		nap(50);
+	EXPECT_EQ(daemon_stat(&daemon_, "holds"), 0);
+}
+
 static void calls_that_wait(void)
 {
 	struct ebpfs_call_info call[WAITING];
@@ -164,6 +207,7 @@ static void users(void)
 static void kept_replies(void)
 {
 	const unsigned int slots = 64;
+	long long most = 0, now;
 	struct ebpfs_call_info c;
 	unsigned int i, round;
 	struct client a;
@@ -183,6 +227,8 @@ static void kept_replies(void)
 				.fh = fh.bytes, .fh_len = fh.len,
 			};
 			EXPECT_EQ(client_call(&a, &c, buf, sizeof(buf)), 65536);
+			now = daemon_stat(&daemon_, "reply_bytes");
+			most = now > most ? now : most;
 			c = (struct ebpfs_call_info){
 				.op = EBPFS_OP_WRITE, .id = i, .cred = round ? 999 : 0,
 				.fh = fh.bytes, .fh_len = fh.len,
@@ -190,6 +236,7 @@ static void kept_replies(void)
 			};
 			client_call(&a, &c, buf, sizeof(buf));
 		}
+		EXPECT(most >= 64 << 10);
 		/* The budget has been kept, which 64 of 64 KiB do not. */
 		for (i = 0; i < 40 && daemon_stat(&daemon_, "reply_bytes") > REPLIES; i++)
 			nap(50);
@@ -303,6 +350,7 @@ static void calls_without_data(void)
 
 static const struct ktap_test tests[] = {
 	KTAP_TEST(open_files),
+	KTAP_TEST(leases),
 	KTAP_TEST(calls_that_wait),
 	KTAP_TEST(users),
 	KTAP_TEST(kept_replies),
