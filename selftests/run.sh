@@ -50,7 +50,9 @@ faults+='|possible (circular|recursive) locking|KASAN:|KFENCE:|KCSAN:|UBSAN:|ref
 faults+='|[Pp]oison overwritten|[Rr]edzone|memory corruption|rcu: INFO|detected stall'
 faults+='|unregister_netdevice: waiting|ebpfs: .*left behind|ODEBUG:|kmemleak: of ebpfs'
 faults+='|turning off the locking|with a lock still held|Kernel memory leak detector disabled'
-faults+='|ebpfs[a-z]*\[[0-9]+\]: segfault'
+# ebpfsd's threads have names of their own.
+faults+='|(ebpfs[a-z]*|worker/[0-9]+|helper/[0-9]+|holds|owners|watch)\[[0-9]+\]: segfault'
+faults+='|traps: .* trap '
 
 long='' quiet='' list='' part='' kernel=''
 while [ $# -gt 0 ]; do
@@ -223,7 +225,7 @@ follow() {
 # this may be a process of its own.
 run_test() {
 	local i=$1 name=${names[$1]} limit=${limits[$1]} start=$SECONDS status counted troubles=()
-	local counts=$work/$1.counts log_excerpt=$work/$1.log also=0
+	local counts=$work/$1.counts log_excerpt=$work/$1.log also=0 kind
 	[ -n "$quiet" ] || echo "# Subtest: $name"
 	mark_log "$name"
 	timeout -k 10 "$limit" bash -c "${commands[i]}" < /dev/null 2>&1 | follow
@@ -232,6 +234,9 @@ run_test() {
 	if [ "$status" = 124 ] || [ "$status" = 137 ]; then
 		troubles+=("out of time after $limit s")
 		# Killed, it could not clean up.
+		for kind in /sys/kernel/debug/fail*/probability; do
+			[ ! -w "$kind" ] || echo 0 > "$kind"
+		done
 		[ "$part" = native ] || "$here/../scripts/lab" down 2>&1 | sed 's/^/    # /'
 	elif [ "$status" != 0 ] && [ "${counted[2]}" = 0 ] &&
 	     ! { [ "$status" = 4 ] && [ "${counted[3]}" -gt 0 ]; }; then	# KSFT_SKIP

@@ -8,7 +8,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 44
+plan 46
 
 mkdir -p "$srv"
 mkdata file "$srv/big" 8M
@@ -120,6 +120,14 @@ check "where other filesystems can be mounted" \
 refuse "nor with a network namespace of its own" "not permitted" \
 	unshare --user --map-root-user --mount --net mount -t ebpfs \
 	-o "name=lab-c1,secretfile=$secret" 10.99.0.1:/lab "$tmp/over"
+
+# Nor is anybody else answered by the kernel, whatever he asks of mounts.
+denied=$(setpriv --reuid 1000 --clear-groups "$here/lib/genl.py" 2>&1)
+check "a user may neither see nor change mounts" \
+	test "$denied" = "$(printf '%s EPERM\n' 1 2 3 4 5 6)" || note "$denied"
+allowed=$("$here/lib/genl.py" 2>&1)
+check "which root may" test "$(tr '\n' ' ' <<< "$allowed")" = \
+	"1 OK 2 OK 3 ENOENT 4 ENOENT 5 ENOENT 6 OK " || note "$allowed"
 
 # The secret from a keyring, without a file.
 # shellcheck disable=SC2016 # the inner shell expands it

@@ -23,9 +23,9 @@ check "two clients, two processes each" \
 	append -n $records "$mnt/a" "$mnt-2/a" "$mnt/a" "$mnt-2/a"
 check "a client and the server" append -n $((records / 4)) "$mnt/b" "$srv/b"
 
-lab netem all both delay 1ms 200us loss 1% duplicate 1% reorder 25%
+netem all both delay 1ms 200us loss 1% duplicate 1% reorder 25%
 check "over a bad network" append -n $((records / 5)) "$mnt/c" "$mnt-2/c"
-lab netem all both off
+netem all both off
 
 # Kills the server while the two append: in turn at any time, and, by its own hand,
 # between an append and the note of it, when only its next start can tell.
@@ -58,7 +58,7 @@ check "the server dies meanwhile" kill_some
 note "it was killed $killed times, and killed itself $by_itself times"
 holds "both from outside and by itself" "killed >= 3 && by_itself >= 2"
 check "the two end" await $wait $appender
-holds "the records are all there, and none twice" "${ended:-1} == 0" || show "$tmp/append"
+holds "the records are all there, and none twice" "ended == 0" || show "$tmp/append"
 
 # Files that are appended to and then changed in another way, before anything is synced.
 cat > "$tmp/change.py" << 'END'
@@ -120,4 +120,4 @@ spawn python3 "$tmp/change.py" "$mnt" "$srv" "$tmp" > "$tmp/change" 2>&1
 changer=$!
 check "the server dies after what was appended was changed" die_after_changes
 await 60 $changer
-holds "what was appended does not come back" "${ended:-1} == 0" || show "$tmp/change"
+holds "what was appended does not come back" "ended == 0" || show "$tmp/change"

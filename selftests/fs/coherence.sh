@@ -21,10 +21,10 @@ lab_up --export "$srv" --clients 2
 
 check "bytes, sizes and attributes" \
 	coherence -d -s "$seed" -n $steps "$mnt/data" "$mnt-2/data" "$srv/data"
-lab netem all both delay 1ms 200us loss 1% duplicate 1% reorder 25%
+netem all both delay 1ms 200us loss 1% duplicate 1% reorder 25%
 check "over a bad network" \
 	coherence -d -s "$seed" -n $((steps / 4)) "$mnt/bad" "$mnt-2/bad" "$srv/bad"
-lab netem all both off
+netem all both off
 
 # Names are believed for actimeo, so it is 0 here.
 lab_up --export "$srv" --clients 2 --opts actimeo=0

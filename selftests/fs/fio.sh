@@ -145,7 +145,10 @@ sed -i 's/^randseed=.*/randseed=815/' "$tmp/jobs"
 kill_again() {
 	local i
 	for ((i = 0; i < 100; i++)); do
-		zombie "$1" && return
+		if zombie "$1"; then
+			[ $i -gt 0 ]
+			return
+		fi
 		nap 0.$((RANDOM % 5 + 3))
 		lab kill 1 && lab start 1 || return
 	done

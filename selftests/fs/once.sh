@@ -76,18 +76,16 @@ both() {
 	one=$!
 	spawn once -n $ops -p 2 -s "$RANDOM" "$mnt-2/b/$1" "$srv/b/$1" > "$tmp/two" 2>&1
 	two=$!
-	ended=''
 }
 
 mkdir "$srv/a/lost" "$srv/b/lost"
-lab netem all out loss 25%
+netem all out loss 25%
 both lost
 check "a quarter of what the server sends is lost" await 150 $one || show "$tmp/one"
-holds "every operation is done once, and says so" "${ended:-1} == 0" || show "$tmp/one"
-ended=''
+holds "every operation is done once, and says so" "ended == 0" || show "$tmp/one"
 check "and at the other client" await 150 $two || show "$tmp/two"
-holds "every operation is done once there" "${ended:-1} == 0" || show "$tmp/two"
-lab netem all out off
+holds "every operation is done once there" "ended == 0" || show "$tmp/two"
+netem all out off
 
 mkdir "$srv/a/dead" "$srv/b/dead"
 [ -n "${EBPFS_LONG-}" ] || ops=200
@@ -95,10 +93,9 @@ start=$SECONDS
 both dead
 check "ebpfsd dies again and again" end_lives
 await $wait $one
-holds "every operation is done once, and says so" "${ended:-1} == 0" || show "$tmp/one"
-ended=''
+holds "every operation is done once, and says so" "ended == 0" || show "$tmp/one"
 await $wait $two
-holds "every operation is done once at the other client" "${ended:-1} == 0" || show "$tmp/two"
+holds "every operation is done once at the other client" "ended == 0" || show "$tmp/two"
 note "ebpfsd was killed $killed times, killed itself $by_itself times, in $((SECONDS - start)) s"
 holds "it was killed from outside" "killed >= deaths / 5"
 holds "it killed itself over an operation" "by_itself >= deaths / 4"

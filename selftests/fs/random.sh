@@ -43,7 +43,7 @@ lab_up --export "$srv" --clients 2
 check "one client" fsrandom -n $many -s $seed "$mnt/a"
 check "two clients in turn" fsrandom -n $few -s $seed "$mnt/b" "$mnt-2/b"
 check "a client and the server in turn" fsrandom -b -n $few -s $((seed + 1)) "$mnt/c" "$srv/c"
-lab netem all both delay 1ms 200us loss 1% duplicate 1% reorder 25%
+netem all both delay 1ms 200us loss 1% duplicate 1% reorder 25%
 start=${EPOCHREALTIME/./}
 check "$bad operations over a bad network" over_bad_network
 note "$((bad * 1000000 / (${EPOCHREALTIME/./} - start))) operations in a second"

@@ -91,7 +91,7 @@ static inline int lab_begin(const char *options)
 static int lab_end(void)
 {
 	lab_is_up = false;
-	return lab("down");
+	return lab("down --clean");
 }
 
 /* The path of @name in @dir; valid until four calls later. */

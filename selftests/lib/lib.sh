@@ -153,6 +153,13 @@ one_processor_if_emulated() {
 	! grep -q 'QEMU TCG' /proc/cpuinfo || taskset -pc 0 $$ > /dev/null
 }
 
+# netem ARGUMENT...: as lab's, and no test over a good network that should be a bad one.
+netem() {
+	lab netem "$@" > "$tmp/lab" 2>&1 && return
+	show "$tmp/lab"
+	give_up "lab netem $*"
+}
+
 # The module's counters, into the associative array S.
 declare -A S
 read_stats() {
@@ -162,6 +169,40 @@ read_stats() {
 		[[ $value =~ ^[0-9]+$ ]] && S[$name]=$value
 	done < <(ebpfsctl stats)
 	[ ${#S[@]} -gt 0 ] || give_up "ebpfsctl stats prints no counters"
+}
+
+# The counters of server $1 of the lab, into the associative array D.
+declare -A D
+server_stats() {
+	local log=/run/ebpfs-lab/server-$1.log pid before line='' i
+	read -r pid _ < "/run/ebpfs-lab/server-$1.pid"
+	before=$(grep -c '^{' "$log")
+	kill -USR1 "$pid"
+	for ((i = 0; i < 200; i++)); do
+		[ "$(grep -c '^{.*}$' "$log")" -le "$before" ] || break
+		nap 0.05
+	done
+	[ $i -lt 200 ] || give_up "ebpfsd prints no counters"
+	line=$(grep '^{' "$log" | tail -n 1)
+	D=()
+	while [[ $line =~ \"([a-z_]+)\":([0-9]+) ]]; do
+		D[${BASH_REMATCH[1]}]=${BASH_REMATCH[2]}
+		line=${line#*"${BASH_REMATCH[0]}"}
+	done
+}
+
+# What the programs of all interfaces dropped, by reason, into the associative
+# array DOOR; all of it into dropped.
+declare -A DOOR
+door() {
+	local name value
+	DOOR=() dropped=0
+	while IFS=$'\t' read -r name value; do
+		DOOR[$name]=$value
+		dropped=$((dropped + value))
+	done < <(ebpfsctl -j status | jq -r '[.interfaces[] | (.verdicts // {}, .serve.verdicts // {})
+		| to_entries[] | select(.key | test("^(drop_|replayed|forged)")) | select(.value > 0)]
+		| group_by(.key)[] | "\(.[0].key)\t\(map(.value) | add)"')
 }
 
 # Steered bytes per thousand of all since a former read_stats, whose S is $1's.
@@ -182,16 +223,22 @@ spawn() {
 	background+=($!)
 }
 
-# await SECONDS PID: until the process is gone; sets ended to its status.
-ended=''
+# await SECONDS PID: until the process is gone; sets ended to its status, 124 if it goes on.
+ended=124
 await() {
 	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	ended=124
 	while [ -e "/proc/$2/stat" ] && ! zombie "$2"; do
 		[ "${EPOCHREALTIME/./}" -lt $deadline ] || return 1
 		nap 0.05
 	done
 	ended=0
 	wait "$2" || ended=$?
+}
+
+# succeeds SECONDS PID: it ends in that time, without an error.
+succeeds() {
+	await "$@" && [ "$ended" = 0 ]
 }
 
 zombie() {
@@ -212,17 +259,46 @@ tasks_in_state() {
 	done
 }
 
+# delayed_disk READ WRITE FLUSH: $disk, 64 MiB that take so many milliseconds for each; made, or
+# changed from now on. Return: false if the kernel has no such disks.
+disk=/dev/mapper/ebpfs-slow
+delayed_disk() {
+	local table sectors
+	export DM_DISABLE_UDEV=1
+	if [ -z "${disk_loop-}" ]; then
+		modprobe -qa loop dm-delay || return
+		truncate -s 64M "$tmp/disk"
+		disk_loop=$(losetup --find --show "$tmp/disk") || return
+	fi
+	sectors=$(blockdev --getsz "$disk_loop")
+	table="0 $sectors delay $disk_loop 0 $1 $disk_loop 0 $2 $disk_loop 0 $3"
+	if [ -e $disk ]; then
+		dmsetup suspend ebpfs-slow && dmsetup load ebpfs-slow --table "$table" &&
+			dmsetup resume ebpfs-slow
+	else
+		dmsetup create ebpfs-slow --table "$table"
+	fi
+}
+
+delayed_disk_end() {
+	[ -n "${disk_loop-}" ] || return
+	dmsetup remove --retry ebpfs-slow 2> /dev/null
+	losetup -d "$disk_loop"
+}
+
 clean_up() {
 	local pid
 	trap '' INT TERM
 	for pid in "${background[@]}"; do
 		kill -9 "$pid" 2> /dev/null
 	done
-	if ! lab down > "$tmp/lab" 2>&1; then
+	if ! lab down --clean > "$tmp/lab" 2>&1; then
 		note "lab down failed"
 		show "$tmp/lab"
 		failures=$((failures + 1))
 	fi
+	umount "$srv" 2> /dev/null
+	delayed_disk_end
 	rm -rf "$tmp" "$srv"
 	[ "$results" = "${planned:-0}" ] ||
 		note "planned $planned results, had $results"

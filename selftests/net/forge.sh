@@ -25,7 +25,7 @@ plan $((3 * ${#attacks[@]} + 1))
 mkdir -p "$srv"
 mkdata file "$srv/file" 8M
 lab_up --export "$srv"
-lab netem all delay 5ms
+netem all delay 5ms
 # The estimator of round trips has to learn of the delay.
 check "before" randread -w pread -s 99 -n 100 "$srv/file" "$mnt/file"
 
@@ -49,7 +49,7 @@ one_attack() {
 	done
 	for ((i = 0; i < 60; i++)); do
 		randread -w pread,mmap -s $i -t 2 -n 60 "$srv/file" "$mnt/file" > "$tmp/read" 2>&1 ||
-			wrong=$(< "$tmp/read")
+			wrong="status $?: $(< "$tmp/read")"
 		if [ -n "$wrong" ] || zombie $forger; then
 			break
 		fi

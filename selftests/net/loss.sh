@@ -20,7 +20,7 @@ mkdata tree "$srv/tree" 400
 mkdata file "$srv/big" 24M
 lab_up --export "$srv"
 check "netem on the server's side" \
-	lab netem all delay 1ms 200us loss 1% duplicate 1% reorder 25%
+	netem all delay 1ms 200us loss 1% duplicate 1% reorder 25%
 check "the tree, one reader" treecmp "$srv/tree" "$mnt/tree"
 drop_caches
 check "all, four readers" treecmp -t 4 "$srv" "$mnt"
@@ -31,9 +31,9 @@ holds "calls were sent again: there was loss" "S[calls_resent] > 0"
 holds "and repetition" "S[drop_duplicate] + S[drop_stale] > 0"
 if [ -n "${EBPFS_LONG-}" ] && [ "$steer" = tc ]; then
 	lab_up --export /usr/share
-	lab netem all delay 1ms 200us loss 1% duplicate 1% reorder 25%
+	netem all delay 1ms 200us loss 1% duplicate 1% reorder 25%
 	check "diff -r of /usr/share" diff -r /usr/share "$mnt"
 else
-	lab netem all loss 20%
+	netem all loss 20%
 	check "a fifth of all packets lost" timeout 100 treecmp -n "$srv/tree/odd" "$mnt/tree/odd"
 fi

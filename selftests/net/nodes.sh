@@ -43,7 +43,7 @@ check "node list shows three" test "$(ebpfsctl -j node list "$mnt" | jq length)"
 
 # One dies in the midst of a read.
 drop_caches
-lab netem all delay 1ms rate 200mbit
+netem all delay 1ms rate 200mbit
 spawn treecmp -t 4 "$srv" "$mnt" > "$tmp/reader" 2>&1
 reader=$!
 nap 1.5
@@ -52,7 +52,7 @@ holds "the read has not ended before the kill" "$? == 1"
 check "kill -9 of node 2" lab kill 2
 check "the read ends" await 120 $reader
 holds "with every byte right, and without an error" "ended == 0" || show "$tmp/reader"
-lab netem all off
+netem all off
 read_stats
 holds "the dead node was noticed (${S[node_lost]} lost, ${S[calls_moved]} moved)" \
 	"S[node_lost] > 0"

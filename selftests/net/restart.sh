@@ -39,7 +39,7 @@ await_gone() {
 }
 
 lab_up --export "$srv"
-lab netem all delay 1ms rate 300mbit
+netem all delay 1ms rate 300mbit
 read_stats
 spawn treecmp "$srv" "$mnt" > "$tmp/reader" 2>&1
 reader=$!
@@ -52,7 +52,7 @@ other=$!
 check "hard: the server comes back" lab start 1
 check "hard: the reader ends" await 100 $reader
 holds "hard: every byte was right" "ended == 0" || show "$tmp/reader"
-check "hard: another waiter ends" await 30 $other
+check "hard: another waiter ends, without an error" succeeds 30 $other
 read_stats
 note "sessions ${S[sessions]}, handshakes ${S[handshakes]}, moved ${S[calls_moved]}"
 check "hard: handles are still good" treecmp -n "$srv" "$mnt"

@@ -9,42 +9,25 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 9
+plan 10
 
 seconds=3
-disk=$tmp/disk map=ebpfs-slow
-export DM_DISABLE_UDEV=1
-if ! modprobe -qa loop dm-delay; then
+if ! delayed_disk 0 0 0; then
 	for ((i = 0; i < planned; i++)); do
 		skip "a slow disk" "the kernel has no dm-delay"
 	done
 	exit
 fi
-truncate -s 64M "$disk"
-loop=$(losetup --find --show "$disk")
-sectors=$(blockdev --getsz "$loop")
-undo() {
-	lab down > /dev/null 2>&1
-	umount "$srv" 2> /dev/null
-	dmsetup remove --retry $map 2> /dev/null
-	losetup -d "$loop"
-}
-trap 'undo; clean_up' EXIT
-# Reads, writes, flushes: only the last of them wait.
-check "a disk with slow flushes" dmsetup create $map --table \
-	"0 $sectors delay $loop 0 0 $loop 0 0 $loop 0 0" || give_up "no dm-delay"
-mkfs.ext4 -q /dev/mapper/$map
+check "a disk that is not slow yet" mkfs.ext4 -q $disk || give_up "no filesystem"
 mkdir -p "$srv"
-mount /dev/mapper/$map "$srv"
+mount $disk "$srv"
 lab_up --export "$srv" --clients 2 --opts timeo=5
 cp /bin/true "$mnt/warm" && sync "$mnt/warm"
 read_stats
 sessions=${S[sessions]} lost=${S[node_lost]}
 
-dmsetup suspend $map &&
-	dmsetup load $map --table \
-		"0 $sectors delay $loop 0 0 $loop 0 0 $loop 0 $((seconds * 1000))" &&
-	dmsetup resume $map
+# Reads, writes, flushes: only the last of them wait.
+check "flushes become slow" delayed_disk 0 0 $((seconds * 1000))
 begun=$SECONDS
 check "a file is brought to the disk" timeout 60 \
 	dd if=/dev/zero of="$mnt/file" bs=4K count=1 conv=fsync
