@@ -10,23 +10,11 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 35
+plan 55
 
 content=planted-CONTENT-of-a-file
 names=(planted-NAME-of-a-file planted-NAME-of-a-link planted-TARGET-of-a-link planted-XATTR)
 wire=/run/netns/ebpfs-s1
-
-# The server's counter $1.
-server_stat() {
-	local pid line
-	read -r pid _ < /run/ebpfs-lab/server-1.pid
-	kill -USR1 "$pid"
-	nap 0.5
-	stat=0
-	while IFS= read -r line; do
-		[[ $line =~ \"$1\":([0-9]+) ]] && stat=${BASH_REMATCH[1]}
-	done < /run/ebpfs-lab/server-1.log
-}
 
 refute() {
 	! "$@"
@@ -36,6 +24,39 @@ refute() {
 single_frames() {
 	nsenter --net=/run/netns/ebpfs-s1 ethtool -K c1 tx-udp-segmentation off rx-gro-list off gro off
 	nsenter --net=/run/netns/ebpfs-c1 ethtool -K s1 tx-udp-segmentation off gro off
+}
+
+# A mount with sec=$1, and further options.
+mount_sec() {
+	nsenter --net=/run/netns/ebpfs-c1 mount -t ebpfs -o \
+		"name=lab-c1,secretfile=/run/ebpfs-lab/secret-1,sec=$1" 10.99.0.1:/lab "$mnt"
+}
+
+# Sends what was captured into $1 again: to the server, and to the client.
+send_up() {
+	nsenter --net=/run/netns/ebpfs-c1 env PATH="$PATH" \
+		replay -i s1 -s 10.101.1.1 "$tmp/$1" > "$tmp/up" 2>&1
+}
+
+send_down() {
+	nsenter --net=$wire env PATH="$PATH" \
+		replay -i c1 -s 10.99.0.1 "$tmp/$1" > "$tmp/down" 2>&1
+}
+
+# What is at the server, with the times of changes.
+state() {
+	find "$srv" -printf '%p %s %T@ %C@ %i\n' | sort | md5sum
+}
+
+# What server and client have refused until now as something that came before: programs included,
+# of which each side has its own.
+refused() {
+	door
+	server_stats 1
+	read_stats
+	at_server=$((D[drop_replay] + D[drop_key] + ${DOOR[replayed]:-0}))
+	at_client=$((S[drop_replay] + S[drop_key] + S[drop_stale]))
+	at_door=$((${DOOR[drop_replay]:-0}))
 }
 
 capture() {
@@ -84,10 +105,22 @@ check "secrets cross the wire, sec=integrity" secrets_cross_the_wire
 captured
 check "sec=integrity shows content, too" grep -qa "$content" "$tmp/integrity"
 
-lab_up --export "$srv" --mtu 1500 --opts sec=privacy,rekey=1 --export-opts rw,no_root_squash,sec=privacy
-check "the mount says so" grep -q "ebpfs .*sec=privacy,.*rekey=1" /proc/mounts
+# All of a session, from its first message to its last.
+lab_up --export "$srv" --mtu 1500 --no-mount --export-opts rw,no_root_squash,sec=privacy
 check "single frames" single_frames
+mkdir -p "$mnt"
+refuse "sec=crc is too little for the export" "asks for another sec=" mount_sec crc,soft,timeo=20,retrans=0
+refuse "so is sec=integrity" "asks for another sec=" mount_sec integrity,soft,timeo=20,retrans=0
+capture whole
+check "sec=privacy is not" mount_sec privacy
+echo first > "$mnt/whole" && sync "$mnt/whole"
+umount "$mnt"
+captured
+
+# The same until it is still there, with new keys each second.
 capture privacy
+check "a mount with new keys each second" mount_sec privacy,rekey=1
+check "says so" grep -q "ebpfs .*sec=privacy,.*rekey=1" /proc/mounts
 check "secrets cross the wire, sec=privacy" secrets_cross_the_wire
 check "bytes are right" randread -s 1 -n 100 "$srv/file" "$mnt/file"
 echo first > "$mnt/changed" && sync "$mnt/changed" && echo second > "$mnt/changed" && sync "$mnt/changed"
@@ -105,68 +138,63 @@ holds "there were new keys (${S[rekeys]}), and nobody noticed (${S[calls_resent]
 	"S[rekeys] >= 2 && (S[calls_resent] * 20 <= S[calls] || lossy) && S[drop_key] == 0 &&
 	 S[drop_tag] == 0"
 
-# All of it again, both ways, while the session lives.
-before=$(find "$srv" -printf '%p %s %T@ %i\n' | sort | md5sum)
-nsenter --net=/run/netns/ebpfs-c1 env PATH="$PATH" replay -i s1 -s 10.101.1.1 "$tmp/privacy" > "$tmp/up" 2>&1
-nsenter --net=$wire env PATH="$PATH" replay -i c1 -s 10.99.0.1 "$tmp/privacy" > "$tmp/down" 2>&1
-note "to the server: $(< "$tmp/up"); to the client: $(< "$tmp/down")"
-check "the session was sent again to the server" grep -Eq '^[0-9]{2,} sent, 0 too' "$tmp/up"
-check "and to the client" grep -Eq '^[0-9]{2,} sent, 0 too' "$tmp/down"
-nap 0.5
-after=$(find "$srv" -printf '%p %s %T@ %i\n' | sort | md5sum)
-check "nothing has changed at the server" test "$before" = "$after"
-check "the file is as it was left" test "$(< "$mnt/changed")" = second
-drop_caches
-check "bytes are right, again" randread -s 2 -n 100 "$srv/file" "$mnt/file"
-replay=${S[drop_replay]} key=${S[drop_key]} stale=${S[drop_stale]}
-read_stats
-note "dropped: replay $((S[drop_replay] - replay)) key $((S[drop_key] - key))" \
-	"stale $((S[drop_stale] - stale))"
-holds "the client has dropped what came again" \
-	"S[drop_replay] - replay + S[drop_key] - key + S[drop_stale] - stale > 0"
-
-server_stat drop_key
-keys=$stat
-server_stat drop_replay
-note "server: replay $stat key $keys"
-holds "and so has the server" "stat + keys > 0"
-
-# And when it has ended.
-umount "$mnt"
-nsenter --net=/run/netns/ebpfs-c1 env PATH="$PATH" replay -i s1 -s 10.101.1.1 "$tmp/privacy" > "$tmp/up" 2>&1
-nap 0.5
-check "nothing changes when it has ended, either" \
-	test "$before" = "$(find "$srv" -printf '%p %s %T@ %i\n' | sort | md5sum)"
-
-# The least that an export takes.
-mount_sec() {
-	nsenter --net=/run/netns/ebpfs-c1 mount -t ebpfs -o \
-		"name=lab-c1,secretfile=/run/ebpfs-lab/secret-1,sec=$1,timeo=20,retrans=0,soft" \
-		10.99.0.1:/lab "$mnt"
+# again WHAT N: the capture of that name once more, both ways, changes nothing. All of it is
+# refused as having come before, but for N messages of handshakes each way; of a session that has
+# ended nobody knows that ("all").
+again() {
+	local before server client doors
+	before=$(state)
+	refused
+	server=$at_server client=$at_client doors=$at_door
+	local another=0
+	[ "$2" != all ] || another=1
+	local made=${S[sessions]} there=${D[sessions]} gone=${D[sessions_ended]}
+	send_up "$1"
+	send_down "$1"
+	nap 0.5
+	refused
+	note "$1, to the server: $(< "$tmp/up"); to the client: $(< "$tmp/down"); refused by the" \
+		"server $((at_server - server)), by the client $((at_client - client)), at doors" \
+		"$((at_door - doors))"
+	check "$1: it was sent again to the server" grep -Eq '^[0-9]{2,} sent, 0 too' "$tmp/up"
+	check "$1: and to the client" grep -Eq '^[0-9]{2,} sent, 0 too' "$tmp/down"
+	read -r up _ < "$tmp/up"
+	read -r down _ < "$tmp/down"
+	if [ "$2" != all ]; then
+		holds "$1: the server refused it" \
+			"at_server - server + at_door - doors >= (up - $2) * 95 / 100"
+		holds "$1: and the client" \
+			"at_client - client + at_door - doors >= (down - $2) * 95 / 100"
+	fi
+	check "$1: nothing has changed at the server" test "$before" = "$(state)"
+	# An AUTH makes one that nobody can use, for some time: Documentation/security.md.
+	holds "$1: the session lives, and there is no other" "S[sessions] == made &&
+		D[sessions] <= there + another && D[sessions_ended] == gone"
+	drop_caches
+	check "$1: bytes are right" randread -s $RANDOM -n 50 "$srv/file" "$mnt/file"
+	check "$1: the file is as it was left" test "$(< "$mnt/changed")" = second
 }
-refuse "sec=crc is too little for it" "asks for another sec=" mount_sec crc
-refuse "so is sec=integrity" "asks for another sec=" mount_sec integrity
-check "sec=privacy is not" mount_sec privacy
+
+again privacy 4
+again whole all
 
 # The same keys all the time: what comes again is known by its number.
-server_stat drop_replay
-before=$stat
-capture again
-check "bytes are right, a third time" randread -s 3 -n 50 "$srv/file" "$mnt/file"
-echo third > "$mnt/changed" && sync "$mnt/changed"
-captured
-read_stats
-replay=${S[drop_replay]}
-stale=${S[drop_stale]}
-nsenter --net=/run/netns/ebpfs-c1 env PATH="$PATH" replay -i s1 -s 10.101.1.1 "$tmp/again" > "$tmp/up" 2>&1
-nsenter --net=$wire env PATH="$PATH" replay -i c1 -s 10.99.0.1 "$tmp/again" > "$tmp/down" 2>&1
-nap 0.5
-server_stat drop_replay
-read_stats
-note "to the server: $(< "$tmp/up"), $((stat - before)) dropped by ebpfsd; to the client:" \
-	"$(< "$tmp/down"), $((S[drop_replay] - replay + S[drop_stale] - stale)) dropped"
-holds "the server drops all that came before" "stat - before > 0"
-holds "and the client, too" "S[drop_replay] - replay + S[drop_stale] - stale > 0"
-check "the file is as it was left, again" test "$(< "$mnt/changed")" = third
 umount "$mnt"
-refuse "there is no other" "sec" mount_sec secret
+check "a mount with the same keys for long" mount_sec privacy
+capture long
+check "bytes are right, a third time" randread -s 3 -n 50 "$srv/file" "$mnt/file"
+echo second > "$mnt/changed" && sync "$mnt/changed"
+captured
+again long 0
+
+# And when nobody has a session.
+umount "$mnt"
+for name in whole privacy long; do
+	before=$(state)
+	send_up $name
+	nap 0.5
+	server_stats 1
+	check "$name: without a session nothing changes, either" test "$before" = "$(state)"
+	holds "$name: and there is none, but for who knows no keys" "D[sessions] <= 3"
+done
+refuse "there is no other sec" "sec" mount_sec secret
