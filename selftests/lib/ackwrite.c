@@ -92,7 +92,8 @@ static int write_rounds(const char *path, const char *account, struct until unti
 		if (write(log, entry, n * sizeof(entry[0])) != (ssize_t)(n * sizeof(entry[0])))
 			return fail("write", account);
 	}
-	printf("%llu rounds\n", (unsigned long long)round - 1);
+	printf("%llu rounds, longest %lu ms\n", (unsigned long long)round - 1,
+	       until_longest);
 	return close(fd) ? fail("close", path) : 0;
 }
 
@@ -212,7 +213,8 @@ static int make_names(const char *path, const char *account, struct until until)
 		if (write(log, entry, sizeof(entry)) != sizeof(entry))
 			return fail("write", account);
 	}
-	printf("%llu rounds\n", (unsigned long long)k - 1);
+	printf("%llu rounds, longest %lu ms\n", (unsigned long long)k - 1,
+	       until_longest);
 	return 0;
 }
 

@@ -404,6 +404,8 @@ int main(int argc, char **argv)
 		if (ways & 1u << i)
 			printf("%s %llu, refused %llu\n", names[i], (unsigned long long)done[i],
 			       (unsigned long long)refused[i]);
+	if (end)
+		printf("longest %lu ms\n", until_longest);
 	return wrong ? 1 : 0;
 usage:
 	fprintf(stderr, "usage: randread [-s SEED] [-n READS | -u END] [-t THREADS] [-w WAYS] SOURCE COPY\n");

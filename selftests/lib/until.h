@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * For how long a program works: so many seconds, or until a file is there, which a script
- * makes when it has seen enough.
+ * makes when it has seen enough. And how long the longest of what it did meanwhile took: it
+ * asks after each thing whether it is over.
  */
 #ifndef SELFTESTS_UNTIL_H
 #define SELFTESTS_UNTIL_H
@@ -22,12 +23,27 @@ struct until {
 	time_t at;
 };
 
+static unsigned long until_longest;	/* ms between two times of asking, in one thread */
+
 static inline time_t until_now(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec;
+}
+
+static inline void until_note(void)
+{
+	static __thread unsigned long last;
+	struct timespec t;
+	unsigned long now;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	now = (unsigned long)t.tv_sec * 1000 + (unsigned long)t.tv_nsec / 1000000;
+	if (last && now - last > __atomic_load_n(&until_longest, __ATOMIC_RELAXED))
+		__atomic_store_n(&until_longest, now - last, __ATOMIC_RELAXED);
+	last = now;
 }
 
 /* A number of seconds from now, or a path with a slash. */
@@ -44,6 +60,7 @@ static inline struct until until_parse(const char *text)
 
 static inline bool until_over(const struct until *u)
 {
+	until_note();
 	return u->file ? !access(u->file, F_OK) : until_now() >= u->at;
 }
 
