@@ -384,15 +384,18 @@ static void ebpfs_submit(struct list_head *reqs, unsigned short ios)
 		}
 		list_for_each_entry_safe(req, tmp, reqs, link) {
 			WRITE_ONCE(req->node, node);
-			WRITE_ONCE(req->state, EBPFS_REQ_QUEUED);
 			/* Pairs with ebpfs_req_kill(): one sees the other. */
 			smp_mb();
 			if (unlikely(READ_ONCE(req->error) || READ_ONCE(mnt->aborted))) {
-				req->state = EBPFS_REQ_DONE;
+				WRITE_ONCE(req->state, EBPFS_REQ_DONE);
 				list_move_tail(&req->link, &failed);
 				continue;
 			}
 			list_move_tail(&req->link, &node->queue);
+			/* Not before: who kills it may still have the lock of the node where it
+			 * was, and takes out of a queue what is QUEUED.
+			 */
+			WRITE_ONCE(req->state, EBPFS_REQ_QUEUED);
 			node->nqueue++;
 		}
 		/* While none of them can have ended, and with them the mount. */
@@ -569,7 +572,7 @@ void ebpfs_req_kill(struct ebpfs_req *req, int err)
 			break;
 		spin_unlock_bh(&node->lock);
 	}
-	switch (req->state) {
+	switch (READ_ONCE(req->state)) {
 	case EBPFS_REQ_QUEUED:
 		node->nqueue--;
 		mine = true;
