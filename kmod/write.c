@@ -42,8 +42,8 @@ void ebpfs_write_exit(void)
 	kmem_cache_destroy(ebpfs_dirt_cache);
 }
 
-/* The folio's account, made if it has none. Folio locked. */
-static struct ebpfs_dirt *ebpfs_dirt_of(struct folio *folio)
+/* The folio's account, made if it has none; NULL: no memory. Folio locked. */
+struct ebpfs_dirt *ebpfs_dirt_of(struct folio *folio)
 {
 	struct ebpfs_dirt *dirt = folio_get_private(folio);
 

@@ -16,7 +16,7 @@ struct ebpfs_pass;
 /**
  * struct ebpfs_dirt - what a folio remembers of its changes: its private part
  * @from: first byte changed here, relative to the folio; with the folio's lock
- * @to: behind the last one; @from == @to: none
+ * @to: behind the last one; @from == @to: none, or, in a folio that is dirty, any
  * @left: bytes under write-back that no finished unit covers yet
  *
  * Only bytes that were changed here are sent, so that a page in which another
@@ -27,6 +27,8 @@ struct ebpfs_dirt {
 	u32 to;
 	atomic_t left;
 };
+
+struct ebpfs_dirt *ebpfs_dirt_of(struct folio *folio);
 
 #define EBPFS_WRITE_FOLIOS	17	/* of a unit: 64 KiB of single pages, not aligned */
 

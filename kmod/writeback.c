@@ -355,18 +355,30 @@ static void ebpfs_walk_add(struct ebpfs_walk *walk, struct folio *folio, u32 fro
 }
 
 /* A folio that is locked and no longer dirty. Unlocks it. */
-static void ebpfs_walk_folio(struct ebpfs_walk *walk, struct folio *folio)
+static void ebpfs_walk_folio(struct ebpfs_walk *walk, struct folio *folio,
+			     struct writeback_control *wbc)
 {
-	struct ebpfs_dirt *dirt = folio_get_private(folio);
 	loff_t end = i_size_read(folio->mapping->host) - folio_pos(folio);
-	u32 from = 0, to = 0;
+	struct ebpfs_dirt *dirt = ebpfs_dirt_of(folio);
+	u32 from, to;
 
-	if (dirt) {
-		from = dirt->from;
-		to = dirt->to;
-		dirt->from = 0;
-		dirt->to = 0;
+	if (unlikely(!dirt)) {
+		mapping_set_error(folio->mapping, -ENOMEM);
+		folio_redirty_for_writepage(wbc, folio);
+		folio_unlock(folio);
+		return;
 	}
+	from = dirt->from;
+	to = dirt->to;
+	/* Who has pinned a page of a mapping may write to it after it was sent, as direct I/O of
+	 * another file does, and says no more than that it is dirty.
+	 */
+	if (from == to) {
+		from = 0;
+		to = folio_size(folio);
+	}
+	dirt->from = 0;
+	dirt->to = 0;
 	end = clamp_t(loff_t, end, 0, folio_size(folio));
 	/* What a mapping wrote behind the end of the file is nobody's. */
 	if (end < folio_size(folio))
@@ -430,7 +442,7 @@ int ebpfs_writepages(struct address_space *mapping, struct writeback_control *wb
 
 	ebpfs_walk_begin(&walk, mapping->host, wbc);
 	while ((folio = writeback_iter(mapping, wbc, folio, &err)))
-		ebpfs_walk_folio(&walk, folio);
+		ebpfs_walk_folio(&walk, folio, wbc);
 	ebpfs_walk_end(&walk);
 	return err;
 }
