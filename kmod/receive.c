@@ -551,7 +551,6 @@ int ebpfs_encap_rcv(struct sock *sk, struct sk_buff *skb)
 	struct ebpfs_node *node;
 	struct ebpfs_flow flow;
 	u32 seg, len, off = sizeof(struct udphdr);
-	struct ebpfs_session *s;
 	struct ebpfs_hdr hdr;
 	void *buf = NULL;
 	const void *msg;
@@ -599,8 +598,7 @@ int ebpfs_encap_rcv(struct sock *sk, struct sk_buff *skb)
 		goto drop;
 	}
 	/* What belongs to a session with keys has a guard, and nothing else does. */
-	s = rcu_dereference(node->session);
-	if (ebpfs_of_session(type) ? !buf && s && ebpfs_keys_guard(&s->keys) : !!buf) {
+	if (ebpfs_of_session(type) ? !buf && node->mnt->sec != EBPFS_SEC_CRC : !!buf) {
 		ebpfs_stat_inc(node->stats, drop_unguarded);
 		goto drop;
 	}
