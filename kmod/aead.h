@@ -37,6 +37,7 @@ void ebpfs_aead_drop(struct ebpfs_aead *a) __releases(aead);
 
 /* Of crypt.c, which has the lock. */
 bool ebpfs_gcm_probe(void);
+bool ebpfs_gcm_ready(void);
 struct ebpfs_gcm *ebpfs_gcm_make(unsigned int cpu);
 void ebpfs_gcm_free(struct ebpfs_gcm *g);
 void ebpfs_gcm_forget(struct ebpfs_gcm *g, const u8 key[EBPFS_KEY_LEN]);

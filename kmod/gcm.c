@@ -219,6 +219,14 @@ static bool ebpfs_gcm_with(struct ebpfs_gcm *g, const u8 key[EBPFS_KEY_LEN])
 	       ebpfs_gcm_set(&g->keyed[g->last], key);
 }
 
+/* Does the next message on this processor have the instructions? Else it takes very much longer
+ * (gcm_soft.c), and who can should leave it.
+ */
+bool ebpfs_gcm_ready(void)
+{
+	return !ebpfs_gcm_wrapped || crypto_simd_usable();
+}
+
 /**
  * ebpfs_gcm_begin() - a message
  * @g: of this processor
@@ -230,7 +238,7 @@ void ebpfs_gcm_begin(struct ebpfs_gcm *g, const u8 key[EBPFS_KEY_LEN], u64 numbe
 	const __le64 last = cpu_to_le64(number);
 
 	memcpy(g->iv + sizeof(g->iv) - sizeof(last), &last, sizeof(last));
-	g->soft = ebpfs_gcm_wrapped && !crypto_simd_usable();
+	g->soft = !ebpfs_gcm_ready();
 	if (unlikely(g->soft)) {
 		ebpfs_gcm_soft_key(&g->softly, key);
 		ebpfs_stat_inc(ebpfs_global_stats, aes_soft);

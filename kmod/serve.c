@@ -574,6 +574,13 @@ static int ebpfs_serve_packet(struct ebpfs_packet *pkt, const struct ebpfs_flow 
 	if (guarded != ebpfs_keys_guard(&s->keys))
 		return EBPFS_SERVE_PASS_KEY;
 	if (guarded) {
+		if (time_after_eq(jiffies, READ_ONCE(s->ticked) + HZ)) {
+			WRITE_ONCE(s->ticked, jiffies);
+			ebpfs_keys_tick(&s->keys, ebpfs_now());
+		}
+		/* Without vector registers replies take too long for softirq. */
+		if (s->keys.cipher == EBPFS_CIPHER_AES256_GCM && !ebpfs_gcm_ready())
+			return EBPFS_SERVE_PASS_MEMORY;
 		verdict = ebpfs_serve_open(s, &p, &len, &packing.epoch);
 		if (verdict)
 			return verdict;
@@ -583,7 +590,6 @@ static int ebpfs_serve_packet(struct ebpfs_packet *pkt, const struct ebpfs_flow 
 		return EBPFS_SERVE_PASS_OP;
 	if (time_after_eq(jiffies, READ_ONCE(s->turn) + HZ)) {
 		WRITE_ONCE(s->turn, jiffies);
-		ebpfs_keys_tick(&s->keys, ebpfs_now());
 		return EBPFS_SERVE_PASS_TURN;
 	}
 	packing.chunk = NULL;

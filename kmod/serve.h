@@ -58,6 +58,7 @@ struct ebpfs_daemon {
  * @sock: ebpfsd's, kept by @file
  * @file: of @sock, referenced
  * @turn: when a datagram was last left to ebpfsd, jiffies; READ_ONCE/WRITE_ONCE
+ * @ticked: when it was last looked for keys that have had their time; likewise
  * @instance: of replies
  * @slots: entries of @seq
  * @keys: of its datagrams
@@ -75,6 +76,7 @@ struct ebpfs_serving {
 	struct sock *sock;
 	struct file *file;
 	unsigned long turn;
+	unsigned long ticked;
 	u32 instance;
 	u16 slots;
 	struct ebpfs_keys keys;
