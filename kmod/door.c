@@ -23,9 +23,11 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 #include <net/addrconf.h>
 #include <net/inet_sock.h>
 #include <net/route.h>
+#include <net/xdp.h>
 
 #include "door.h"
 #include "packet.h"
@@ -129,6 +131,7 @@ static bool ebpfs_door_nat(const struct net *net, sa_family_t family)
 #ifdef CONFIG_NETFILTER
 	const struct nf_hook_entries *e;
 	struct nf_hook_ops **ops;
+	int priority;
 	u32 i;
 
 	if (family == AF_INET)
@@ -138,11 +141,31 @@ static bool ebpfs_door_nat(const struct net *net, sa_family_t family)
 	if (!e)
 		return false;
 	ops = nf_hook_entries_get_hook_ops(e);
-	for (i = 0; i < e->num_hook_entries; i++)
-		if (READ_ONCE(ops[i])->priority == NF_IP_PRI_NAT_DST)
+	for (i = 0; i < e->num_hook_entries; i++) {
+		/* One that is being taken away may be freed: the kernel itself looks at these
+		 * under a mutex only. Then it translates no more, and any answer is right.
+		 */
+		if (!get_kernel_nofault(priority, &READ_ONCE(ops[i])->priority) &&
+		    priority == NF_IP_PRI_NAT_DST)
 			return true;
+	}
 #endif
 	return false;
+}
+
+/* May the packet have a VLAN tag that is not in it, since the card has taken it out? What XDP
+ * sees does not tell.
+ */
+static bool ebpfs_door_tagged(const struct ebpfs_packet *pkt)
+{
+	if (pkt->skb)
+		return skb_vlan_tag_present(pkt->skb);
+#if IS_ENABLED(CONFIG_VLAN_8021Q)
+	return pkt->xdp->rxq->dev->features & NETIF_F_HW_VLAN_CTAG_RX &&
+	       rcu_access_pointer(pkt->xdp->rxq->dev->vlan_info);
+#else
+	return false;
+#endif
 }
 
 /*
@@ -159,7 +182,7 @@ static bool ebpfs_door_certain(const struct ebpfs_door *door, struct ebpfs_packe
 	} ip;
 
 	/* What has a tag goes to another device, perhaps of another namespace. */
-	if (l3_off != ETH_HLEN || (pkt->skb && skb_vlan_tag_present(pkt->skb)) ||
+	if (l3_off != ETH_HLEN || ebpfs_door_tagged(pkt) ||
 	    (!(flags & EBPFS_DOOR_NAT) && ebpfs_door_nat(net, door->family)))
 		return false;
 	if (door->family == AF_INET)
