@@ -10,6 +10,7 @@
  * a file is granted only when its last change is over for long (EBPFS_GRANT_AGE).
  */
 #include <linux/file.h>
+#include <linux/fsnotify.h>
 #include <linux/hashtable.h>
 #include <linux/magic.h>
 #include <linux/miscdevice.h>
@@ -290,11 +291,9 @@ static int ebpfs_grant_judge(const struct file *file, struct timespec64 *changed
 		return -EBADF;
 	if (!ebpfs_grant_possible(inode))
 		return -EOPNOTSUPP;
-#ifdef FMODE_FSNOTIFY_PERM
 	/* Somebody wants to be asked each time. */
-	if (FMODE_FSNOTIFY_PERM(file->f_mode))
+	if (fsnotify_sb_has_priority_watchers(inode->i_sb, FSNOTIFY_PRIO_CONTENT))
 		return -EOPNOTSUPP;
-#endif
 	/* Who changes rights sets the time first, and has the lock. */
 	if (!inode_trylock_shared(inode))
 		return err;
