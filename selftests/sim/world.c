@@ -255,9 +255,11 @@ void world_run(struct world *w)
 	u64 rest, load;
 
 	world_make(w);
-	/* A session may have one slot, and all requests queue for it. */
+	/* A session may have one slot, and all requests queue for it, others among them. */
 	load = w->cfg.requests * (2 * (w->cfg.delay + w->cfg.jitter) + w->cfg.exec_time +
 				  w->cfg.slow_disk + MSEC);
+	if (w->cfg.background_gap)
+		load *= 2;
 	run_until(w, w->cfg.chaos_time + HEALED_BOUND + load, world_done);
 	chaos_heal(w, NULL, 0);		/* if all was over before */
 	check_open(w);
