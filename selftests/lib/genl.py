@@ -12,6 +12,7 @@ import errno
 import socket
 import struct
 
+GENERIC = 16                    # NETLINK_GENERIC
 REQUEST, ACK, DUMP = 1, 4, 0x300
 CONTROLLER, GETFAMILY, FAMILY_ID, FAMILY_NAME = 0x10, 3, 1, 2
 MOUNT, NODE, ADDRESS = 3, 12, 13
@@ -34,7 +35,7 @@ def error_of(answer):
     return errno.errorcode[number] if number else "OK"
 
 
-with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_GENERIC) as genl:
+with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, GENERIC) as genl:
     genl.bind((0, 0))
     found = ask(genl, CONTROLLER, GETFAMILY, 0, attribute(FAMILY_NAME, b"ebpfs\0"))
     at = 20

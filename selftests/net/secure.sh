@@ -10,7 +10,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 55
+plan 54
 
 content=planted-CONTENT-of-a-file
 names=(planted-NAME-of-a-file planted-NAME-of-a-link planted-TARGET-of-a-link planted-XATTR)

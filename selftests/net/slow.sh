@@ -41,6 +41,4 @@ holds "without an error" "ended == 0"
 check "so does all that the mount has" timeout 60 sync -f "$mnt/file"
 read_stats
 holds "no session was given up" "S[sessions] == sessions && S[node_lost] == lost"
-dmsetup suspend $map && dmsetup load $map --table \
-	"0 $sectors delay $loop 0 0 $loop 0 0 $loop 0 0" && dmsetup resume $map
 check "it is there" cmp "$srv/file" "$srv/other"
