@@ -23,6 +23,9 @@
  *	short		bytes: less than a head
  *	magic		the magic number
  *	replay		nothing: a frame that the server sent a little earlier, again
+ *	result		nothing but what is said, as from a server that is hostile: in answer to
+ *			any call but READ, the result of such a call before, with bytes changed,
+ *			left out or added
  *
  * Frames are built here, since a socket would not send from foreign addresses.
  * Single-threaded; parsing is that of the pure core.
@@ -46,13 +49,40 @@
 #define SMALL_FRAME	9014u
 
 enum attack {
-	SESSION, CRC, STALE, OFFSET, TOTAL, SLOT, ADDRESS, PORT, SHORT, MAGIC, REPLAY, ATTACKS
+	SESSION, CRC, STALE, OFFSET, TOTAL, SLOT, ADDRESS, PORT, SHORT, MAGIC, REPLAY, RESULT,
+	ATTACKS
 };
 
 static const char *const names[ATTACKS] = {
 	"session", "crc", "stale", "offset", "total", "slot", "address", "port", "short", "magic",
-	"replay",
+	"replay", "result",
 };
+
+#define RESULTS		16		/* kept of each operation */
+#define RESULT_MAX	4096u		/* bytes of one */
+
+/**
+ * struct result - what the server has said to a call
+ * @len: bytes, 0: nothing yet
+ * @status: of the reply
+ * @flags: likewise
+ * @bytes: of it
+ */
+struct result {
+	u32 len;
+	u16 status;
+	u16 flags;
+	u8 bytes[RESULT_MAX];
+};
+
+static struct {
+	struct result of[RESULTS];
+	u32 count;
+} results[EBPFS_OP_LAST + 1];
+static struct {
+	u64 id;
+	u16 op;
+} asked[EBPFS_SLOTS_MAX];	/* last in each slot */
 
 static enum attack attack;
 static struct in_addr foreign4;
@@ -106,9 +136,64 @@ static void transmit(const u8 *frame, size_t len)
 	sent++;
 }
 
+/* A whole reply of the server's, to a call that was heard. */
+static void keep_result(const u8 *reply, u32 len)
+{
+	struct ebpfs_frag f;
+	struct result *r;
+	u16 op;
+
+	if (ebpfs_parse_reply(reply, len, &f) || EBPFS_ID_SLOT(f.id) >= EBPFS_SLOTS_MAX ||
+	    asked[EBPFS_ID_SLOT(f.id)].id != f.id || f.len != f.total || f.len > RESULT_MAX)
+		return;
+	op = asked[EBPFS_ID_SLOT(f.id)].op;
+	r = &results[op].of[results[op].count++ % RESULTS];
+	r->len = f.len;
+	r->status = f.status;
+	r->flags = f.flags;
+	memcpy(r->bytes, reply + sizeof(struct ebpfs_reply), f.len);
+}
+
+/* One of those of @op, spoilt, to @to. Return: its bytes. */
+static u32 spoil(u16 op, u8 *to, struct ebpfs_frag *f)
+{
+	u32 count = results[op].count < RESULTS ? results[op].count : RESULTS;
+	const struct result *r = &results[op].of[data_random(&state) % count];
+	u32 len = r->len, n = 1 + data_random(&state) % 4;
+
+	memcpy(to, r->bytes, len);
+	memset(to + len, 0, RESULT_MAX + 64 - len);
+	f->status = data_random(&state) % 16 ? r->status : data_random(&state);
+	f->flags = data_random(&state) % 16 ? r->flags : data_random(&state);
+	if (!(data_random(&state) % 8))
+		len = data_random(&state) % (len + 64);
+	for (; len && n; n--) {
+		u32 at = data_random(&state) % len;
+
+		/* Numbers at the edge are as good as any. */
+		switch (data_random(&state) % 3) {
+		case 0:
+			to[at] ^= 1u << data_random(&state) % 8;
+			break;
+		case 1:
+			to[at] = data_random(&state);
+			break;
+		default:
+			memset(to + (at & ~7u), data_random(&state) % 2 ? 0xff : 0,
+			       len - (at & ~7u) < 8 ? len - (at & ~7u) : 8);
+		}
+	}
+	return len;
+}
+
 /* Can the attack be made on @c, so that nothing else is wrong? */
 static bool possible(const struct ebpfs_call_info *c)
 {
+	if (attack == RESULT)
+		return c->op != EBPFS_OP_READ && c->op != EBPFS_OP_CRED && results[c->op].count &&
+		       data_random(&state) % 4;
+	if (c->op != EBPFS_OP_READ)
+		return false;
 	switch (attack) {
 	case STALE:
 		return EBPFS_ID_SEQ(c->id) > 1;
@@ -123,7 +208,7 @@ static bool possible(const struct ebpfs_call_info *c)
 static void answer(const u8 *call, const struct heard *h, const struct ebpfs_call_info *c,
 		   u64 client_session)
 {
-	static u8 frame[EBPFS_UDP_PAYLOAD_MAX + 256];
+	static u8 frame[EBPFS_UDP_PAYLOAD_MAX + 256], spoilt[RESULT_MAX + 64];
 	u8 *ip = frame + sizeof(struct ether_header);
 	struct udphdr *udp = (struct udphdr *)(ip + (h->v6 ? sizeof(struct ip6_hdr) :
 						     sizeof(struct ip)));
@@ -153,12 +238,18 @@ static void answer(const u8 *call, const struct heard *h, const struct ebpfs_cal
 	case OFFSET:
 		f.offset = (f.total / f.cell + 1) * f.cell;
 		break;
+	case RESULT:
+		f.total = spoil(c->op, spoilt, &f);
+		break;
 	default:
 		break;
 	}
 	f.len = f.total < f.cell ? f.total : f.cell;
 	head = ebpfs_put_reply(reply, &f);
-	memset(reply + head, 0xee, f.len);
+	if (attack == RESULT)
+		memcpy(reply + head, spoilt, f.len);
+	else
+		memset(reply + head, 0xee, f.len);
 	len = head + f.len;
 	if (attack == SHORT)
 		len = sizeof(struct ebpfs_hdr) + 8;
@@ -235,6 +326,8 @@ static void listen_in(u64 count)
 			continue;
 		type = ebpfs_parse_hdr(h.payload, h.len, &session);
 		if (from.sll_pkttype == PACKET_OUTGOING) {
+			if (type == EBPFS_REPLY && attack == RESULT)
+				keep_result(h.payload, h.len);
 			/* What was forged comes by here, too. */
 			if (type != EBPFS_REPLY || h.payload[sizeof(struct ebpfs_reply)] == 0xee)
 				continue;
@@ -247,9 +340,15 @@ static void listen_in(u64 count)
 		if (attack == REPLAY || type != EBPFS_CALL || !client_session ||
 		    ebpfs_parse_calls(h.payload, h.len, &it))
 			continue;
-		while (sent < count && ebpfs_next_call(&it, &c))
-			if (c.op == EBPFS_OP_READ && possible(&c))
+		while (sent < count && ebpfs_next_call(&it, &c)) {
+			if (possible(&c)) {
+				asked[EBPFS_ID_SLOT(c.id)].id = 0;
 				answer(frame, &h, &c, client_session);
+			} else {
+				asked[EBPFS_ID_SLOT(c.id)].id = c.id;
+				asked[EBPFS_ID_SLOT(c.id)].op = c.op;
+			}
+		}
 	}
 	printf("%llu sent\n", (unsigned long long)sent);
 }

@@ -15,7 +15,7 @@ import struct
 GENERIC = 16                    # NETLINK_GENERIC
 REQUEST, ACK, DUMP = 1, 4, 0x300
 CONTROLLER, GETFAMILY, FAMILY_ID, FAMILY_NAME = 0x10, 3, 1, 2
-MOUNT, NODE, ADDRESS = 3, 12, 13
+MOUNT, NODE, ADDRESS = 2, 11, 12
 
 
 def attribute(kind, value):
@@ -23,10 +23,13 @@ def attribute(kind, value):
     return struct.pack("HH", size, kind) + value + bytes(-size % 4)
 
 
-def ask(sock, family, command, flags, attributes):
+def ask(family, command, flags, attributes):
     body = struct.pack("BBH", command, 1, 0) + attributes
-    sock.send(struct.pack("IHHII", 16 + len(body), family, REQUEST | flags, 1, 0) + body)
-    return sock.recv(65536)
+    # Of its own: a dump says more than what is read here.
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, GENERIC) as sock:
+        sock.bind((0, 0))
+        sock.send(struct.pack("IHHII", 16 + len(body), family, REQUEST | flags, 1, 0) + body)
+        return sock.recv(65536)
 
 
 def error_of(answer):
@@ -35,24 +38,22 @@ def error_of(answer):
     return errno.errorcode[number] if number else "OK"
 
 
-with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, GENERIC) as genl:
-    genl.bind((0, 0))
-    found = ask(genl, CONTROLLER, GETFAMILY, 0, attribute(FAMILY_NAME, b"ebpfs\0"))
-    at = 20
-    while at < len(found):
-        size, kind = struct.unpack_from("HH", found, at)
-        if kind == FAMILY_ID:
-            family = struct.unpack_from("H", found, at + 4)[0]
-        at += (size + 3) & ~3
-    address = struct.pack("=HHI8x", socket.AF_INET, socket.htons(20490), 0x0100007F)
-    mount = attribute(MOUNT, struct.pack("I", 0xFFFFFFFF))
-    commands = (
-        (DUMP, b""),                                            # MOUNT_GET
-        (DUMP, b""),                                            # NODE_GET
-        (ACK, mount + attribute(ADDRESS, address)),             # NODE_ADD
-        (ACK, mount + attribute(NODE, struct.pack("I", 1))),    # NODE_REMOVE
-        (ACK, mount),                                           # ABORT
-        (ACK, b""),                                             # STATS_GET
-    )
-    for number, (flags, attributes) in enumerate(commands, 1):
-        print(number, error_of(ask(genl, family, number, flags, attributes)))
+found = ask(CONTROLLER, GETFAMILY, 0, attribute(FAMILY_NAME, b"ebpfs\0"))
+at = 20
+while at < len(found):
+    size, kind = struct.unpack_from("HH", found, at)
+    if kind == FAMILY_ID:
+        family = struct.unpack_from("H", found, at + 4)[0]
+    at += (size + 3) & ~3
+address = struct.pack("=HHI8x", socket.AF_INET, socket.htons(20490), 0x0100007F)
+mount = attribute(MOUNT, struct.pack("I", 0xFFFFFFFF))
+commands = (
+    (DUMP, b""),                                            # MOUNT_GET
+    (DUMP, b""),                                            # NODE_GET
+    (ACK, mount + attribute(ADDRESS, address)),             # NODE_ADD
+    (ACK, mount + attribute(NODE, struct.pack("I", 1))),    # NODE_REMOVE
+    (ACK, mount),                                           # ABORT
+    (ACK, b""),                                             # STATS_GET
+)
+for number, (flags, attributes) in enumerate(commands, 1):
+    print(number, error_of(ask(family, number, flags, attributes)))

@@ -20,7 +20,7 @@ drops=(drop_stale drop_duplicate drop_instance drop_grid drop_range drop_cancell
 attacks=(session:drop_session crc:drop_crc stale:drop_stale replay:drop_stale
 	 offset:drop_malformed total:drop_range slot:drop_range short:drop_malformed
 	 magic:drop_malformed address:drop_address port:drop_address)
-plan $((3 * ${#attacks[@]} + 1))
+plan $((3 * ${#attacks[@]} + 5))
 
 mkdir -p "$srv"
 mkdata file "$srv/file" 8M
@@ -85,3 +85,38 @@ least=$((${EBPFS_SLOW:-1} > 1 ? 1 : forgeries / 10))
 for attack in "${attacks[@]}"; do
 	one_attack "$attack"
 done
+
+# A server that says anything. What the client makes of it is the server's business, but it has
+# to make something, and afterwards nothing of it is left.
+forged=600
+[ -z "${EBPFS_LONG-}" ] || forged=20000
+look_around() {
+	local i
+	for ((i = 0; i < 1000; i++)); do
+		find "$mnt" -ls
+		getfattr -d -m . -R "$mnt"
+		df "$mnt"
+		# A file may have become endless.
+		head -qc 100000 "$mnt/tree/link/file2" "$mnt/tree/dir0/file1" "$mnt/no such file"
+		echo more > "$mnt/made"
+		mv "$mnt/made" "$mnt/moved"
+		rm -f "$mnt/moved" "$mnt/made"
+		! zombie $forger || return 0
+		drop_caches
+	done
+}
+lab_up --export "$srv"
+mkdata tree "$srv/tree" 60
+ln -s dir0 "$srv/tree/link"
+setfattr -n user.name -v value "$srv/tree/dir0/file1"
+netem all delay 5ms
+spawn nsenter --net=/run/netns/ebpfs-s1 forge -i c1 -a result -n $forged > "$tmp/forge" 2>&1
+forger=$!
+spawn look_around > "$tmp/looked" 2>&1
+check "result: whatever is said, who asks goes on" await 200 $! || show "$tmp/looked"
+check "result: $forged answers were forged" grep -q "^$forged sent" "$tmp/forge" ||
+	show "$tmp/forge"
+rm -rf "$srv"/m*
+check "result: the mount can be taken away" umount "$mnt"
+lab_up --export "$srv"
+check "result: and all is there" treecmp "$srv" "$mnt"
