@@ -124,7 +124,7 @@ refused() {
 	refused=$((dropped - ${DOOR[drop_rate]:-0}))
 	server_stats 1
 	for name in address session malformed crc tag key replay stale unguarded data slot mac; do
-		refused=$((refused + D[drop_$name]))
+		refused=$((refused + ${D[drop_$name]}))
 	done
 }
 refused
