@@ -4,8 +4,8 @@
 # random: random operations on a file, by one and by two clients, also over a
 # network that loses, repeats and reorders, are what a model says
 #
-# modes: tc tc+privacy
-# long-modes: off xdp xdp+privacy off+integrity
+# modes: tc+privacy
+# long-modes: off tc xdp xdp+privacy off+integrity
 # timeout: 300
 #
 # EBPFS_FSRANDOM_OPS=N: so many operations over the bad network, by several processes in

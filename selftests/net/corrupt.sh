@@ -3,8 +3,8 @@
 #
 # corrupt: bits that flip on the wire change nothing but a counter
 #
-# modes: xdp tc+privacy,cipher=chacha20-poly1305
-# long-modes: off tc xdp-generic xdp+integrity
+# modes: tc+privacy,cipher=chacha20-poly1305
+# long-modes: off tc xdp xdp-generic xdp+integrity
 # timeout: 180
 
 . "${0%/*}/../lib/lib.sh"
