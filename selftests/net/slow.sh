@@ -41,4 +41,5 @@ holds "without an error" "ended == 0"
 check "so does all that the mount has" timeout 60 sync -f "$mnt/file"
 read_stats
 holds "no session was given up" "S[sessions] == sessions && S[node_lost] == lost"
+delayed_disk 0 0 0
 check "it is there" cmp "$srv/file" "$srv/other"
