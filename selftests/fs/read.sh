@@ -4,8 +4,8 @@
 # read: every way to read a file gives the same bytes, also of a sparse file
 # of 1 TiB
 #
-# modes: off tc xdp+privacy,cipher=chacha20-poly1305
-# long-modes: xdp xdp-generic off+privacy tc+integrity
+# modes: off tc
+# long-modes: xdp xdp-generic xdp+privacy,cipher=chacha20-poly1305 off+privacy tc+integrity
 # timeout: 180
 
 . "${0%/*}/../lib/lib.sh"
