@@ -20,7 +20,8 @@ struct ebpfs_pass;
  * @left: bytes under write-back that no finished unit covers yet
  *
  * Only bytes that were changed here are sent, so that a page in which another
- * client changes other bytes under a lock loses nothing.
+ * client changes other bytes under a lock loses nothing; all of a folio if it was made dirty
+ * without a word, through a pinned page.
  */
 struct ebpfs_dirt {
 	u32 from;

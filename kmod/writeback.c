@@ -363,6 +363,7 @@ static void ebpfs_walk_folio(struct ebpfs_walk *walk, struct folio *folio,
 	u32 from, to;
 
 	if (unlikely(!dirt)) {
+		walk->whole = false;
 		mapping_set_error(folio->mapping, -ENOMEM);
 		folio_redirty_for_writepage(wbc, folio);
 		folio_unlock(folio);
