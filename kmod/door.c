@@ -161,7 +161,7 @@ static bool ebpfs_door_tagged(const struct ebpfs_packet *pkt)
 	if (pkt->skb)
 		return skb_vlan_tag_present(pkt->skb);
 #if IS_ENABLED(CONFIG_VLAN_8021Q)
-	return pkt->xdp->rxq->dev->features & NETIF_F_HW_VLAN_CTAG_RX &&
+	return pkt->xdp->rxq->dev->features & (NETIF_F_HW_VLAN_CTAG_RX | NETIF_F_HW_VLAN_STAG_RX) &&
 	       rcu_access_pointer(pkt->xdp->rxq->dev->vlan_info);
 #else
 	return false;

@@ -222,6 +222,7 @@ static int ebpfs_serve_session(struct ebpfs_daemon *d, const struct ebpfs_serve_
 	s->instance = arg->instance;
 	s->slots = arg->slots;
 	s->turn = jiffies;
+	s->ticked = jiffies;
 	ebpfs_keys_init_lent(&s->keys, arg->sec, arg->cipher);
 	atomic_inc(&ebpfs_live);
 	list_add(&s->link, &d->sessions);

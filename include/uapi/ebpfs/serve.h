@@ -217,8 +217,8 @@ struct ebpfs_serve_opts {
  * @EBPFS_SERVE_PASS_AGAIN: pass: asked for before
  * @EBPFS_SERVE_PASS_GRANT: pass: not granted, or the file has changed since
  * @EBPFS_SERVE_PASS_CACHE: pass: not all of it is in the page cache
- * @EBPFS_SERVE_PASS_MEMORY: pass: no memory for the replies, or no vector registers to
- *	encrypt them by
+ * @EBPFS_SERVE_PASS_MEMORY: pass: no memory for the replies, or to open a guard, or no vector
+ *	registers to encrypt by
  * @EBPFS_SERVE_PASS_KEY: pass: by keys that are not known here, or without a guard in a
  *	session that has keys
  * @EBPFS_SERVE_FORGED: taken: not authentic
