@@ -221,11 +221,20 @@ follow() {
 	printf '%s\n' "${plan:--}" $ok_count $not_ok_count $skip_count > "$counts"
 }
 
+# What a test that was killed may have left: a lab, and allocations that fail.
+clean_up_after() {
+	local kind
+	for kind in /sys/kernel/debug/fail*/probability; do
+		[ ! -w "$kind" ] || echo 0 > "$kind"
+	done
+	"$here/../scripts/lab" down
+}
+
 # Runs the test with this index, as number $2.  What it counted goes to a file:
 # this may be a process of its own.
 run_test() {
 	local i=$1 name=${names[$1]} limit=${limits[$1]} start=$SECONDS status counted troubles=()
-	local counts=$work/$1.counts log_excerpt=$work/$1.log also=0 kind
+	local counts=$work/$1.counts log_excerpt=$work/$1.log also=0
 	[ -n "$quiet" ] || echo "# Subtest: $name"
 	mark_log "$name"
 	timeout -k 10 "$limit" bash -c "${commands[i]}" < /dev/null 2>&1 | follow
@@ -234,10 +243,7 @@ run_test() {
 	if [ "$status" = 124 ] || [ "$status" = 137 ]; then
 		troubles+=("out of time after $limit s")
 		# Killed, it could not clean up.
-		for kind in /sys/kernel/debug/fail*/probability; do
-			[ ! -w "$kind" ] || echo 0 > "$kind"
-		done
-		[ "$part" = native ] || "$here/../scripts/lab" down 2>&1 | sed 's/^/    # /'
+		[ "$part" = native ] || clean_up_after 2>&1 | sed 's/^/    # /'
 	elif [ "$status" != 0 ] && [ "${counted[2]}" = 0 ] &&
 	     ! { [ "$status" = 4 ] && [ "${counted[3]}" -gt 0 ]; }; then	# KSFT_SKIP
 		troubles+=("ended with status $status")

@@ -167,8 +167,7 @@ one_seed() {
 	work names ackwrite make "$mnt-2/names" "$tmp/names.account" "$tmp/enough"
 	work read randread -u "$tmp/enough" -s "$seed" "$srv/big" "$mnt-2/big"
 	: > "$tmp/log"
-	check "$what: each disturbance was made, and taken back" \
-		disturbed
+	check "$what: each disturbance was made, and taken back" disturbed
 	check "$what: everything ends in time" all_end
 	check "$what: random operations are right" good random '^[1-9][0-9]* operations'
 	check "$what: no write fails" good written '^[1-9][0-9]* rounds'

@@ -142,20 +142,9 @@ refuse "a byte that is wrong is noticed" 'err=84' run "$srv" --verify_only --sec
 
 # Written anew, with a server that dies and forgets what it was not asked to commit.
 sed -i 's/^randseed=.*/randseed=815/' "$tmp/jobs"
-kill_again() {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		if zombie "$1"; then
-			[ $i -gt 0 ]
-			return
-		fi
-		nap 0.$((RANDOM % 5 + 3))
-		lab kill 1 && lab start 1 || return
-	done
-}
 spawn run "$mnt" > "$tmp/killed" 2>&1
 writer=$!
-check "with a server that dies and forgets" kill_again $writer
+check "with a server that dies and forgets" kill_again $writer 100
 check "all is written and verified" await 100 $writer
 holds "without an error" "ended == 0" || { show "$tmp/killed"; show "$tmp/fio"; }
 read_back "the second client reads it" "$mnt-2"

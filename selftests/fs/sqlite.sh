@@ -38,18 +38,6 @@ kill_client() {
 	done
 }
 
-kill_server() {
-	local i
-	for ((i = 0; i < rounds * 2; i++)); do
-		nap 0.$((RANDOM % 10))
-		if zombie "$1"; then
-			[ $i -gt 0 ]
-			return
-		fi
-		lab kill 1 && lab start 1 || return
-	done
-}
-
 for mode in "${modes[@]}"; do
 	lab_up --export "$srv" --clients 2
 	base=$mnt/$mode account=$tmp/account-$mode
@@ -58,7 +46,7 @@ for mode in "${modes[@]}"; do
 
 	spawn run "$base" "$account" "$mode" $seconds > "$tmp/run" 2>&1
 	writer=$!
-	check "$mode: the server dies and forgets" kill_server $writer
+	check "$mode: the server dies and forgets" kill_again $writer $((rounds * 2))
 	check "$mode: transactions go on" await 100 $writer
 	holds "$mode: without an error" "ended == 0" || show "$tmp/run"
 	note "$(tail -n 1 "$tmp/run")"

@@ -391,9 +391,10 @@ int main(int argc, char **argv)
 	if (close(fd))
 		die("close");
 	if (!quiet)
-		printf("%llu operations, seed %llu, longest %lu ms\n",
-		       (unsigned long long)operations, (unsigned long long)seed,
-		       until_longest);
+		printf("%llu operations, seed %llu\n", (unsigned long long)operations,
+		       (unsigned long long)seed);
+	if (end)
+		printf("longest %lu ms\n", until_longest);
 	return 0;
 usage:
 	fprintf(stderr, "usage: fsrandom [-n OPERATIONS | -u END] [-s SEED] [-l BYTES] [-b] [-q] PATH [PATH...]\n");

@@ -135,6 +135,14 @@ give_up() {
 	exit 1
 }
 
+# Ends a test that this machine cannot run.
+skip_all() {
+	while [ $results -lt "$planned" ]; do
+		skip "not run" "$1"
+	done
+	exit
+}
+
 # lab_up OPTION...: in the mode of the test, and no test without it. Where clients
 # steer, servers serve from the kernel.
 lab_up() {
@@ -260,13 +268,13 @@ tasks_in_state() {
 }
 
 # delayed_disk READ WRITE FLUSH: $disk, 64 MiB that take so many milliseconds for each; made, or
-# changed from now on. Return: false if the kernel has no such disks.
+# changed from now on. A kernel without such disks ends the test.
 disk=/dev/mapper/ebpfs-slow
 delayed_disk() {
 	local table sectors
 	export DM_DISABLE_UDEV=1
 	if [ -z "${disk_loop-}" ]; then
-		modprobe -qa loop dm-delay || return
+		modprobe -qa loop dm-delay || skip_all "the kernel has no dm-delay"
 		truncate -s 64M "$tmp/disk"
 		disk_loop=$(losetup --find --show "$tmp/disk") || return
 	fi
@@ -282,8 +290,23 @@ delayed_disk() {
 
 delayed_disk_end() {
 	[ -n "${disk_loop-}" ] || return
+	umount $disk 2> /dev/null
 	dmsetup remove --retry ebpfs-slow 2> /dev/null
 	losetup -d "$disk_loop"
+}
+
+# kill_again PID TIMES [SECONDS]: the server dies so often, and is dead for so long, while the
+# process lives, which it does for one death at least
+kill_again() {
+	local i
+	for ((i = 0; i < $2; i++)); do
+		nap 0.$((RANDOM % 10))
+		if zombie "$1"; then
+			[ $i -gt 0 ]
+			return
+		fi
+		lab kill 1 && nap "${3:-0.01}" && lab start 1 || return
+	done
 }
 
 clean_up() {
@@ -297,7 +320,6 @@ clean_up() {
 		show "$tmp/lab"
 		failures=$((failures + 1))
 	fi
-	umount "$srv" 2> /dev/null
 	delayed_disk_end
 	rm -rf "$tmp" "$srv"
 	[ "$results" = "${planned:-0}" ] ||

@@ -23,22 +23,9 @@ export EBPFSD_FORGETFUL=1
 mkdir -p "$srv"
 lab_up --export "$srv"
 
-# Kills the server again and again while process $1 lives, which it does for one kill at least.
-kill_again() {
-	local i
-	for ((i = 0; i < kills; i++)); do
-		nap 0.$((RANDOM % 10))
-		if zombie "$1"; then
-			[ $i -gt 0 ]
-			return
-		fi
-		lab kill 1 && nap 0.3 && lab start 1 || return
-	done
-}
-
 spawn ackwrite write "$mnt/a" "$tmp/a" $((kills * 2)) > "$tmp/out-a" 2>&1
 writer=$!
-check "the server dies $kills times" kill_again $writer
+check "the server dies $kills times" kill_again $writer $kills 0.3
 check "the writer ends" await 120 $writer
 holds "without an error" "ended == 0" || show "$tmp/out-a"
 check "all that was acknowledged is there, at the client" ackwrite check "$mnt/a" "$tmp/a"
@@ -49,7 +36,7 @@ spawn mkdata file "$mnt/large" 48M > "$tmp/out-b" 2>&1
 writer=$!
 read_stats
 again=${S[write_again]}
-check "the server dies during a large write" kill_again $writer
+check "the server dies during a large write" kill_again $writer $kills 0.3
 check "the writer ends" succeeds 120 $writer || show "$tmp/out-b"
 check "the file is right" mkdata check "$srv/large" 1 0 48M || show "$tmp/out-b"
 read_stats
