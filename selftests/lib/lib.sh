@@ -325,7 +325,7 @@ clean_up() {
 	[ "$results" = "${planned:-0}" ] ||
 		note "planned $planned results, had $results"
 	[ "$results" = "${planned:-0}" ] && [ $failures = 0 ]
-	exit
+	exit $?		# without it: the status of before the trap
 }
 trap clean_up EXIT
 trap 'exit 1' INT TERM
