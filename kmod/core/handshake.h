@@ -169,6 +169,17 @@ int ebpfs_hs_make_challenge(const struct ebpfs_hs_server *hs, const void *msg, u
 int ebpfs_hs_check_cookie(const struct ebpfs_hs_server *hs, const void *msg, u32 len,
 			  struct ebpfs_bytes addr, u64 now);
 
+/*
+ * Has AUTH, which was proved, been used up? @spent is the largest time, ns, of the challenges of
+ * this client whose session has ended, or was refused. A session that lives knows its own AUTH
+ * and is to be asked first. Then answer REJECT_COOKIE: who is there begins anew, and who only
+ * repeats what was overheard cannot.
+ */
+static inline bool ebpfs_hs_is_spent(const struct ebpfs_auth *auth, u64 spent)
+{
+	return le64_to_cpu(auth->time) <= spent;
+}
+
 /**
  * struct ebpfs_hs_proof - an AUTH that proved to be of somebody who knows the secret
  * @ask: what is asked for, still little-endian; the export's name is not empty and ends in

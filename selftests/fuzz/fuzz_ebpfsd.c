@@ -429,7 +429,7 @@ static void write_clients(const char *name)
 		     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
 	MUST(fd >= 0 && write(fd, text, (size_t)n) == n);
 	close(fd);
-	MUST(!clients_read(&server.clients, path));
+	MUST(!clients_read(&server.clients, path, handshake_clock()));
 	unlink(path);
 }
 
@@ -707,7 +707,7 @@ static void act(const struct fuzz_record *r, const u8 *bytes)
 		break;
 	case FUZZ_REVOKE:
 		write_clients(r->flags & 1 ? "alice" : "bob");
-		sessions_revoke(&server.sessions, &server.clients);
+		sessions_revoke(&server.sessions);
 		owners_revoke(&server.owners, &server.clients);
 		break;
 	}
@@ -742,7 +742,7 @@ static void begin(void)
 	server.verifier = 7;
 	write_clients("alice");
 	MUST(!files_init(&server.files, 64));
-	MUST(!sessions_init(&server.sessions, 4, 200000));
+	MUST(!sessions_init(&server.sessions, &server.clients, 4, 200000));
 	owners_init(&server.owners, &server, 4, 30);
 	locks_init(&server.locks, 8, 8);
 	server.owners.drop_locks = locks_drop;

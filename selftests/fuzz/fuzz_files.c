@@ -82,13 +82,13 @@ static void all_clients(const u8 *bytes, size_t len)
 
 	MUST(!clients_init(&c));
 	MUST(!clients_find(&c, "alice", secret));
-	if (!clients_read(&c, path)) {
+	if (!clients_read(&c, path, 1)) {
 		size_t count = clients_count(&c);
 
 		/* A line with a NUL in it ends there. */
 		if (!memchr(bytes, '\0', len)) {
 			check_clients(&c, bytes, len, count);
-			MUST(!clients_read(&c, path));
+			MUST(!clients_read(&c, path, 1));
 			check_clients(&c, bytes, len, count);
 		}
 	} else {

@@ -626,6 +626,52 @@ static void bye_needs_the_key(void)
 	client_close(&c);
 }
 
+/* Say goodbye and hear nothing. */
+static void leave(struct client *c)
+{
+	struct ebpfs_bye bye;
+	u32 len = ebpfs_hs_make_bye(c->s.server_session, c->s.key, &bye);
+
+	EXPECT_EQ(send(c->fd, &bye, len, 0), len);
+	EXPECT(silent(c->fd));
+}
+
+/* Who repeats it when its session has ended gets none. */
+static void auth_makes_one_session(void)
+{
+	struct client c, early;
+	struct ebpfs_auth auth, late;
+	long long sessions, owners;
+
+	/* A handshake that is under way all the time, of the same client. */
+	client_init(&early, ADDR, "alice", secret, "/data");
+	ASSERT(client_hello(&early, &late));
+	client_init(&c, ADDR, "alice", secret, "/data");
+	ASSERT(client_hello(&c, &auth));
+	ASSERT_EQ(client_auth(&c, &auth, TRIES), 0);
+	leave(&c);
+	sessions = daemon_stat(&daemon_, "sessions");
+	owners = daemon_stat(&daemon_, "owners_made");
+	c.hs.state = 2;		/* AUTH sent */
+	EXPECT_EQ(client_auth(&c, &auth, TRIES), EBPFS_REJECT_COOKIE);
+	EXPECT_EQ(daemon_stat(&daemon_, "sessions"), sessions);
+	EXPECT_EQ(daemon_stat(&daemon_, "owners_made"), owners);
+	/* The other has to begin anew, and then gets in. */
+	EXPECT_EQ(client_auth(&early, &late, TRIES), EBPFS_REJECT_COOKIE);
+	client_close(&early);
+	client_close(&c);
+	/* Other clients are not concerned by what this one has spent. */
+	client_init(&c, ADDR, "bob", other_secret, "/data");
+	ASSERT(client_hello(&c, &auth));
+	ASSERT(join(&early));
+	EXPECT(alive(&early));
+	leave(&early);
+	EXPECT_EQ(client_auth(&c, &auth, TRIES), 0);
+	leave(&c);
+	client_close(&c);
+	client_close(&early);
+}
+
 /* reply-cache is 1 MiB here: 64 replies of 60 KiB cannot all be kept, and what
  * was forgotten is executed again, as another instance with the same bytes. */
 static void forgotten_replies_are_made_again(void)
@@ -694,6 +740,7 @@ static void answers_come_from_the_called_address(void)
 static void a_full_table_says_busy(void)
 {
 	static struct client c[90];
+	struct ebpfs_auth auth = { 0 };
 	int i = 0, ret = 0, first;
 
 	for (; i < 45 && !ret; i++) {
@@ -705,13 +752,18 @@ static void a_full_table_says_busy(void)
 	first = i;
 	for (ret = 0; i < 90 && !ret; i++) {
 		client_init(&c[i], ADDR, "bob", other_secret, "/bobs");
-		ret = client_join(&c[i]);
+		ASSERT(client_hello(&c[i], &auth));
+		ret = client_auth(&c[i], &auth, TRIES);
 	}
 	EXPECT(i > first + 30);
 	EXPECT_EQ(ret, EBPFS_REJECT_BUSY);
 	EXPECT(daemon_stat(&daemon_, "sessions") <= 80);
 	/* Those that are in go on. */
 	EXPECT(alive(&c[0]));
+	/* What was refused is not good later, either, when there is room. */
+	leave(&c[first]);
+	EXPECT_EQ(client_auth(&c[i - 1], &auth, TRIES), EBPFS_REJECT_COOKIE);
+	EXPECT_EQ(client_join(&c[i - 1]), 0);
 	while (i--)
 		client_close(&c[i]);
 }
@@ -738,6 +790,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(probes_come_back_as_they_went),
 	KTAP_TEST(nothing_larger_than_the_link_is_sent),
 	KTAP_TEST(bye_needs_the_key),
+	KTAP_TEST(auth_makes_one_session),
 	KTAP_TEST(forgotten_replies_are_made_again),
 	KTAP_TEST(answers_come_from_the_called_address),
 	KTAP_TEST(a_full_table_says_busy),

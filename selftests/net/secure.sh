@@ -140,14 +140,12 @@ holds "there were new keys (${S[rekeys]}), and nobody noticed (${S[calls_resent]
 
 # again WHAT N: the capture of that name once more, both ways, changes nothing. All of it is
 # refused as having come before, but for N messages of handshakes each way; of a session that has
-# ended nobody knows that ("all").
+# ended nobody knows that ("all"), but its AUTH makes no other.
 again() {
 	local before server client doors
 	before=$(state)
 	refused
 	server=$at_server client=$at_client doors=$at_door
-	local another=0
-	[ "$2" != all ] || another=1
 	local made=${S[sessions]} there=${D[sessions]} gone=${D[sessions_ended]}
 	send_up "$1"
 	send_down "$1"
@@ -167,9 +165,8 @@ again() {
 			"at_client - client + at_door - doors >= (down - $2) * 95 / 100"
 	fi
 	check "$1: nothing has changed at the server" test "$before" = "$(state)"
-	# An AUTH makes one that nobody can use, for some time: Documentation/security.md.
 	holds "$1: the session lives, and there is no other" "S[sessions] == made &&
-		D[sessions] <= there + another && D[sessions_ended] == gone"
+		D[sessions] == there && D[sessions_ended] == gone"
 	drop_caches
 	check "$1: bytes are right" randread -s $RANDOM -n 50 "$srv/file" "$mnt/file"
 	check "$1: the file is as it was left" test "$(< "$mnt/changed")" = second
@@ -195,6 +192,6 @@ for name in whole privacy long; do
 	nap 0.5
 	server_stats 1
 	check "$name: without a session nothing changes, either" test "$before" = "$(state)"
-	holds "$name: and there is none, but for who knows no keys" "D[sessions] <= 3"
+	holds "$name: and there is none" "D[sessions] == 0"
 done
 refuse "there is no other sec" "sec" mount_sec secret

@@ -103,6 +103,7 @@
 	X(rejects, "handshakes refused")				\
 	X(wrong_secret, "proofs with a wrong secret refused")		\
 	X(old_cookie, "cookies refused as too old")			\
+	X(spent, "proofs of sessions that have ended, or were refused")	\
 	X(bad_cookie, "cookies refused")				\
 	X(impostor, "servers refused by a client")			\
 	X(unknown, "hints that a session is not known")			\

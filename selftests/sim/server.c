@@ -60,6 +60,7 @@ void server_start(struct world *w, struct server *s)
 	once_start(w, s);
 	rnd_bytes(w, s->hs.cookie_key, sizeof(s->hs.cookie_key));
 	for (i = 0; i < SIM_HOSTS_MAX; i++) {
+		s->spent[i] = 0;
 		s->owed[i] = 0;
 		s->trusted[i] = false;
 	}
@@ -78,10 +79,18 @@ void server_crash(struct world *w, struct server *s)
 		ss->alive = false;
 }
 
+/* The challenge of @time, and the proof that answered it, are not good any more. */
+static void spend(struct server *s, const struct client *c, u64 time)
+{
+	if (s->spent[c->index] < time)
+		s->spent[c->index] = time;
+}
+
 static void session_drop(struct world *w, struct ssession *ss)
 {
 	TRACE(w, "serv  %lu drops session %lx", ss->server->index, ss->hs.server_session);
 	ss->alive = false;
+	spend(ss->server, ss->client, ss->challenged);
 }
 
 /* A client has an address for each server: it has done with its older sessions. */
@@ -214,10 +223,14 @@ static struct ssession *admit(struct world *w, struct server *s, const struct dg
 			      struct client *c, struct ebpfs_hs_proof *proof)
 {
 	const struct ebpfs_auth *auth = (const struct ebpfs_auth *)d->data;
-	struct ssession *ss = arena_alloc(w, sizeof(*ss));
+	struct ssession *ss = arena_alloc(w, sizeof(*ss)), *former;
 	u16 wanted = le16_to_cpu(proof->ask.slots);
 
 	check_admission(w, s, d, c);
+	for (former = s->sessions; former; former = former->next)
+		CHECK(w, memcmp(former->auth_tag, auth->tag, sizeof(auth->tag)),
+		      "a proof makes one session", "server %u: session %lx, once more", s->index,
+		      former->hs.server_session);
 	ss->server = s;
 	ss->client = c;
 	ss->peer = d->src;
@@ -235,6 +248,7 @@ static struct ssession *admit(struct world *w, struct server *s, const struct dg
 	ss->hs.root_fh_len = w->files[0].fh_len;
 	memcpy(ss->hs.root_fh, w->files[0].fh, w->files[0].fh_len);
 	memcpy(ss->auth_tag, auth->tag, sizeof(ss->auth_tag));
+	ss->challenged = le64_to_cpu(auth->time);
 	rnd_bytes(w, ss->ephemeral, sizeof(ss->ephemeral));
 	CHECK(w, ebpfs_hs_make_accept(auth, proof, ss->ephemeral, &ss->hs, &ss->accept) ==
 	      sizeof(ss->accept),
@@ -312,7 +326,12 @@ static void auth(struct world *w, struct server *s, const struct dgram *d)
 		CHECK(w, !memcmp(&out, &ss->accept, sizeof(out)),
 		      "the same proof is answered alike", "session %lx", ss->hs.server_session);
 		COUNT(w, accept_again);
+	} else if (ebpfs_hs_is_spent(auth, s->spent[c->index])) {
+		COUNT(w, spent);
+		reject(w, s, d, EBPFS_REJECT_COOKIE);
+		return;
 	} else if (!make_room(w, s)) {
+		spend(s, c, le64_to_cpu(auth->time));
 		reject(w, s, d, EBPFS_REJECT_BUSY);
 		return;
 	} else {

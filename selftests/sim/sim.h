@@ -507,6 +507,7 @@ struct tally {
  * @alive: not crashed, dropped or ended
  * @used: a call came in it
  * @auth_tag: of the proof, to recognise its repetition
+ * @challenged: time of the challenge that it answered, ns
  * @ephemeral: private key
  * @accept: the answer
  * @hs: what the handshake gave
@@ -529,6 +530,7 @@ struct ssession {
 	bool alive;
 	bool used;
 	u8 auth_tag[EBPFS_AEAD_TAG];
+	u64 challenged;
 	u8 ephemeral[EBPFS_KEY_LEN];
 	struct ebpfs_accept accept;
 	struct ebpfs_hs_session hs;
@@ -597,6 +599,7 @@ struct together {
  * @challenges: made since this start
  * @together: what one receive brings
  * @unknown_at: last UNKNOWN sent, ns
+ * @spent: by client: up to when its challenges are spent, ns
  * @owed: by host: bytes received less bytes sent while it had no session
  * @trusted: by host: a session was made since this start
  */
@@ -612,6 +615,7 @@ struct server {
 	struct challenge *challenges;
 	struct together together;
 	u64 unknown_at;
+	u64 spent[SIM_HOSTS_MAX];
 	s64 owed[SIM_HOSTS_MAX];
 	bool trusted[SIM_HOSTS_MAX];
 };

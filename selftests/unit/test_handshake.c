@@ -637,6 +637,19 @@ static void cookie_ages(void)
 		  -ETIMEDOUT);
 }
 
+/* A proof is good once: what was challenged no later than one that is spent is spent, too. */
+static void proofs_are_spent(void)
+{
+	struct exchange x;
+
+	talk(&x, 3);
+	EXPECT(!ebpfs_hs_is_spent(&x.auth, 0));
+	EXPECT(!ebpfs_hs_is_spent(&x.auth, NOW - 1));
+	EXPECT(ebpfs_hs_is_spent(&x.auth, NOW));
+	EXPECT(ebpfs_hs_is_spent(&x.auth, NOW + 1));
+	EXPECT(ebpfs_hs_is_spent(&x.auth, ~0ull));
+}
+
 /* Whoever lowers the offer in HELLO is found out by AUTH. */
 static void downgrade(void)
 {
@@ -796,6 +809,7 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(attempts_have_patience),
 	KTAP_TEST(cookie_is_bound),
 	KTAP_TEST(cookie_ages),
+	KTAP_TEST(proofs_are_spent),
 	KTAP_TEST(downgrade),
 	KTAP_TEST(features),
 	KTAP_TEST(protection),

@@ -19,6 +19,7 @@ struct client {
 	char name[EBPFS_CLIENT_MAX];
 	u8 secret[EBPFS_SECRET_LEN];
 	u64 number;
+	u64 spent;		/* see clients_spend() */
 	unsigned int line;
 };
 
@@ -49,7 +50,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct client *)a)->name, ((const struct client *)b)->name);
 }
 
-static const struct client *find(const struct client *list, size_t count, const char *name)
+static struct client *find(struct client *list, size_t count, const char *name)
 {
 	struct client key;
 
@@ -165,7 +166,7 @@ out:
 	return mistakes;
 }
 
-unsigned int clients_read(struct clients *c, const char *path)
+unsigned int clients_read(struct clients *c, const char *path, u64 now)
 {
 	char error[512];
 	int fd = ebpfs_private_open(path, error, sizeof(error));
@@ -186,10 +187,14 @@ unsigned int clients_read(struct clients *c, const char *path)
 	for (i = 0; i < count; i++) {
 		const struct client *old = find(c->list, c->count, list[i].name);
 
-		if (old && ebpfs_equal(old->secret, list[i].secret, EBPFS_SECRET_LEN))
+		if (old && ebpfs_equal(old->secret, list[i].secret, EBPFS_SECRET_LEN)) {
 			list[i].number = old->number;
-		else
-			list[i].number = c->next_number++;
+			list[i].spent = old->spent;
+			continue;
+		}
+		/* It may have been here before: what it was challenged by then is spent. */
+		list[i].number = c->next_number++;
+		list[i].spent = now;
 	}
 	free_list(c->list, c->count);
 	c->list = list;
@@ -212,16 +217,45 @@ u64 clients_find(struct clients *c, const char *name, u8 secret[EBPFS_SECRET_LEN
 	return number;
 }
 
+/* Entry @number, if it is still there; under the lock. */
+static struct client *find_number(struct clients *c, const char *name, u64 number)
+{
+	struct client *client = find(c->list, c->count, name);
+
+	return client && client->number == number ? client : NULL;
+}
+
 bool clients_has(struct clients *c, const char *name, u64 number)
 {
-	const struct client *client;
 	bool has;
 
 	pthread_mutex_lock(&c->lock);
-	client = find(c->list, c->count, name);
-	has = client && client->number == number;
+	has = find_number(c, name, number);
 	pthread_mutex_unlock(&c->lock);
 	return has;
+}
+
+void clients_spend(struct clients *c, const char *name, u64 number, u64 time)
+{
+	struct client *client;
+
+	pthread_mutex_lock(&c->lock);
+	client = find_number(c, name, number);
+	if (client && client->spent < time)
+		client->spent = time;
+	pthread_mutex_unlock(&c->lock);
+}
+
+u64 clients_spent(struct clients *c, const char *name, u64 number)
+{
+	const struct client *client;
+	u64 spent;
+
+	pthread_mutex_lock(&c->lock);
+	client = find_number(c, name, number);
+	spent = client ? client->spent : ~0ull;
+	pthread_mutex_unlock(&c->lock);
+	return spent;
 }
 
 size_t clients_count(struct clients *c)

@@ -4,7 +4,7 @@
  *
  * Runs in workers. Until a client has proved its secret nothing is kept about
  * it, nothing longer than its datagram is answered, and it is not told which
- * of name and secret was wrong.
+ * of name and secret was wrong. A proof is good for one session (clients_spend()).
  */
 #include <sys/random.h>
 
@@ -14,7 +14,7 @@
 #include "stats.h"
 #include "worker.h"
 
-static u64 now_ns(void)
+u64 handshake_clock(void)
 {
 	struct timespec t;
 
@@ -34,8 +34,8 @@ void handshake_hello(struct worker *w, const struct route *r, const u8 *p, u32 l
 	if (getrandom(nonce, sizeof(nonce), 0) != sizeof(nonce))
 		return;
 	n = ebpfs_hs_make_challenge(&w->srv->handshake, p, len,
-				    (struct ebpfs_bytes){ &peer, sizeof(peer) }, nonce, now_ns(),
-				    &out);
+				    (struct ebpfs_bytes){ &peer, sizeof(peer) }, nonce,
+				    handshake_clock(), &out);
 	if (n < 0)
 		stats_inc(drop_malformed);
 	else
@@ -73,6 +73,8 @@ static u16 judge(struct server *srv, const struct route *r, const struct ebpfs_a
 				    "no such client in the clients file");
 		return EBPFS_REJECT_DENIED;
 	}
+	if (ebpfs_hs_is_spent(auth, clients_spent(&srv->clients, client, *number)))
+		return EBPFS_REJECT_COOKIE;
 	*export = exports_find(&srv->exports, wanted);
 	if (!*export || !config_client_listed((*export)->clients, client)) {
 		char quoted[4 * EBPFS_EXPORT_MAX];
@@ -197,7 +199,8 @@ void handshake_auth(struct worker *w, const struct route *r, const u8 *p, u32 le
 	stats_inc(auths);
 	peer_of(r, &peer);
 	switch (ebpfs_hs_check_cookie(&w->srv->handshake, p, len,
-				      (struct ebpfs_bytes){ &peer, sizeof(peer) }, now_ns())) {
+				      (struct ebpfs_bytes){ &peer, sizeof(peer) },
+				      handshake_clock())) {
 	case 0:
 		break;
 	case -ETIMEDOUT:
@@ -219,6 +222,10 @@ void handshake_auth(struct worker *w, const struct route *r, const u8 *p, u32 le
 		reason = admit(w, r, auth, number, export, &proof, &accept);
 	explicit_bzero(&proof, sizeof(proof));
 	if (reason) {
+		/* What was refused to who knows the secret is not good later, either. */
+		if (reason != EBPFS_REJECT_DENIED)
+			clients_spend(&w->srv->clients, (const char *)auth->client, number,
+				      le64_to_cpu(auth->time));
 		reject(r, auth, reason);
 		return;
 	}

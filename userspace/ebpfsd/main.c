@@ -293,7 +293,8 @@ static bool start(struct daemon *d)
 	}
 	if (exports_open(&srv->exports, &d->config, false))
 		return false;
-	if (clients_init(&srv->clients) || clients_read(&srv->clients, d->config.clients))
+	if (clients_init(&srv->clients) ||
+	    clients_read(&srv->clients, d->config.clients, handshake_clock()))
 		return false;
 	if (!clients_count(&srv->clients))
 		log_warning("%s lists no clients: nobody can mount yet (add lines and send "
@@ -319,7 +320,8 @@ static bool start(struct daemon *d)
 	locks = files / 4 < LOCKS_MAX ? files / 4 : LOCKS_MAX;
 	files -= locks;
 	if (files_init(&srv->files, files < FILES_MAX ? files : FILES_MAX) ||
-	    sessions_init(&srv->sessions, d->config.sessions_max, d->config.reply_cache)) {
+	    sessions_init(&srv->sessions, &srv->clients, d->config.sessions_max,
+			  d->config.reply_cache)) {
 		log_error("no memory to start");
 		return false;
 	}
@@ -368,12 +370,12 @@ static void say_ready(struct daemon *d)
 
 static void reload(struct daemon *d)
 {
-	if (clients_read(&d->server.clients, d->config.clients)) {
+	if (clients_read(&d->server.clients, d->config.clients, handshake_clock())) {
 		log_error("%s was not taken over: the clients stay as they were",
 			  d->config.clients);
 		return;
 	}
-	sessions_revoke(&d->server.sessions, &d->server.clients);
+	sessions_revoke(&d->server.sessions);
 	owners_revoke(&d->server.owners, &d->server.clients);
 	log_info("read %s again: %zu client%s", d->config.clients,
 		 clients_count(&d->server.clients),
@@ -477,7 +479,7 @@ static int check_config(struct daemon *d)
 
 	mistakes += exports_open(&d->server.exports, &d->config, true);
 	if (!clients_init(&d->server.clients))
-		mistakes += clients_read(&d->server.clients, d->config.clients);
+		mistakes += clients_read(&d->server.clients, d->config.clients, handshake_clock());
 	if (mistakes)
 		log_error("%u mistake%s in the configuration", mistakes, mistakes == 1 ? "" : "s");
 	else

@@ -12,7 +12,7 @@
 #include "session.h"
 #include "stats.h"
 
-int sessions_init(struct sessions *ss, u32 max, u64 budget)
+int sessions_init(struct sessions *ss, struct clients *clients, u32 max, u64 budget)
 {
 	u64 buckets = 64;
 
@@ -23,6 +23,7 @@ int sessions_init(struct sessions *ss, u32 max, u64 budget)
 	ss->by_id = calloc(buckets, sizeof(*ss->by_id));
 	ss->by_client = calloc(buckets, sizeof(*ss->by_client));
 	ss->mask = buckets - 1;
+	ss->clients = clients;
 	ss->max = max;
 	ss->budget = budget;
 	return ss->by_id && ss->by_client ? 0 : -ENOMEM;
@@ -157,6 +158,7 @@ struct session *session_new(const struct peer *peer, const struct export *export
 	s->heard = now;
 	memcpy(s->client, auth->client, sizeof(s->client));
 	memcpy(s->auth_tag, auth->tag, sizeof(s->auth_tag));
+	s->challenged = le64_to_cpu(auth->time);
 	ebpfs_served_init(&s->served, slots, nslots, random.instance);
 	return s;
 fail:
@@ -292,6 +294,8 @@ bool session_end(struct sessions *ss, struct session *s, const char *why)
 	if (!first)
 		return false;
 	grant_session_end(s);
+	/* Before it leaves the tables: who does not find its AUTH there has to see this. */
+	clients_spend(ss->clients, s->client, s->number, s->challenged);
 
 	pthread_mutex_lock(&ss->lock);
 	unlist(ss, s);
@@ -400,11 +404,11 @@ static bool is_revoked(struct session *s, void *clients)
 	return !clients_has(clients, s->client, s->number);
 }
 
-void sessions_revoke(struct sessions *ss, struct clients *clients)
+void sessions_revoke(struct sessions *ss)
 {
 	struct session *s;
 
-	while ((s = pick(ss, is_revoked, clients))) {
+	while ((s = pick(ss, is_revoked, ss->clients))) {
 		if (session_end(ss, s, "its client was removed or has a new secret"))
 			stats_inc(sessions_revoked);
 		/* The reference that ended was the table's, this one is pick()'s. */

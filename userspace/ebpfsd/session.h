@@ -81,6 +81,7 @@ struct reply_buf {
  * @key: of its BYE
  * @keys: of its datagrams
  * @auth_tag: of the AUTH that made it, to know that one again
+ * @challenged: time of the challenge that this answered, ns
  * @accept: how that was answered
  * @served: slots
  * @bufs: the slots' kept replies
@@ -115,6 +116,7 @@ struct session {
 	u8 key[EBPFS_MAC_LEN];
 	struct ebpfs_keys keys;
 	u8 auth_tag[EBPFS_AEAD_TAG];
+	u64 challenged;
 	struct ebpfs_accept accept;
 
 	struct session *owner_next;	/* under owners.lock */
@@ -127,6 +129,7 @@ struct session {
 /**
  * struct sessions - all of them
  * @lock: protects @by_id, @by_client, @first, @count
+ * @clients: who may have any; told of challenges whose sessions end
  * @by_id: hash table, chained by next_id
  * @by_client: hash table, chained by next_client
  * @mask: of both tables
@@ -140,6 +143,7 @@ struct session {
  */
 struct sessions {
 	pthread_mutex_t lock;
+	struct clients *clients;
 	struct session **by_id;
 	struct session **by_client;
 	u64 mask;
@@ -153,7 +157,7 @@ struct sessions {
 };
 
 /* 0 or -ENOMEM. */
-int sessions_init(struct sessions *ss, u32 max, u64 budget);
+int sessions_init(struct sessions *ss, struct clients *clients, u32 max, u64 budget);
 /* No thread may use sessions any more. */
 void sessions_fini(struct sessions *ss);
 
@@ -228,8 +232,8 @@ void sessions_tick(struct sessions *ss, u64 now);
 /* @s is used, the caller has a reference: end those that it replaces. No lock held. */
 void sessions_end_former(struct sessions *ss, struct session *s);
 
-/* End the sessions of clients that are not in @clients any more as they were. */
-void sessions_revoke(struct sessions *ss, struct clients *clients);
+/* End the sessions of clients that are not in the table any more as they were. */
+void sessions_revoke(struct sessions *ss);
 
 /* Free kept replies until the budget is kept by an eighth. */
 void sessions_reclaim(struct sessions *ss, u64 now);

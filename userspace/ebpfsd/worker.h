@@ -101,6 +101,8 @@ void receive_datagrams(struct worker *w, const struct route *r, u8 *p, u32 len, 
 void worker_forget_sessions(struct worker *w);
 
 /* handshake.c: each gets a datagram whose length and checksum are right. */
+/* The clock of challenges, ns, monotonic. */
+u64 handshake_clock(void);
 void handshake_hello(struct worker *w, const struct route *r, const u8 *p, u32 len);
 void handshake_auth(struct worker *w, const struct route *r, const u8 *p, u32 len);
 

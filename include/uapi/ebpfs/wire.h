@@ -330,7 +330,7 @@ enum ebpfs_reason {
 	EBPFS_REJECT_EXPORT	= 3,	/* no such export for this client */
 	EBPFS_REJECT_SEC	= 4,	/* the export asks for another sec= */
 	EBPFS_REJECT_BUSY	= 5,	/* the server's limit of sessions is reached */
-	EBPFS_REJECT_COOKIE	= 6,	/* challenge too old: start again with HELLO */
+	EBPFS_REJECT_COOKIE	= 6,	/* challenge too old, or spent: start again with HELLO */
 };
 
 /**
