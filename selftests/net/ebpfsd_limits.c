@@ -3,7 +3,8 @@
  * What a client can have ebpfsd keep has a limit each, that the administrator sets; what is
  * over it is refused or forgotten, counted, and others are served. Limits with tests of
  * their own: sessions, kept replies (ebpfsd_protocol), locks (ebpfsd_lock), data on their
- * way in (ebpfsd_write), calls that wait, with the default (ebpfsd_hold).
+ * way in (ebpfsd_write), calls that wait, with the default (ebpfsd_hold). Some are reached in
+ * the long set only.
  *
  * timeout: 120
  * native
@@ -19,7 +20,7 @@
 #define HANDSHAKES	200u
 #define REPLIES		(1 << 20)
 
-static u8 secret[EBPFS_SECRET_LEN];
+static u8 secret[EBPFS_SECRET_LEN], others_secret[EBPFS_SECRET_LEN];
 static u8 buf[65536] __attribute__((aligned(8)));
 static const char *daemon_args[] = { "-c", NULL, NULL };
 static u64 number;
@@ -348,6 +349,109 @@ static void calls_without_data(void)
 	EXPECT_EQ(data_bytes(NULL, 0, 1, 5), 0);
 }
 
+/* Another ebpfsd instead, by this command of a shell. */
+static bool start_instead(const char *command)
+{
+	const char *args[] = { "-c", command, NULL };
+	char ebpfsd[PATH_MAX];
+	bool ok;
+
+	if (!EXPECT(daemon_stop(&daemon_)))
+		return false;
+	memcpy(ebpfsd, program, sizeof(ebpfsd));
+	strcpy(program, "/bin/sh");
+	ok = EXPECT(daemon_start(&daemon_, args));
+	memcpy(program, ebpfsd, sizeof(program));
+	return ok;
+}
+
+/* Of more files than there may be descriptors for those read longest ago are closed. */
+static void descriptors_of_files(void)
+{
+	const unsigned int files = 200, most = 128;
+	char command[2 * PATH_MAX], name[16];
+	unsigned int i, round;
+	struct fh fh[200];
+	long long closed;
+	struct client a;
+
+	snprintf(command, sizeof(command), "ulimit -n %u; exec %s -c %s", 2 * most, program,
+		 daemon_args[1]);
+	ASSERT(start_instead(command));
+	ASSERT(join(&a));
+	for (i = 0; i < files; i++) {
+		snprintf(name, sizeof(name), "d%u", i);
+		fh[i] = new_file(&a, name);
+		EXPECT_EQ(do_write(&a, &fh[i], 0, name, strlen(name), EBPFS_WRITE_UNSTABLE, false,
+				   NULL), 0);
+	}
+	closed = daemon_stat(&daemon_, "files_closed");
+	EXPECT(closed >= files - most);
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < files; i++) {
+			int n = snprintf(name, sizeof(name), "d%u", i);
+
+			EXPECT_EQ(do_read(&a, &fh[i], 0, 10, buf), n);
+			EXPECT_MEM(buf, name, n);
+			EXPECT(daemon_stat(&daemon_, "files") <= most);
+		}
+	}
+	EXPECT(daemon_stat(&daemon_, "files_closed") > closed + files);
+	client_leave(&a);
+	EXPECT(daemon_stop(&daemon_));
+	EXPECT(daemon_start(&daemon_, daemon_args));
+}
+
+/* Mounts that hold something and have no session any more, since others needed the room. That
+ * takes a lease that is longer than a session has to be silent before it makes room.
+ */
+static void mounts(void)
+{
+	const unsigned int sessions = 8, silence = 61;
+	char command[3 * PATH_MAX], name[16];
+	struct client many[9], other;
+	unsigned int i;
+	struct fh fh;
+
+	if (!getenv("EBPFS_LONG"))
+		SKIP("takes two minutes: of the long set");
+	snprintf(command, sizeof(command), "sed '1i sessions-max = %u\\nlease = 600' %s > %s.few; "
+		 "exec %s -c %s.few", sessions, daemon_args[1], daemon_args[1], program,
+		 daemon_args[1]);
+	ASSERT(start_instead(command));
+	/* A client has half of the sessions, and half of twice as many mounts. */
+	for (i = 0; i < sessions; i++) {
+		if (i == sessions / 2)
+			nap(silence * 1000);
+		if (!join(&many[i]))
+			break;
+		snprintf(name, sizeof(name), "m%u", i);
+		fh = new_file(&many[i], name);
+		EXPECT(hold(&many[i], &fh, OPEN) & EBPFS_REPLY_OPEN);
+	}
+	ASSERT_EQ(i, sessions);
+	EXPECT_EQ(daemon_stat(&daemon_, "sessions"), sessions / 2);
+	EXPECT_EQ(daemon_stat(&daemon_, "sessions_evicted"), sessions / 2);
+	EXPECT_EQ(daemon_stat(&daemon_, "owners_made"), sessions);
+	nap(silence * 1000);
+	client_init(&many[i], ADDR, "alice", secret, "/memory");
+	EXPECT_EQ(client_join(&many[i]), EBPFS_REJECT_BUSY);
+	EXPECT_EQ(daemon_stat(&daemon_, "owners_made"), sessions);
+	EXPECT_EQ(daemon_stat(&daemon_, "holds"), sessions);
+	/* Another client has room, and so has this one when a mount of it has gone. */
+	client_init(&other, ADDR, "bob", others_secret, "/memory");
+	EXPECT_EQ(client_join(&other), 0);
+	client_leave(&other);
+	client_leave(&many[sessions - 1]);
+	nap(200);
+	EXPECT_EQ(client_join(&many[i]), 0);
+	client_leave(&many[i]);
+	for (i = 0; i < sessions - 1; i++)
+		client_close(&many[i]);
+	EXPECT(daemon_stop(&daemon_));
+	EXPECT(daemon_start(&daemon_, daemon_args));
+}
+
 static const struct ktap_test tests[] = {
 	KTAP_TEST(open_files),
 	KTAP_TEST(leases),
@@ -356,6 +460,8 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(kept_replies),
 	KTAP_TEST(calls_without_data),
 	KTAP_TEST(handshakes),
+	KTAP_TEST(descriptors_of_files),
+	KTAP_TEST(mounts),
 };
 
 int main(int argc, char **argv)
@@ -367,6 +473,7 @@ int main(int argc, char **argv)
 		 "waiting-max = %u\nusers-max = %u\nhandshake-rate = %u\nreply-cache = 1M\n",
 		 HOLDS, WAITING, USERS, HANDSHAKES);
 	daemon_args[1] = set_up_exports("64m", global, secret);
+	add_client(at("clients"), "bob", others_secret);
 	if (!daemon_args[1] || !daemon_start(&daemon_, daemon_args))
 		return KTAP_EXIT_FAIL;
 	return tear_down_exports(KTAP_MAIN(tests, argc, argv));

@@ -16,6 +16,8 @@
 #define ADDR	"127.0.0.1:20490"
 #define LEASE	2		/* s, as configured */
 #define LIMIT	64		/* locks-max, as configured */
+#define LOCKS_OWNERS	16	/* times that, of all */
+#define LOCK_WAITERS	64	/* mounts of a file */
 #define END	(~0ull >> 1)
 
 #define READ	EBPFS_LOCK_READ
@@ -798,6 +800,77 @@ static void ranges_have_a_limit(void)
 	end();
 }
 
+/* The clients file anew, with carol or without. */
+static void list_clients(bool carol)
+{
+	char text[EBPFS_SECRET_TEXT], other[EBPFS_SECRET_TEXT];
+
+	ebpfs_secret_encode(alice, text);
+	ebpfs_secret_encode(bob, other);
+	write_file(at("clients"), 0600, "alice %s\nbob %s\n%s%s\n", text, other,
+		   carol ? "carol " : "# ", text);
+	daemon_.len = 0;
+	kill(daemon_.pid, SIGHUP);
+	EXPECT(daemon_listen(&daemon_, 5000, "again"));
+}
+
+/* Of all mounts together, and of a client, which has half of it. */
+static void ranges_of_all_have_a_limit(void)
+{
+	const unsigned int half = LOCKS_OWNERS / 2;
+	struct client many[LOCKS_OWNERS + 2];
+	unsigned int i, m;
+	long long over;
+
+	begin();
+	list_clients(true);
+	for (m = 0; m < ARRAY_SIZE(many); m++)
+		must_join(&many[m], m < half ? "alice" : m < 2 * half ? "bob" : "carol", "/data");
+	over = daemon_stat(&daemon_, "locks_over");
+	/* In turn, so that none is silent for long. */
+	for (i = 0; i < LIMIT; i++)
+		for (m = 0; m < half; m++)
+			EXPECT_EQ(lock(&many[m], READ, 2 * i, 2 * i), 0);
+	/* Alice has her half, so another mount of hers gets nothing, and carol does. */
+	EXPECT_EQ(lock(&a, READ, 0, 0), -ENOLCK);
+	EXPECT_EQ(lock(&many[2 * half], READ, 0, 0), 0);
+	/* So bob lacks the last of his, and carol another one. */
+	for (i = 0; i < LIMIT; i++)
+		for (m = half; m < LOCKS_OWNERS; m++)
+			EXPECT_EQ(lock(&many[m], READ, 2 * i, 2 * i),
+				  i == LIMIT - 1 && m == LOCKS_OWNERS - 1 ? -ENOLCK : 0);
+	EXPECT_EQ(lock(&many[2 * half + 1], READ, 0, 0), -ENOLCK);
+	EXPECT_EQ(daemon_stat(&daemon_, "locks_over"), over + 3);
+	EXPECT_EQ(lock(&many[0], NONE, 0, END), 0);
+	EXPECT_EQ(lock(&a, READ, 0, 0), 0);
+	EXPECT_EQ(lock(&many[2 * half + 1], READ, 0, 0), 0);
+	for (m = 0; m < ARRAY_SIZE(many); m++)
+		client_leave(&many[m]);
+	list_clients(false);
+	end();
+}
+
+/* More mounts than are noted wait for one lock: as many are told, the others ask again. */
+static void who_waits_has_a_limit(void)
+{
+	struct client many[LOCK_WAITERS + 3];
+	unsigned int m, told = 0;
+
+	begin();
+	EXPECT_EQ(lock(&a, WRITE, 0, 9), 0);
+	for (m = 0; m < ARRAY_SIZE(many); m++) {
+		must_join(&many[m], "alice", "/data");
+		EXPECT_EQ(lock_flags(&many[m], WRITE, 0, 9, EBPFS_LOCK_WAIT), -EAGAIN);
+	}
+	EXPECT_EQ(lock(&a, NONE, 0, END), 0);
+	for (m = 0; m < ARRAY_SIZE(many); m++)
+		told += hear_recall(&many[m], m ? 20 : 1000);
+	EXPECT_EQ(told, LOCK_WAITERS);
+	for (m = 0; m < ARRAY_SIZE(many); m++)
+		client_leave(&many[m]);
+	end();
+}
+
 /* Stop the daemon when it has read each BYE: whom it does not know to be gone it waits for
  * after the next start. */
 static void stop_alone(void)
@@ -884,6 +957,8 @@ static const struct ktap_test tests[] = {
 	KTAP_TEST(the_revoked_lose_their_locks),
 	KTAP_TEST(removed_files_can_be_unlocked),
 	KTAP_TEST(ranges_have_a_limit),
+	KTAP_TEST(ranges_of_all_have_a_limit),
+	KTAP_TEST(who_waits_has_a_limit),
 	KTAP_TEST(descriptors_have_a_limit),
 	KTAP_TEST(locks_are_claimed_again),
 	KTAP_TEST(a_damaged_file_of_owners_does_no_harm),
