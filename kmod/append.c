@@ -7,15 +7,21 @@
  *
  * What the server has taken need not be on its stable storage. The bytes are kept
  * here, with the place that they got and the server's verifier, until fsync, close,
- * or EBPFS_APPENDED_MAX bytes of them, when a COMMIT follows; after a restart of
- * the server in between they are written again to the same place. So whatever changes
+ * or EBPFS_APPENDED_MAX bytes of them, when a COMMIT follows. So whatever changes
  * the file in another way has them committed before: else they would come back over it.
- * (What is changed by a mapping, and written back before the restart, is not looked after.)
  *
- * Context: process, sleeps, killable. The list is under the inode's lock.
+ * A server that is started anew may have forgotten them, and nobody here is to see the file
+ * without: they are written again, to the same place, before anything else is asked of it
+ * (ebpfs_node_join(), ebpfs_server_forgot()). Calls that do so go ahead of all others.
+ *
+ * Context: process, sleeps, killable. The list is under attr_lock; only who has append_mutex
+ * takes out of it. That is taken inside the inode's lock, and by who has neither that nor a
+ * folio's.
  */
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/pagemap.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 
@@ -39,16 +45,25 @@ struct ebpfs_appended {
 	u8 data[];
 };
 
+/* The first @n; append_mutex held, or nobody can write to the inode any more. */
+static void ebpfs_append_drop(struct ebpfs_inode *ei, unsigned int n)
+{
+	struct ebpfs_appended *a;
+
+	for (; n; n--) {
+		a = list_first_entry(&ei->appended, struct ebpfs_appended, link);
+		spin_lock_bh(&ei->attr_lock);
+		list_del(&a->link);
+		ei->appended_bytes -= a->len;
+		spin_unlock_bh(&ei->attr_lock);
+		kvfree(a);
+	}
+}
+
 /* Nobody can write to the inode any more. */
 void ebpfs_append_forget(struct ebpfs_inode *ei)
 {
-	struct ebpfs_appended *a, *tmp;
-
-	list_for_each_entry_safe(a, tmp, &ei->appended, link) {
-		list_del(&a->link);
-		kvfree(a);
-	}
-	ei->appended_bytes = 0;
+	ebpfs_append_drop(ei, list_count_nodes(&ei->appended));
 }
 
 /* The server has forgotten it. */
@@ -57,6 +72,7 @@ static int ebpfs_append_again(struct inode *inode, const struct ebpfs_appended *
 	struct ebpfs_written done;
 	struct ebpfs_req req = {
 		.op = EBPFS_OP_WRITE,
+		.ahead = true,
 		.arg = a->offset,
 		.count = EBPFS_WRITE_STABLE,
 		.limit = sizeof(done),
@@ -70,9 +86,28 @@ static int ebpfs_append_again(struct inode *inode, const struct ebpfs_appended *
 	return ebpfs_call_change(inode, &req, &done);
 }
 
+/* The first @n, which stay meanwhile. */
+static int ebpfs_append_commit(struct inode *inode, unsigned int n)
+{
+	struct ebpfs_appended *a;
+	__le64 verifier;
+	int err = ebpfs_commit(inode, &verifier, true);
+
+	if (err)
+		return err;
+	list_for_each_entry(a, &EBPFS_I(inode)->appended, link) {
+		if (a->verifier != verifier)
+			err = ebpfs_append_again(inode, a);
+		/* Others may be added behind the last one. */
+		if (err || !--n)
+			break;
+	}
+	return err;
+}
+
 /**
  * ebpfs_append_settle() - bring what was appended to stable storage
- * @inode: file, locked
+ * @inode: file, locked or not
  *
  * A failure is noted for fsync and close of all who have the file open; after a fatal
  * signal the next one tries again.
@@ -82,42 +117,92 @@ static int ebpfs_append_again(struct inode *inode, const struct ebpfs_appended *
 int ebpfs_append_settle(struct inode *inode)
 {
 	struct ebpfs_inode *ei = EBPFS_I(inode);
-	struct ebpfs_appended *a;
-	__le64 verifier;
+	unsigned int n;
 	int err;
 
-	if (list_empty(&ei->appended))
+	if (list_empty_careful(&ei->appended))
 		return 0;
-	err = ebpfs_commit(inode, &verifier);
-	if (!err)
-		list_for_each_entry(a, &ei->appended, link)
-			if (!err && a->verifier != verifier)
-				err = ebpfs_append_again(inode, a);
-	if (err == -EINTR)
-		return err;
-	if (err)
-		mapping_set_error(inode->i_mapping, err);
-	ebpfs_append_forget(ei);
+	if (mutex_lock_killable(&ei->append_mutex))
+		return -EINTR;
+	spin_lock_bh(&ei->attr_lock);
+	n = list_count_nodes(&ei->appended);
+	spin_unlock_bh(&ei->attr_lock);
+	err = n ? ebpfs_append_commit(inode, n) : 0;
+	if (err != -EINTR) {
+		if (err)
+			mapping_set_error(inode->i_mapping, err);
+		ebpfs_append_drop(ei, n);
+	}
+	mutex_unlock(&ei->append_mutex);
 	return err;
 }
 
-/**
- * ebpfs_append_sync() - the same, of a file that is not locked
- * @inode: file
- *
- * An error is noted in the mapping.
- */
-void ebpfs_append_sync(struct inode *inode)
+/* The next open file of which a server may have forgotten something; a reference, or NULL. */
+static struct inode *ebpfs_recover_next(struct ebpfs_sb *sbi)
 {
-	if (list_empty_careful(&EBPFS_I(inode)->appended))
-		return;
-	inode_lock(inode);
-	ebpfs_append_settle(inode);
-	inode_unlock(inode);
+	struct inode *inode = NULL;
+	struct ebpfs_inode *ei;
+
+	spin_lock_bh(&sbi->holds_lock);
+	list_for_each_entry(ei, &sbi->open, hold_link) {
+		if (!ei->recover)
+			continue;
+		ei->recover = false;
+		inode = &ei->vfs;
+		ihold(inode);	/* an open file has one */
+		break;
+	}
+	spin_unlock_bh(&sbi->holds_lock);
+	return inode;
+}
+
+/* Memory reclaim may wait for write-back, which waits for this. */
+static void ebpfs_recover_work(struct work_struct *work)
+{
+	struct ebpfs_sb *sbi = container_of(work, struct ebpfs_sb, recover);
+	u32 until = atomic_read(&sbi->mnt.forgotten);
+	unsigned int nofs = memalloc_nofs_save();
+	struct ebpfs_inode *ei;
+	struct inode *inode;
+
+	spin_lock_bh(&sbi->holds_lock);
+	list_for_each_entry(ei, &sbi->open, hold_link)
+		ei->recover = !list_empty_careful(&ei->appended);
+	spin_unlock_bh(&sbi->holds_lock);
+	while (!READ_ONCE(sbi->mnt.aborted) && (inode = ebpfs_recover_next(sbi))) {
+		if (ebpfs_is_recovering(&sbi->mnt, EBPFS_I(inode)->hash))
+			ebpfs_append_settle(inode);
+		iput(inode);
+	}
+	memalloc_nofs_restore(nofs);
+	ebpfs_nodes_recovered(&sbi->mnt, until);
+}
+
+/**
+ * ebpfs_server_forgot() - a server was started anew since it last had a session with us
+ * @mnt: mount
+ *
+ * Its node is recovering, until ebpfs_nodes_recovered() says how far this has come.
+ * Context: process; the node's work.
+ */
+void ebpfs_server_forgot(struct ebpfs_mount *mnt)
+{
+	queue_work(system_unbound_wq, &container_of(mnt, struct ebpfs_sb, mnt)->recover);
+}
+
+void ebpfs_append_init(struct ebpfs_sb *sbi)
+{
+	INIT_WORK(&sbi->recover, ebpfs_recover_work);
+}
+
+/* The mount was aborted; nothing new is begun. Process context. */
+void ebpfs_append_exit(struct ebpfs_sb *sbi)
+{
+	disable_work_sync(&sbi->recover);
 }
 
 /* Bytes of @a to the end of the file, wherever that is by now; then @a is kept, *@taken
- * set, and *@len how many they were, whatever comes after. Inode locked.
+ * set, and *@len how many they were, whatever comes after; @a may be gone then. Inode locked.
  */
 static int ebpfs_append_one(struct kiocb *iocb, struct ebpfs_appended *a, bool *taken, u32 *len)
 {
@@ -126,6 +211,7 @@ static int ebpfs_append_one(struct kiocb *iocb, struct ebpfs_appended *a, bool *
 	struct address_space *mapping = inode->i_mapping;
 	loff_t end = i_size_read(inode);
 	struct ebpfs_written done;
+	int forgotten = atomic_read(&ebpfs_mnt(inode)->forgotten);
 	u64 asked;
 	struct ebpfs_req req = {
 		.op = EBPFS_OP_APPEND,
@@ -157,20 +243,24 @@ static int ebpfs_append_one(struct kiocb *iocb, struct ebpfs_appended *a, bool *
 	a->len = le32_to_cpu(done.count);
 	a->verifier = done.verifier;
 	a->offset = le64_to_cpu(done.offset);
-	list_add_tail(&a->link, &ei->appended);
-	ei->appended_bytes += a->len;
+	end = min_t(loff_t, end, a->offset);
 	*taken = true;
 	*len = a->len;
 	iocb->ki_pos = a->offset + a->len;
+	spin_lock_bh(&ei->attr_lock);
+	list_add_tail(&a->link, &ei->appended);
+	ei->appended_bytes += a->len;
+	spin_unlock_bh(&ei->attr_lock);
 	/* What is cached of the file's end, and of what others appended, is old: away with it
 	 * before anybody here learns of the new end.
 	 */
-	end = min_t(loff_t, end, a->offset);
 	filemap_write_and_wait_range(mapping, round_down(end, PAGE_SIZE), LLONG_MAX);
 	if (invalidate_inode_pages2_range(mapping, end >> PAGE_SHIFT, -1))
 		ebpfs_make_stale(inode);
 	ebpfs_written(inode, &done, asked);
-	if (ei->appended_bytes >= EBPFS_APPENDED_MAX)
+	/* Who wrote again what a server had forgotten meanwhile has not seen this. */
+	if (READ_ONCE(ei->appended_bytes) >= EBPFS_APPENDED_MAX ||
+	    atomic_read(&ebpfs_mnt(inode)->forgotten) != forgotten)
 		return ebpfs_append_settle(inode);
 	return 0;
 }

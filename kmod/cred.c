@@ -277,6 +277,7 @@ void ebpfs_user_tell(struct ebpfs_mount *mnt, struct ebpfs_user *user, u64 hash)
 	ebpfs_req_prepare(tell, mnt);
 	tell->hash = hash;
 	tell->op = EBPFS_OP_CRED;
+	tell->ahead = true;
 	tell->arg = user->number;
 	tell->data = &user->cred;
 	tell->data_len = user->len;

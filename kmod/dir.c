@@ -135,7 +135,7 @@ static loff_t ebpfs_dir_llseek(struct file *file, loff_t offset, int whence)
 /* Names that were made, removed and renamed here are on stable storage. */
 static int ebpfs_dir_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
-	int err = ebpfs_commit(file_inode(file), NULL);
+	int err = ebpfs_commit(file_inode(file), NULL, false);
 
 	return err ?: file_check_and_advance_wb_err(file);
 }

@@ -329,7 +329,7 @@ static ssize_t ebpfs_direct_written(struct ebpfs_direct *round, struct inode *in
 	u32 i;
 
 	if (round->count > 1)
-		err = ebpfs_commit(inode, &verifier);
+		err = ebpfs_commit(inode, &verifier, false);
 	for (i = 0; i < round->count && !err; i++) {
 		struct ebpfs_direct_unit *u = &round->units[i];
 

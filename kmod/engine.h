@@ -12,8 +12,9 @@
  *	fill.c     payload to destination, and its checksum
  *	node.c     a server: socket, timer, sessions, handshake, path MTU
  *
- * What the mount holds at its servers (hold.c, lock.c) is told of by three functions
- * there: ebpfs_recall(), ebpfs_lock_hint(), ebpfs_holds_lost().
+ * What the mount holds at its servers (hold.c, lock.c), and has to write again (append.c), is
+ * told of by four functions there: ebpfs_recall(), ebpfs_lock_hint(), ebpfs_holds_lost(),
+ * ebpfs_server_forgot().
  *
  * Who owns a call. A struct ebpfs_req is always in exactly one of these hands:
  *	NEW      its maker
@@ -199,7 +200,10 @@ struct ebpfs_door {
  * @unit: bytes per READ in use; READ_ONCE/WRITE_ONCE
  * @unit_most: bytes of one READ that the server and the mount allow; likewise
  * @silent: "not responding" was logged
- * @owner_instance: of what this mount holds there, 0 before the first session; work only
+ * @recovering: the server was started anew: mnt->forgotten then; only calls that go ahead are
+ *	sent until ebpfs_nodes_recovered(); 0: all; under @lock, READ_ONCE
+ * @instance: of the server's start, 0 before the first session; work only
+ * @owner_instance: of what this mount holds there, likewise
  * @boot: of its machine, see struct ebpfs_accept; READ_ONCE/WRITE_ONCE
  * @lease: for how long that is kept after the server last heard of us, ns
  * @renewed_at: it heard of us at this time or later, ns; READ_ONCE/WRITE_ONCE
@@ -243,6 +247,8 @@ struct ebpfs_node {
 	u32 unit_most;
 	bool silent;
 
+	u32 recovering;
+	u64 instance;
 	u64 owner_instance;
 	u32 boot;
 	u64 lease;
@@ -269,6 +275,7 @@ struct ebpfs_node {
  * @nodes_up: indexes of nodes that are UP; atomic bit operations
  * @next_node: number of the next node
  * @removed_nodes: nodes that were removed; freed with the mount
+ * @forgotten: how often a server was started anew that there had been a session with
  * @aborted: every call fails with EIO, now and later
  * @changes: calls that changed something and ended
  * @synced: of them, how many are on stable storage by sync_fs(); READ_ONCE/WRITE_ONCE
@@ -313,6 +320,7 @@ struct ebpfs_mount {
 	unsigned long nodes_up;
 	u32 next_node;
 	struct list_head removed_nodes;
+	atomic_t forgotten;
 	bool aborted;
 	atomic64_t changes;
 	u64 synced;
@@ -364,6 +372,7 @@ enum ebpfs_req_state {
  * @hash: of its handle, for placement
  * @deadline: ns, EBPFS_NEVER if hard
  * @state: enum ebpfs_req_state
+ * @ahead: goes before all others where the node is recovering
  * @error: negative if the call shall fail instead of being moved; set once
  * @op: enum ebpfs_op
  * @arg: see struct ebpfs_body
@@ -399,6 +408,7 @@ struct ebpfs_req {
 	u64 hash;
 	u64 deadline;
 	u8 state;
+	bool ahead;
 	int error;
 
 	u16 op;
@@ -602,6 +612,8 @@ bool ebpfs_addr_equal(const union ebpfs_addr *a, const union ebpfs_addr *b);
 u64 ebpfs_node_key(const union ebpfs_addr *addr);
 int ebpfs_node_init(void);
 void ebpfs_node_exit(void);
+bool ebpfs_is_recovering(struct ebpfs_mount *mnt, u64 hash);		/* any context */
+void ebpfs_nodes_recovered(struct ebpfs_mount *mnt, u32 until);
 
 /* mount.c APIs: process context */
 extern struct list_head ebpfs_mounts;
@@ -615,6 +627,9 @@ void ebpfs_mount_destroy(struct ebpfs_mount *mnt);
 bool ebpfs_recall(struct ebpfs_mount *mnt, const struct ebpfs_recall_info *r);	/* softirq, RCU */
 void ebpfs_lock_hint(struct ebpfs_mount *mnt);		/* softirq */
 void ebpfs_holds_lost(struct ebpfs_node *node);		/* process */
+
+/* append.c APIs */
+void ebpfs_server_forgot(struct ebpfs_mount *mnt);	/* process */
 
 /* netlink.c APIs */
 int ebpfs_netlink_init(void);

@@ -71,7 +71,7 @@ static int ebpfs_flush(struct file *file, fl_owner_t id)
 	if (ebpfs_killed())
 		return filemap_flush(mapping);
 	/* What a mapping has changed of what was appended comes after. */
-	ebpfs_append_sync(file_inode(file));
+	ebpfs_append_settle(file_inode(file));
 	filemap_write_and_wait(mapping);
 	ebpfs_settle_later(file_inode(file));
 	return filemap_check_wb_err(mapping, since);
@@ -85,7 +85,7 @@ static int ebpfs_fsync(struct file *file, loff_t start, loff_t end, int datasync
 	struct inode *inode = file_inode(file);
 	int err;
 
-	ebpfs_append_sync(inode);
+	ebpfs_append_settle(inode);
 	err = ebpfs_settle_later(inode) ?: file_write_and_wait_range(file, start, end);
 	if (!err)
 		err = ebpfs_commit_changes(inode);

@@ -54,6 +54,7 @@
  * @lost_at: when a server last lost what it held, ns; READ_ONCE/WRITE_ONCE
  * @release: gives back what is no longer used
  * @reclaim: holds again what a server lost
+ * @recover: writes again what a server has forgotten, see append.c
  * @settle: sends what waits in inodes whose leases are recalled
  * @lock_wait: who waits for a lock of another client
  * @first: buffers for LOOKUPs with contents, of namei.c, that nobody uses, by size; NULL: there
@@ -76,6 +77,7 @@ struct ebpfs_sb {
 	u64 lost_at;
 	struct delayed_work release;
 	struct work_struct reclaim;
+	struct work_struct recover;
 	struct work_struct settle;
 	wait_queue_head_t lock_wait;
 	void *first[EBPFS_FIRST_SIZES];
@@ -123,8 +125,9 @@ struct ebpfs_later {
  * @own_count: how many
  * @attr_lock: protects all of these, @writer, and the VFS's attributes against each
  *	other; taken with bottom halves off, since replies to WRITEs bring attributes
- * @appended: not yet committed, see append.c; under the inode's lock
+ * @appended: not yet committed, see append.c; under @attr_lock
  * @appended_bytes: in them
+ * @append_mutex: held by who commits them
  * @changed_on: req->boot of the first change of attributes, or of names in a directory,
  *	that is not known to be on stable storage; 0: none; under @attr_lock
  * @changed_at: mnt->changes after the last one; likewise
@@ -142,11 +145,12 @@ struct ebpfs_later {
  *	is leased; READ_ONCE/WRITE_ONCE
  * @settle: a recall wants what waits to be sent; under sbi->holds_lock
  * @made_by: number of the user who made it
- * @hold_link: in sbi->open or sbi->idle; this and the next eight under sbi->holds_lock
+ * @hold_link: in sbi->open or sbi->idle; this and the next nine under sbi->holds_lock
  * @hold: number under which the file is held, 0: it is not
  * @released: the highest number under which it was let go of
  * @held: EBPFS_HOLD_* that are
  * @reclaim: it was, and shall be again
+ * @recover: a server may have forgotten what was appended
  * @lock_lost: a lock was lost to somebody else: what was read and written under it
  *	cannot be relied on
  * @hold_node: number of the node that holds it
@@ -173,6 +177,7 @@ struct ebpfs_inode {
 	spinlock_t attr_lock;
 	struct list_head appended;
 	u32 appended_bytes;
+	struct mutex append_mutex;
 	u64 changed_on;
 	u64 changed_at;
 	struct ebpfs_later *later;
@@ -192,6 +197,7 @@ struct ebpfs_inode {
 	u64 released;
 	u8 held;
 	bool reclaim;
+	bool recover;
 	bool lock_lost;
 	u32 hold_node;
 	u32 opens;
@@ -275,7 +281,7 @@ void ebpfs_make_stale(struct inode *inode);
 void ebpfs_set_writer(struct inode *inode, const struct file *file);
 struct ebpfs_user *ebpfs_writer(struct inode *inode);
 int ebpfs_call_req(struct inode *inode, struct ebpfs_req *req);
-int ebpfs_commit(struct inode *inode, __le64 *verifier);
+int ebpfs_commit(struct inode *inode, __le64 *verifier, bool ahead);
 int ebpfs_commit_changes(struct inode *inode);
 struct ebpfs_uncommitted ebpfs_commit_begins(struct inode *inode);
 void ebpfs_committed(struct inode *inode, const struct ebpfs_uncommitted *u,
@@ -384,8 +390,9 @@ ssize_t ebpfs_direct_io(struct kiocb *iocb, struct iov_iter *iter);
 /* append.c APIs */
 ssize_t ebpfs_append(struct kiocb *iocb, struct iov_iter *from);
 int ebpfs_append_settle(struct inode *inode);
-void ebpfs_append_sync(struct inode *inode);
 void ebpfs_append_forget(struct ebpfs_inode *ei);
+void ebpfs_append_init(struct ebpfs_sb *sbi);
+void ebpfs_append_exit(struct ebpfs_sb *sbi);
 
 /* xattr.c APIs */
 extern const struct xattr_handler * const ebpfs_xattr_handlers[];

@@ -19,6 +19,7 @@ static void ebpfs_inode_once(void *p)
 	inode_init_once(&ei->vfs);
 	INIT_LIST_HEAD(&ei->hold_link);
 	mutex_init(&ei->lock_mutex);
+	mutex_init(&ei->append_mutex);
 	spin_lock_init(&ei->attr_lock);
 }
 
@@ -51,6 +52,7 @@ struct inode *ebpfs_inode_alloc(struct super_block *sb)
 	ei->writer = NULL;
 	INIT_LIST_HEAD(&ei->appended);
 	ei->appended_bytes = 0;
+	ei->recover = false;
 	ei->changed_on = 0;
 	ei->changed_at = 0;
 	ei->later = NULL;
@@ -452,7 +454,8 @@ struct inode *ebpfs_iget(struct super_block *sb, const u8 *fh, u16 fh_len,
 /**
  * ebpfs_call_req() - a call about a file as the current user, waiting for the answer
  * @inode: file
- * @req: prepared; its handle, user and done() are set here
+ * @req: prepared; its handle, user and done() are set here. One that goes ahead is for who
+ *	wrote to the file, whoever it is that waits.
  *
  * Return: 0 and req->res, or a negative error.
  */
@@ -461,7 +464,7 @@ int ebpfs_call_req(struct inode *inode, struct ebpfs_req *req)
 	int err;
 
 	ebpfs_req_file(req, inode);
-	req->user = ebpfs_user_get(req->mnt, current_cred());
+	req->user = req->ahead ? ebpfs_writer(inode) : ebpfs_user_get(req->mnt, current_cred());
 	if (IS_ERR(req->user))
 		return PTR_ERR(req->user);
 	req->acted = ebpfs_user_number(req->user);
@@ -564,13 +567,15 @@ void ebpfs_committed(struct inode *inode, const struct ebpfs_uncommitted *u, u64
  * ebpfs_commit() - have a file or directory put on the server's stable storage
  * @inode: file
  * @verifier: out, of the server; may be NULL
+ * @ahead: of calls that wait for a server to recover; as who wrote
  */
-int ebpfs_commit(struct inode *inode, __le64 *verifier)
+int ebpfs_commit(struct inode *inode, __le64 *verifier, bool ahead)
 {
 	struct ebpfs_uncommitted u = ebpfs_commit_begins(inode);
 	struct ebpfs_written done;
 	struct ebpfs_req req = {
 		.op = EBPFS_OP_COMMIT,
+		.ahead = ahead,
 		.limit = sizeof(done),
 		.buf = &done,
 	};
@@ -589,7 +594,7 @@ int ebpfs_commit(struct inode *inode, __le64 *verifier)
 /* The same for fsync, after its bytes are there: if anything of its attributes is not. */
 int ebpfs_commit_changes(struct inode *inode)
 {
-	return ebpfs_commit_begins(inode).on ? ebpfs_commit(inode, NULL) : 0;
+	return ebpfs_commit_begins(inode).on ? ebpfs_commit(inode, NULL, false) : 0;
 }
 
 /**

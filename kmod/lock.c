@@ -185,7 +185,7 @@ static int ebpfs_let_go(struct file *file, struct file_lock *fl)
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	if (S_ISREG(inode->i_mode)) {
-		ebpfs_append_sync(inode);
+		ebpfs_append_settle(inode);
 		filemap_write_and_wait(inode->i_mapping);
 	}
 	mine = ebpfs_must_not_wait() ? mutex_trylock(&ei->lock_mutex) :

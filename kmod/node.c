@@ -517,7 +517,8 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 	struct ebpfs_session *s, *old;
 	u32 ceiling = ebpfs_path_ceiling(node);
 	u64 now = ebpfs_now();
-	bool other;
+	bool other, forgot;
+	u32 forgotten;
 
 	spin_lock(&mnt->root_lock);
 	if (!mnt->root_fh_len) {
@@ -561,6 +562,10 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 	hash_add_rcu(ebpfs_sessions, &s->hash, s->id);
 	spin_unlock_bh(&ebpfs_sessions_lock);
 
+	forgot = node->instance && node->instance != hs->server_instance;
+	node->instance = hs->server_instance;
+	forgotten = forgot ? atomic_inc_return(&mnt->forgotten) : 0;
+
 	spin_lock_bh(&node->lock);
 	old = rcu_dereference_protected(node->session, lockdep_is_held(&node->lock));
 	if (node->removed) {
@@ -570,6 +575,8 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 	}
 	if (old)
 		ebpfs_node_requeue(node);
+	if (forgot)
+		node->recovering = forgotten ?: 1;
 	rcu_assign_pointer(node->session, s);
 	ebpfs_health_joined(&node->health);
 	ebpfs_node_back(node, s, ceiling, now);
@@ -580,8 +587,49 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 	ebpfs_stat_inc(node->stats, sessions);
 	WRITE_ONCE(node->error, 0);
 	wake_up_all(&mnt->wait);
+	if (forgot)
+		ebpfs_server_forgot(mnt);
 	ebpfs_dispatch(node);
 	ebpfs_kick_waiting(mnt);
+}
+
+/* Does the node that a call with this hash goes to recover? Any context. */
+bool ebpfs_is_recovering(struct ebpfs_mount *mnt, u64 hash)
+{
+	struct ebpfs_node *node;
+	bool is;
+
+	rcu_read_lock();
+	node = ebpfs_place_req(mnt, hash);
+	is = node && READ_ONCE(node->recovering);
+	rcu_read_unlock();
+	return is;
+}
+
+/**
+ * ebpfs_nodes_recovered() - what servers had forgotten is written again
+ * @mnt: mount
+ * @until: of servers that were started anew until mnt->forgotten was this
+ *
+ * Context: process, no lock held.
+ */
+void ebpfs_nodes_recovered(struct ebpfs_mount *mnt, u32 until)
+{
+	struct ebpfs_node *node;
+	unsigned int i;
+
+	rcu_read_lock();
+	for (i = 0; i < READ_ONCE(mnt->node_count); i++) {
+		node = rcu_dereference(mnt->node_at[i]);
+		if (!node || !READ_ONCE(node->recovering))
+			continue;
+		spin_lock_bh(&node->lock);
+		if ((s32)(until - node->recovering) >= 0)
+			node->recovering = 0;
+		spin_unlock_bh(&node->lock);
+		ebpfs_dispatch(node);
+	}
+	rcu_read_unlock();
 }
 
 /* A handshake message has come in. Work. */

@@ -259,6 +259,21 @@ static void ebpfs_batch_send(struct ebpfs_batch *b, struct ebpfs_node *node)
 		ebpfs_send_skb(node, skb);
 }
 
+/* What is to be sent next, or NULL. A server that was started anew is asked for nothing before
+ * what it may have forgotten was written again. Node's lock held.
+ */
+static struct ebpfs_req *ebpfs_node_next(struct ebpfs_node *node)
+{
+	struct ebpfs_req *req;
+
+	if (likely(!node->recovering))
+		return list_first_entry_or_null(&node->queue, struct ebpfs_req, link);
+	list_for_each_entry(req, &node->queue, link)
+		if (req->ahead)
+			return req;
+	return NULL;
+}
+
 /* As ebpfs_dispatch(); RCU read lock held, which keeps the socket: ebpfs_node_stop(). */
 static void ebpfs_dispatch_rcu(struct ebpfs_node *node)
 {
@@ -275,7 +290,7 @@ static void ebpfs_dispatch_rcu(struct ebpfs_node *node)
 	if (!session || node->health.state != EBPFS_NODE_UP)
 		goto unlock;
 	now = ebpfs_now();
-	while ((req = list_first_entry_or_null(&node->queue, struct ebpfs_req, link))) {
+	while ((req = ebpfs_node_next(node))) {
 		slot = ebpfs_conn_take_data(&session->conn, req->limit, req->data_len, req, now);
 		if (slot < 0)
 			break;
@@ -562,7 +577,7 @@ void ebpfs_req_kill(struct ebpfs_req *req, int err)
 	bool mine = false;
 
 	WRITE_ONCE(req->error, err);
-	smp_mb();	/* pairs with ebpfs_req_submit_batch() */
+	smp_mb();	/* pairs with ebpfs_submit() */
 	for (;;) {
 		node = READ_ONCE(req->node);
 		if (!node)	/* not submitted yet; that will see the error */

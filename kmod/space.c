@@ -132,7 +132,7 @@ static ssize_t ebpfs_copy_once(struct inode *from, loff_t pos_in, struct inode *
 	err = ebpfs_call_change(to, &req, &done);
 	/* The bytes are not here to be sent again: they must be on stable storage now. */
 	if (!err)
-		err = ebpfs_commit(to, &verifier);
+		err = ebpfs_commit(to, &verifier, false);
 	if (!err && verifier != done.verifier)
 		err = -EIO;
 	/* Not "?:", whose value would be unsigned. */

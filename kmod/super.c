@@ -620,6 +620,7 @@ static int ebpfs_init_fs_context(struct fs_context *fc)
 		}
 		ebpfs_mount_init(&sbi->mnt, fc->net_ns);
 		ebpfs_sb_holds_init(sbi);
+		ebpfs_append_init(sbi);
 		fc->s_fs_info = sbi;
 		cfg->port = EBPFS_PORT;
 		cfg->timeo = 50;
@@ -647,6 +648,7 @@ static void ebpfs_kill_sb(struct super_block *sb)
 	if (sb->s_root && !READ_ONCE(sbi->mnt.aborted))
 		sync_filesystem(sb);
 	ebpfs_mount_abort(&sbi->mnt);
+	ebpfs_append_exit(sbi);
 	ebpfs_holds_exit(sbi);
 	kill_anon_super(sb);
 	ebpfs_sb_free(sbi);

@@ -285,7 +285,7 @@ static vm_fault_t ebpfs_page_mkwrite(struct vm_fault *vmf)
 	/* Here and below, an error ends who is being killed, too: as a fault that may be made
 	 * again it could go on for ever in a system call.
 	 */
-	if (ebpfs_settle_later(inode)) {
+	if (ebpfs_append_settle(inode) || ebpfs_settle_later(inode)) {
 		ret = VM_FAULT_SIGBUS;
 		goto out;
 	}

@@ -3,7 +3,8 @@
 #
 # append: records that several processes on two clients append to one file are
 # all there, whole and in order, also over a bad network and a server that dies;
-# and what was appended does not come back over what was done to the file then
+# what was appended does not come back over what was done to the file then; and nobody sees
+# that a server has forgotten it
 #
 # modes: tc
 # long-modes: off
@@ -11,7 +12,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 9
+plan 12
 
 # @enough: so many that the server dies often before they are all there.
 records=1250 enough=5000 deaths=8 wait=120
@@ -62,7 +63,7 @@ holds "the records are all there, and none twice" "ended == 0" || show "$tmp/app
 
 # Files that are appended to and then changed in another way, before anything is synced.
 cat > "$tmp/change.py" << 'END'
-import ctypes, os, sys, time
+import ctypes, mmap, os, sys, time
 
 mnt, srv, tmp = sys.argv[1:]
 libc = ctypes.CDLL(None, use_errno=True)
@@ -89,8 +90,14 @@ def copy(fd):
     os.copy_file_range(source, to, 5000, 0, 0)
     return b"z" * 5000
 
+def store(fd):
+    with mmap.mmap(fd, 5000) as m:
+        m[1000:2000] = b"w" * 1000
+        m.flush()
+    return b"x" * 1000 + b"w" * 1000 + b"x" * 3000
+
 files = {}
-for change in cut, write, punch, copy:
+for change in cut, write, punch, copy, store:
     name = change.__name__
     fd = os.open(f"{mnt}/{name}", os.O_RDWR | os.O_CREAT | os.O_APPEND)
     os.write(fd, b"x" * 5000)
@@ -121,3 +128,67 @@ changer=$!
 check "the server dies after what was appended was changed" die_after_changes
 await 60 $changer
 holds "what was appended does not come back" "ended == 0" || show "$tmp/change"
+
+# What was appended and not synced is there for whoever looks first, by whatever means, also when
+# the server has lost it, and it is not the superuser's.
+cat > "$tmp/look.py" << 'END'
+import mmap, os, sys, time
+
+mnt, srv, tmp = sys.argv[1:]
+want = b"x" * 5000
+
+def read(path, fd):
+    return os.pread(fd, 6000, 0)
+
+def size(path, fd):
+    return want[:os.stat(path).st_size]
+
+def mapped(path, fd):
+    with mmap.mmap(fd, 5000, prot=mmap.PROT_READ) as m:
+        return m[:]
+
+def direct(path, fd):
+    with mmap.mmap(-1, 8192) as m:
+        n = os.preadv(os.open(path, os.O_RDONLY | os.O_DIRECT), [m], 0)
+        return m[:n]
+
+def end(path, fd):
+    return want[:os.lseek(fd, 0, os.SEEK_HOLE)]
+
+files = {}
+os.setegid(1234)
+os.seteuid(1234)
+for look in read, size, mapped, direct, end:
+    path = f"{mnt}/{look.__name__}"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    os.write(fd, want)
+    files[look] = path, fd
+os.seteuid(0)
+os.setegid(0)
+open(f"{tmp}/changed", "w").close()
+while not os.path.exists(f"{tmp}/again"):
+    time.sleep(0.1)
+wrong = 0
+for look, (path, fd) in files.items():
+    got = look(path, fd)
+    if got != want:
+        print(f"{look.__name__}: {len(got)} bytes, {len(got.rstrip(bytes(1)))} but for zeroes at the end")
+        wrong = 1
+    os.fsync(fd)
+    if open(f"{srv}/{look.__name__}", "rb").read() != want:
+        print(f"{look.__name__}: it is not at the server")
+        wrong = 1
+sys.exit(wrong)
+END
+rm -f "$tmp/changed" "$tmp/again"
+chmod 777 "$srv"
+EBPFSD_FORGETFUL=1 lab_up --export "$srv" --export-opts rw
+read_stats
+before=${S[write_again]}
+spawn python3 "$tmp/look.py" "$mnt" "$srv" "$tmp" > "$tmp/look" 2>&1
+looker=$!
+EBPFSD_FORGETFUL=1 check "a server dies that forgets" die_after_changes
+await 60 $looker
+holds "nobody sees that it has" "ended == 0" || show "$tmp/look"
+read_stats
+holds "it was written again ($((S[write_again] - before)))" "S[write_again] - before == 5"

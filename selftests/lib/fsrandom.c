@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/platform.h"
@@ -45,6 +46,7 @@ static const char *const op_names[OPS] = {
 
 struct done {
 	u64 number;
+	u64 when;	/* it began, ms after the first */
 	enum op op;
 	u64 at;
 	u64 len;
@@ -57,6 +59,16 @@ static const char **paths;
 static unsigned int npaths, path;
 static int fd = -1, direct = -1;	/* the second with O_DIRECT, or the first */
 static bool beyond = true;
+
+static u64 begun;
+
+static u64 now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000 + (u64)t.tv_nsec / 1000000;
+}
 
 static u64 below(u64 n)
 {
@@ -72,9 +84,10 @@ static void __attribute__((noreturn)) give_up(int status)
 		const struct done *d = &done[i % LOG];
 
 		if (d->number == i)
-			fprintf(stderr, "  %8llu %-12s %llu bytes at %llu\n",
-				(unsigned long long)i, op_names[d->op],
-				(unsigned long long)d->len, (unsigned long long)d->at);
+			fprintf(stderr, "  %8llu %7llu ms %-12s %llu bytes at %llu\n",
+				(unsigned long long)i, (unsigned long long)d->when,
+				op_names[d->op], (unsigned long long)d->len,
+				(unsigned long long)d->at);
 	}
 	exit(status);
 }
@@ -88,21 +101,24 @@ static void __attribute__((noreturn)) die(const char *what)
 
 static void compare(const u8 *got, u64 at, u64 len)
 {
-	u64 i;
+	u64 i, last;
 
 	if (!memcmp(got, model + at, len))
 		return;
 	for (i = 0; got[i] == model[at + i]; i++)
 		;
-	fprintf(stderr, "fsrandom: operation %llu on %s: byte %llu is %02x, should be %02x (size %llu)\n",
-		(unsigned long long)number, paths[path], (unsigned long long)(at + i), got[i],
-		model[at + i], (unsigned long long)size);
+	for (last = len - 1; got[last] == model[at + last]; last--)
+		;
+	fprintf(stderr, "fsrandom: operation %llu on %s, %llu ms after the first: byte %llu is %02x, should be %02x (size %llu); the last wrong one is %llu\n",
+		(unsigned long long)number, paths[path], (unsigned long long)now_ms() - begun,
+		(unsigned long long)(at + i), got[i], model[at + i], (unsigned long long)size,
+		(unsigned long long)(at + last));
 	give_up(1);
 }
 
 static void note(enum op op, u64 at, u64 len)
 {
-	done[number % LOG] = (struct done){ number, op, at, len };
+	done[number % LOG] = (struct done){ number, now_ms() - begun, op, at, len };
 }
 
 static void check_size(void)
@@ -384,6 +400,7 @@ int main(int argc, char **argv)
 	if (fd < 0)
 		die("make");
 	direct = fd;
+	begun = now_ms();
 	for (number = 1; end ? !until_over(&until) : number <= operations; number++)
 		one();
 	operations = --number;
