@@ -91,12 +91,16 @@ def copy(fd):
     return b"z" * 5000
 
 def store(fd):
-    with mmap.mmap(fd, 5000) as m:
-        m[1000:2000] = b"w" * 1000
-        m.flush()
+    # It has a descriptor of its own, whose close would sync.
+    maps.append(mmap.mmap(fd, 5000))
+    maps[-1][1000:2000] = b"w" * 1000
+    # Written back, as by the kernel itself, but not synced.
+    if libc.sync_file_range(fd, ctypes.c_int64(0), ctypes.c_int64(0), 7):
+        raise OSError(ctypes.get_errno(), "sync_file_range")
     return b"x" * 1000 + b"w" * 1000 + b"x" * 3000
 
 files = {}
+maps = []
 for change in cut, write, punch, copy, store:
     name = change.__name__
     fd = os.open(f"{mnt}/{name}", os.O_RDWR | os.O_CREAT | os.O_APPEND)
