@@ -15,8 +15,8 @@
  * (ebpfs_node_join(), ebpfs_server_forgot()). Calls that do so go ahead of all others.
  *
  * Context: process, sleeps, killable. The list is under attr_lock; only who has append_mutex
- * takes out of it. That is taken inside the inode's lock, and by who has neither that nor a
- * folio's.
+ * takes out of it. That is taken inside the inode's lock or the mmap_lock, or by who has
+ * neither, and never with a folio locked: all of these may wait for a server that recovers.
  */
 #include <linux/mm.h>
 #include <linux/mutex.h>

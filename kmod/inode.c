@@ -294,8 +294,8 @@ void ebpfs_make_stale(struct inode *inode)
  * @inode: its inode
  * @file: an open file
  *
- * What is written back is written as they. What another user has changed is written back
- * before, as that user: the server may not let these ones do it.
+ * What is written back, or written again, is so as they. What another user has changed or
+ * appended goes to stable storage before, as that user: the server may not let these ones do it.
  *
  * An error of that is noted for the other's fsync.
  * Context: process, sleeps, no folio locked.
@@ -307,7 +307,9 @@ void ebpfs_set_writer(struct inode *inode, const struct file *file)
 
 	if (READ_ONCE(ei->writer) == user)
 		return;
-	if (READ_ONCE(ei->writer) && ebpfs_has_changes(inode))
+	/* NULL is the superuser, or nobody yet. */
+	ebpfs_append_settle(inode);
+	if (ebpfs_has_changes(inode))
 		filemap_write_and_wait(inode->i_mapping);
 	user = ebpfs_user_ref(ebpfs_mnt(inode), user);
 	spin_lock_bh(&ei->attr_lock);
