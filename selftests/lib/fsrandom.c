@@ -140,6 +140,8 @@ static void read_by(int by, u64 at, u64 len)
 	u64 there = at >= size ? 0 : size - at < len ? size - at : len;
 	u64 got = 0;
 
+	/* What a read leaves out is told from zeroes. */
+	memset(buf, 0xa5, len);
 	while (got < len) {
 		ssize_t n = pread(by, buf + got, len - got, (off_t)(at + got));
 
