@@ -13,7 +13,7 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-plan 13
+plan 15
 
 # How often the server is killed, and for how many seconds the link is cut.
 kills=4 cut=6
@@ -42,6 +42,20 @@ check "the file is right" mkdata check "$srv/large" 1 0 48M || show "$tmp/out-b"
 read_stats
 note "passes written again: ${S[write_again]}; sessions ${S[sessions]}"
 holds "some of it was written again" "S[write_again] > again"
+
+# Whatever else is done to files meanwhile: who does it sees nothing of it.
+walkers=()
+for i in 1 2 3; do
+	spawn fsrandom -u "$tmp/enough" -s $((RANDOM + i)) "$mnt/r$i" > "$tmp/random-$i" 2>&1
+	walkers+=($!)
+done
+check "the server dies during random operations" kill_again "${walkers[0]}" $kills
+touch "$tmp/enough"
+failed=0
+for i in 1 2 3; do
+	succeeds 60 "${walkers[i - 1]}" || { failed=$i; show "$tmp/random-$i"; }
+done
+holds "which are what a model says" "failed == 0"
 
 # The link is cut for a while.
 spawn ackwrite write "$mnt/c" "$tmp/c" $((cut + 6)) > "$tmp/out-c" 2>&1
