@@ -200,7 +200,7 @@ static int write_once(struct op *op, struct file *file, u32 valid, const struct 
 			err = -EIO;
 		if (err)
 			return op_certain(err);
-		/* Before it is noted that it was done: else it could be undone, and not repeated. */
+		/* Before it is noted as done: else it could be undone, and not repeated. */
 		forget_committed(c->fh, c->fh_len);
 	}
 	intent_effect(op, c->fh, c->fh_len);
