@@ -413,7 +413,7 @@ int main(int argc, char **argv)
 		printf("%llu operations, seed %llu\n", (unsigned long long)operations,
 		       (unsigned long long)seed);
 	if (end)
-		printf("longest %lu ms\n", until_longest);
+		printf("longest %lu ms, %lu ms after the first\n", until_longest, until_from);
 	return 0;
 usage:
 	fprintf(stderr, "usage: fsrandom [-n OPERATIONS | -u END] [-s SEED] [-l BYTES] [-b] [-q] PATH [PATH...]\n");

@@ -405,7 +405,7 @@ int main(int argc, char **argv)
 			printf("%s %llu, refused %llu\n", names[i], (unsigned long long)done[i],
 			       (unsigned long long)refused[i]);
 	if (end)
-		printf("longest %lu ms\n", until_longest);
+		printf("longest %lu ms, %lu ms after the first\n", until_longest, until_from);
 	return wrong ? 1 : 0;
 usage:
 	fprintf(stderr, "usage: randread [-s SEED] [-n READS | -u END] [-t THREADS] [-w WAYS] SOURCE COPY\n");

@@ -24,6 +24,7 @@ struct until {
 };
 
 static unsigned long until_longest;	/* ms between two times of asking, in one thread */
+static unsigned long until_from;	/* the first of these two, ms after the first of all */
 
 static inline time_t until_now(void)
 {
@@ -36,13 +37,18 @@ static inline time_t until_now(void)
 static inline void until_note(void)
 {
 	static __thread unsigned long last;
+	static unsigned long begun;
 	struct timespec t;
 	unsigned long now;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	now = (unsigned long)t.tv_sec * 1000 + (unsigned long)t.tv_nsec / 1000000;
-	if (last && now - last > __atomic_load_n(&until_longest, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&begun, __ATOMIC_RELAXED))
+		__atomic_store_n(&begun, now, __ATOMIC_RELAXED);
+	if (last && now - last > __atomic_load_n(&until_longest, __ATOMIC_RELAXED)) {
 		__atomic_store_n(&until_longest, now - last, __ATOMIC_RELAXED);
+		__atomic_store_n(&until_from, last - begun, __ATOMIC_RELAXED);
+	}
 	last = now;
 }
 
