@@ -118,7 +118,7 @@ none_waited() {
 	local name status=0
 	for name in "${!workers[@]}"; do
 		[[ $(< "$tmp/$name") =~ longest\ ([0-9]+)\ ms ]] &&
-			[ "${BASH_REMATCH[1]}" -le $((bound * 1000)) ] && continue
+			[ "${BASH_REMATCH[1]}" -le $((allowed * 1000)) ] && continue
 		echo "$name: ${BASH_REMATCH[1]-} ms"
 		status=1
 	done
@@ -167,13 +167,17 @@ one_seed() {
 	work names ackwrite make "$mnt-2/names" "$tmp/names.account" "$tmp/enough"
 	work read randread -u "$tmp/enough" -s "$seed" "$srv/big" "$mnt-2/big"
 	: > "$tmp/log"
+	local start=$SECONDS planned=$((seconds - calm)) took
 	check "$what: each disturbance was made, and taken back" disturbed
+	took=$((SECONDS - start))
+	# Where all is slow, a server is away for longer, too.
+	allowed=$((bound * (took > planned ? took : planned) / planned))
 	check "$what: everything ends in time" all_end
 	check "$what: random operations are right" good random '^[1-9][0-9]* operations'
 	check "$what: no write fails" good written '^[1-9][0-9]* rounds'
 	check "$what: no name is refused" good names '^[1-9][0-9]* rounds'
 	check "$what: every byte that is read is right" good read 'pread [1-9]'
-	check "$what: nothing waited for more than $bound s" none_waited
+	check "$what: nothing waited for more than $allowed s" none_waited
 	for i in random written names read; do
 		note "$i: $(tr '\n' ' ' < "$tmp/$i")"
 	done
