@@ -137,52 +137,43 @@ int ebpfs_append_settle(struct inode *inode)
 	return err;
 }
 
-/* The next open file of which a server may have forgotten something; a reference, or NULL. */
-static struct inode *ebpfs_recover_next(struct ebpfs_sb *sbi)
-{
-	struct inode *inode = NULL;
-	struct ebpfs_inode *ei;
-
-	spin_lock_bh(&sbi->holds_lock);
-	list_for_each_entry(ei, &sbi->open, hold_link) {
-		if (!ei->recover)
-			continue;
-		ei->recover = false;
-		inode = &ei->vfs;
-		ihold(inode);	/* an open file has one */
-		break;
-	}
-	spin_unlock_bh(&sbi->holds_lock);
-	return inode;
-}
-
 /* Memory reclaim may wait for write-back, which waits for this. */
 static void ebpfs_recover_work(struct work_struct *work)
 {
 	struct ebpfs_sb *sbi = container_of(work, struct ebpfs_sb, recover);
-	u32 until = atomic_read(&sbi->mnt.forgotten);
 	unsigned int nofs = memalloc_nofs_save();
-	struct ebpfs_inode *ei;
-	struct inode *inode;
+	struct ebpfs_inode *ei, *tmp;
+	LIST_HEAD(appended);
 
+	ebpfs_nodes_recovery(&sbi->mnt, EBPFS_FORGOT, EBPFS_RECOVERING);
 	spin_lock_bh(&sbi->holds_lock);
-	list_for_each_entry(ei, &sbi->open, hold_link)
-		ei->recover = !list_empty_careful(&ei->appended);
+	list_for_each_entry(ei, &sbi->open, hold_link) {
+		if (list_empty_careful(&ei->appended))
+			continue;
+		ihold(&ei->vfs);	/* an open file has one */
+		list_add_tail(&ei->recover_link, &appended);
+	}
 	spin_unlock_bh(&sbi->holds_lock);
-	while (!READ_ONCE(sbi->mnt.aborted) && (inode = ebpfs_recover_next(sbi))) {
-		if (ebpfs_is_recovering(&sbi->mnt, EBPFS_I(inode)->hash))
-			ebpfs_append_settle(inode);
-		iput(inode);
+	list_for_each_entry(ei, &appended, recover_link) {
+		if (READ_ONCE(sbi->mnt.aborted))
+			break;
+		if (ebpfs_is_recovering(&sbi->mnt, ei->hash))
+			ebpfs_append_settle(&ei->vfs);
 	}
 	memalloc_nofs_restore(nofs);
-	ebpfs_nodes_recovered(&sbi->mnt, until);
+	ebpfs_nodes_recovery(&sbi->mnt, EBPFS_RECOVERING, EBPFS_RECOVERED);
+	/* Not before: the last reference waits for write-back. */
+	list_for_each_entry_safe(ei, tmp, &appended, recover_link) {
+		list_del(&ei->recover_link);
+		iput(&ei->vfs);
+	}
 }
 
 /**
  * ebpfs_server_forgot() - a server was started anew since it last had a session with us
  * @mnt: mount
  *
- * Its node is recovering, until ebpfs_nodes_recovered() says how far this has come.
+ * Its node is EBPFS_FORGOT, and the work brings it to EBPFS_RECOVERED.
  * Context: process; the node's work.
  */
 void ebpfs_server_forgot(struct ebpfs_mount *mnt)

@@ -168,6 +168,15 @@ struct ebpfs_door {
 	struct rcu_head rcu;
 };
 
+/* What a server that was started anew may have forgotten is written again before anything else
+ * is asked of it: until then only calls that go ahead are sent.
+ */
+enum ebpfs_recovery {
+	EBPFS_RECOVERED,	/* or there was nothing */
+	EBPFS_FORGOT,
+	EBPFS_RECOVERING,	/* forgot before the work began that is under way */
+};
+
 /**
  * struct ebpfs_node - one server of one mount
  * @mnt: the mount; outlives it
@@ -200,8 +209,7 @@ struct ebpfs_door {
  * @unit: bytes per READ in use; READ_ONCE/WRITE_ONCE
  * @unit_most: bytes of one READ that the server and the mount allow; likewise
  * @silent: "not responding" was logged
- * @recovering: the server was started anew: mnt->forgotten then; only calls that go ahead are
- *	sent until ebpfs_nodes_recovered(); 0: all; under @lock, READ_ONCE
+ * @recovery: enum ebpfs_recovery; under @lock, READ_ONCE/WRITE_ONCE
  * @instance: of the server's start, 0 before the first session; work only
  * @owner_instance: of what this mount holds there, likewise
  * @boot: of its machine, see struct ebpfs_accept; READ_ONCE/WRITE_ONCE
@@ -247,7 +255,7 @@ struct ebpfs_node {
 	u32 unit_most;
 	bool silent;
 
-	u32 recovering;
+	u8 recovery;
 	u64 instance;
 	u64 owner_instance;
 	u32 boot;
@@ -613,7 +621,8 @@ u64 ebpfs_node_key(const union ebpfs_addr *addr);
 int ebpfs_node_init(void);
 void ebpfs_node_exit(void);
 bool ebpfs_is_recovering(struct ebpfs_mount *mnt, u64 hash);		/* any context */
-void ebpfs_nodes_recovered(struct ebpfs_mount *mnt, u32 until);
+void ebpfs_nodes_recovery(struct ebpfs_mount *mnt, enum ebpfs_recovery from,
+			  enum ebpfs_recovery to);
 
 /* mount.c APIs: process context */
 extern struct list_head ebpfs_mounts;

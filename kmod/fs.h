@@ -128,6 +128,7 @@ struct ebpfs_later {
  * @appended: not yet committed, see append.c; under @attr_lock
  * @appended_bytes: in them
  * @append_mutex: held by who commits them
+ * @recover_link: for sbi->recover only
  * @changed_on: req->boot of the first change of attributes, or of names in a directory,
  *	that is not known to be on stable storage; 0: none; under @attr_lock
  * @changed_at: mnt->changes after the last one; likewise
@@ -145,12 +146,11 @@ struct ebpfs_later {
  *	is leased; READ_ONCE/WRITE_ONCE
  * @settle: a recall wants what waits to be sent; under sbi->holds_lock
  * @made_by: number of the user who made it
- * @hold_link: in sbi->open or sbi->idle; this and the next nine under sbi->holds_lock
+ * @hold_link: in sbi->open or sbi->idle; this and the next eight under sbi->holds_lock
  * @hold: number under which the file is held, 0: it is not
  * @released: the highest number under which it was let go of
  * @held: EBPFS_HOLD_* that are
  * @reclaim: it was, and shall be again
- * @recover: a server may have forgotten what was appended
  * @lock_lost: a lock was lost to somebody else: what was read and written under it
  *	cannot be relied on
  * @hold_node: number of the node that holds it
@@ -178,6 +178,7 @@ struct ebpfs_inode {
 	struct list_head appended;
 	u32 appended_bytes;
 	struct mutex append_mutex;
+	struct list_head recover_link;
 	u64 changed_on;
 	u64 changed_at;
 	struct ebpfs_later *later;
@@ -197,7 +198,6 @@ struct ebpfs_inode {
 	u64 released;
 	u8 held;
 	bool reclaim;
-	bool recover;
 	bool lock_lost;
 	u32 hold_node;
 	u32 opens;

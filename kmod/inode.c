@@ -52,7 +52,6 @@ struct inode *ebpfs_inode_alloc(struct super_block *sb)
 	ei->writer = NULL;
 	INIT_LIST_HEAD(&ei->appended);
 	ei->appended_bytes = 0;
-	ei->recover = false;
 	ei->changed_on = 0;
 	ei->changed_at = 0;
 	ei->later = NULL;

@@ -518,7 +518,6 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 	u32 ceiling = ebpfs_path_ceiling(node);
 	u64 now = ebpfs_now();
 	bool other, forgot;
-	u32 forgotten;
 
 	spin_lock(&mnt->root_lock);
 	if (!mnt->root_fh_len) {
@@ -564,7 +563,8 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 
 	forgot = node->instance && node->instance != hs->server_instance;
 	node->instance = hs->server_instance;
-	forgotten = forgot ? atomic_inc_return(&mnt->forgotten) : 0;
+	if (forgot)
+		atomic_inc(&mnt->forgotten);
 
 	spin_lock_bh(&node->lock);
 	old = rcu_dereference_protected(node->session, lockdep_is_held(&node->lock));
@@ -576,7 +576,7 @@ static void ebpfs_node_join(struct ebpfs_node *node, const struct ebpfs_hs_sessi
 	if (old)
 		ebpfs_node_requeue(node);
 	if (forgot)
-		node->recovering = forgotten ?: 1;
+		WRITE_ONCE(node->recovery, EBPFS_FORGOT);
 	rcu_assign_pointer(node->session, s);
 	ebpfs_health_joined(&node->health);
 	ebpfs_node_back(node, s, ceiling, now);
@@ -601,19 +601,21 @@ bool ebpfs_is_recovering(struct ebpfs_mount *mnt, u64 hash)
 
 	rcu_read_lock();
 	node = ebpfs_place_req(mnt, hash);
-	is = node && READ_ONCE(node->recovering);
+	is = node && READ_ONCE(node->recovery) != EBPFS_RECOVERED;
 	rcu_read_unlock();
 	return is;
 }
 
 /**
- * ebpfs_nodes_recovered() - what servers had forgotten is written again
+ * ebpfs_nodes_recovery() - a step of recovery
  * @mnt: mount
- * @until: of servers that were started anew until mnt->forgotten was this
+ * @from: of the nodes that are there
+ * @to: where they are then
  *
  * Context: process, no lock held.
  */
-void ebpfs_nodes_recovered(struct ebpfs_mount *mnt, u32 until)
+void ebpfs_nodes_recovery(struct ebpfs_mount *mnt, enum ebpfs_recovery from,
+			  enum ebpfs_recovery to)
 {
 	struct ebpfs_node *node;
 	unsigned int i;
@@ -621,11 +623,11 @@ void ebpfs_nodes_recovered(struct ebpfs_mount *mnt, u32 until)
 	rcu_read_lock();
 	for (i = 0; i < READ_ONCE(mnt->node_count); i++) {
 		node = rcu_dereference(mnt->node_at[i]);
-		if (!node || !READ_ONCE(node->recovering))
+		if (!node || READ_ONCE(node->recovery) != from)
 			continue;
 		spin_lock_bh(&node->lock);
-		if ((s32)(until - node->recovering) >= 0)
-			node->recovering = 0;
+		if (node->recovery == from)
+			WRITE_ONCE(node->recovery, to);
 		spin_unlock_bh(&node->lock);
 		ebpfs_dispatch(node);
 	}

@@ -266,7 +266,7 @@ static struct ebpfs_req *ebpfs_node_next(struct ebpfs_node *node)
 {
 	struct ebpfs_req *req;
 
-	if (likely(!node->recovering))
+	if (likely(node->recovery == EBPFS_RECOVERED))
 		return list_first_entry_or_null(&node->queue, struct ebpfs_req, link);
 	list_for_each_entry(req, &node->queue, link)
 		if (req->ahead)
