@@ -40,7 +40,10 @@ for ((i = 0; i < rounds; i++)); do
 	done
 	await 10 $remover
 	[ $ended = 0 ] || break
-	kill -9 "${walkers[@]:3}" 2> /dev/null
+	for pid in "${walkers[@]:3}"; do
+		! zombie "$pid" || early=$((early + 1))
+		kill -9 "$pid" 2> /dev/null
+	done
 	for pid in "${walkers[@]}"; do
 		await 10 "$pid" 2> /dev/null
 		[ $ended = 137 ] || stuck=$((stuck + 1))
@@ -48,7 +51,7 @@ for ((i = 0; i < rounds; i++)); do
 	ebpfsctl node add "$mnt" 10.99.0.2 > "$tmp/added" 2>&1 || break
 done
 holds "a server was removed and added $rounds times" "i == rounds" ||
-	cat "$tmp/removed" "$tmp/added"
+	{ show "$tmp/removed"; show "$tmp/added"; }
 holds "who was killed was gone within 10 s ($stuck were not)" "stuck == early"
 holds "most of them were waiting ($early had ended)" "early < rounds"
 read_stats
