@@ -12,9 +12,9 @@
 #                  kasan or kcsan (scripts/kernel-debug)
 #
 # NAME is a test, or the beginning of some: "net" or "fs/tree" or "fs/tree:tc".
-# Output is KTAP, one nested document per test; the last line is
-# "N passed, N failed", with ", N skipped" if any were.  Exit status 0 if
-# nothing failed.
+# Output is KTAP, one nested document per test; then what failed is said again, in
+# lines that begin with "# failed: "; the last line is "N passed, N failed", with
+# ", N skipped" if any were.  Exit status 0 if nothing failed.
 #
 # On a plain machine this runs the native tests in the build root of scripts/vm,
 # several at a time, and then the others in its guest, one by one.  A native test
@@ -63,7 +63,7 @@ while [ $# -gt 0 ]; do
 	--part=*)	part=${1#*=} ;;
 	--kernel)	kernel=${2-}; shift ;;
 	--kernel=*)	kernel=${1#*=} ;;
-	-h | --help)	sed -n '4,/^# nothing failed/s/^# \{0,1\}//p' "$0"; exit ;;
+	-h | --help)	sed -n '4,/^# ".*nothing failed/s/^# \{0,1\}//p' "$0"; exit ;;
 	-*)		echo "run.sh: unknown option '$1'; see selftests/run.sh --help" >&2; exit 2 ;;
 	*)		break ;;
 	esac
@@ -203,7 +203,7 @@ log_is_clean() {
 
 # Reads a test's output: passes it on, and counts results of its top level.
 follow() {
-	local line
+	local line remarks=()
 	plan='' ok_count=0 not_ok_count=0 skip_count=0
 	while IFS= read -r line; do
 		if [[ $line =~ ^1\.\.([0-9]+) ]]; then
@@ -214,7 +214,14 @@ follow() {
 			ok_count=$((ok_count + 1))
 		elif [[ $line =~ ^not\ ok[[:blank:]]+[0-9]+ ]]; then
 			not_ok_count=$((not_ok_count + 1))
+			echo "# failed: $name: ${line#not ok }" >&3
+			[ ${#remarks[@]} = 0 ] || printf '# failed:     %s\n' "${remarks[@]}" >&3
 		fi
+		case $line in
+		'#'*)			[ ${#remarks[@]} -lt 5 ] || remarks=("${remarks[@]:1}")
+					remarks+=("${line#\# }") ;;
+		ok* | not\ ok*)		remarks=() ;;
+		esac
 		[ -z "$quiet" ] || [[ $line =~ ^(not\ ok|#) ]] || continue
 		printf '    %s\n' "$line"
 	done
@@ -237,7 +244,8 @@ run_test() {
 	local counts=$work/$1.counts log_excerpt=$work/$1.log also=0
 	[ -n "$quiet" ] || echo "# Subtest: $name"
 	mark_log "$name"
-	timeout -k 10 "$limit" bash -c "${commands[i]}" < /dev/null 2>&1 | follow
+	timeout -k 10 "$limit" bash -c "${commands[i]}" < /dev/null 2>&1 |
+		follow 3> "$work/$i.failed"
 	status=${PIPESTATUS[0]}
 	mapfile -t counted < "$counts"
 	if [ "$status" = 124 ] || [ "$status" = 137 ]; then
@@ -262,6 +270,7 @@ run_test() {
 	if [ ${#troubles[@]} -gt 0 ] || [ "${counted[2]}" -gt 0 ]; then
 		for trouble in "${troubles[@]}"; do
 			echo "    # $name: $trouble"
+			echo "# failed: $name: $trouble" >> "$work/$i.failed"
 		done
 		echo "not ok $2 $name"
 	elif [ -z "$quiet" ]; then
@@ -322,6 +331,9 @@ run_part() {
 	while [ ${#running[@]} -gt 0 ]; do
 		finish_one
 	done
+	for i in "${!names[@]}"; do
+		cat "$work/$i.failed"
+	done
 	close
 }
 
@@ -346,7 +358,7 @@ pair_wanted() {
 
 # Runs the parts by scripts/vm and adds up.
 run_parts() {
-	local n=0 line count options=() command limit part_status parts=(native guest)
+	local n=0 line count options=() command limit part_status parts=(native guest) again=()
 	[ -z "$long" ] || options+=(--long)
 	[ -z "$quiet" ] || options+=(--quiet)
 	[ -z "$list" ] || options+=(--list)
@@ -375,6 +387,8 @@ run_parts() {
 				passed=$((passed + BASH_REMATCH[1]))
 				failed=$((failed + BASH_REMATCH[2]))
 				skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
+			elif [[ $line == '# failed: '* ]]; then
+				again+=("$line")
 			elif [ -n "$list" ]; then
 				echo "$line"
 			else
@@ -387,17 +401,20 @@ run_parts() {
 		if [ -z "$count" ]; then
 			# It ended before its count: the guest died, or nothing could be built.
 			failed=$((failed + 1))
-			echo "not ok $n $part # ended with status $part_status"
+			again+=("# failed: $part: ended with status $part_status")
+			echo "not ok $n $part"
 		elif [[ $count != *" 0 failed"* ]]; then
 			echo "not ok $n $part"
 		elif [ "$part_status" != 0 ]; then
 			failed=$((failed + 1))
-			echo "not ok $n $part # all passed, but the guest ended with status $part_status"
+			again+=("# failed: $part: all passed, but it ended with status $part_status")
+			echo "not ok $n $part"
 		else
 			echo "ok $n $part"
 		fi
 	done
 	[ -z "$list" ] || exit 0
+	[ ${#again[@]} = 0 ] || printf '%s\n' "${again[@]}"
 	close
 }
 
