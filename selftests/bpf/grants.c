@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <ebpfs/serve.h>
@@ -216,9 +217,12 @@ static void a_filesystem_with_whole_seconds(void)
 {
 	struct ebpfs_serve_session s = session_of(4);
 	struct ebpfs_serve_grant g;
+	unsigned int tries = 0;
+	struct timespec now;
 	char line[512];
 	uint64_t id = 4;
-	int fd;
+	struct stat st;
+	int fd, ret;
 
 	snprintf(line, sizeof(line), "modprobe -q loop; cd %s && mkdir seconds && "
 		 "truncate -s 4M image && mkfs.ext4 -q -O ^has_journal -I 128 image "
@@ -227,8 +231,16 @@ static void a_filesystem_with_whole_seconds(void)
 	ASSERT_EQ(tell(device, EBPFS_SERVE_SESSION, &s), 0);
 	fd = file_of("seconds/file", 0644, O_RDWR);
 	g = grant_of(id, fd);
-	usleep(OLD);
-	EXPECT_EQ(tell(device, EBPFS_SERVE_GRANT, &g), EAGAIN);
+	do {
+		clock_gettime(CLOCK_REALTIME, &now);
+		usleep(1000000 - (unsigned int)(now.tv_nsec / 1000));
+		ASSERT_EQ(write(fd, "x", 1), 1);
+		ASSERT_EQ(fstat(fd, &st), 0);
+		usleep(OLD);
+		ret = tell(device, EBPFS_SERVE_GRANT, &g);
+		clock_gettime(CLOCK_REALTIME, &now);
+	} while (now.tv_sec != st.st_ctime && ++tries < 10);
+	EXPECT_EQ(ret, EAGAIN);
 	usleep(1000000);
 	EXPECT_EQ(tell(device, EBPFS_SERVE_GRANT, &g), 0);
 	EXPECT_EQ(tell(device, EBPFS_SERVE_END, &id), 0);
