@@ -18,7 +18,8 @@
 # are to find it, the cheapest first (without: sim):
 #
 #   unit/NAME   selftests/unit/test_NAME.c
-#   sim         the simulator, within SEEDS seeds (default 20000)
+#   sim         the simulator, within SEEDS seeds (default 20000); sim:N: it once found
+#               the mistake with seed N, which is run first
 #   fuzz/NAME   the seeds of that fuzz target
 #   net/NAME    selftests/net/NAME.c, a test of ebpfsd; those need root, see testing.md
 #
@@ -97,7 +98,7 @@ check_all() {
 		for test in $(tests_of "$patch"); do
 			source=selftests/${test%:*}.c one=''
 			case $test in
-			sim)	continue ;;
+			sim | sim:[0-9]*) continue ;;
 			unit/*)	source=selftests/unit/test_${source#*/unit/} ;;
 			fuzz/*)	source=selftests/fuzz/fuzz_${source#*/fuzz/} ;;
 			esac
@@ -121,7 +122,7 @@ check_all() {
 # In the copy $tree: builds a test and runs it. Return: 0 if it finds the mistake, which
 # it then tells, 1 if not, 2 if it cannot be built, 3 if it cannot be run here.
 try() {
-	local test=${1%:*} name=${1#*/} one='' program seed why status
+	local test=${1%:*} name=${1#*/} one='' program some seed why status
 	name=${name%:*}
 	[[ $1 != *:* ]] || one=${1#*:}
 	case $test in
@@ -135,9 +136,12 @@ try() {
 		make -s -C "$tree/selftests/sim" build/sim > "$log" 2>&1 || return 2
 		mkdir -p "$top/selftests/sim/build/faults/$mistake"
 		cp "$program" "$top/selftests/sim/build/faults/$mistake/sim"
-		# shellcheck disable=SC2086 # a list of arguments
-		timeout 900 "$program" --seeds "$SEEDS" --jobs 1 ${SIM_ARGS-} > "$log" 2>&1
-		seed=$(sed -n 's/^# FAILED seed \([0-9]*\).*/\1/p' "$log" | head -n 1)
+		for some in ${one:+"--first $one --seeds 1"} "--seeds $SEEDS"; do
+			# shellcheck disable=SC2086 # lists of arguments
+			timeout 900 "$program" $some --jobs 1 ${SIM_ARGS-} > "$log" 2>&1
+			seed=$(sed -n 's/^# FAILED seed \([0-9]*\).*/\1/p' "$log" | head -n 1)
+			[ -z "$seed" ] || break
+		done
 		why=$(sed -n 's/^# invariant: //p' "$log" | head -n 1)
 		[ -n "$seed" ] || return 1
 		echo "sim, seed $seed: ${why:-it hung or crashed}"
@@ -195,7 +199,7 @@ judge() {
 			name=${test%:*} name=${name#*/}
 			case $test in
 			unit/*)	rm -f "$tree/selftests/unit/build/test_$name" ;;
-			sim)	rm -f "$tree/selftests/sim/build/sim" ;;
+			sim*)	rm -f "$tree/selftests/sim/build/sim" ;;
 			fuzz/*)	rm -f "$tree/selftests/fuzz/build/fuzz_$name" ;;
 			net/*)	rm -f "$tree"/userspace/{ebpfsd/ebpfsd,build/common.a} ;;
 			esac
