@@ -5,6 +5,7 @@
 # and out of it again, and nothing of it is lost
 #
 # modes: tc
+# long
 # timeout: 240
 
 . "${0%/*}/../lib/lib.sh"

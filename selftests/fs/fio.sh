@@ -6,6 +6,7 @@
 # killed meanwhile
 #
 # modes: tc
+# long
 # timeout: 240
 
 . "${0%/*}/../lib/lib.sh"

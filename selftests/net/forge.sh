@@ -12,7 +12,8 @@
 
 . "${0%/*}/../lib/lib.sh"
 
-forgeries=150
+forgeries=100
+[ -z "${EBPFS_LONG-}" ] || forgeries=500
 drops=(drop_stale drop_duplicate drop_instance drop_grid drop_range drop_cancelled drop_crc
        drop_session drop_address drop_malformed)
 
