@@ -155,7 +155,7 @@ one_seed() {
 	rm -rf "$srv"
 	mkdir -p "$srv"
 	mkdata file "$srv/big" 8M "$seed"
-	if ((seed % 2)) && grep -q 'QEMU TCG' /proc/cpuinfo; then
+	if ((seed % 2)) && [ -e $processor ] && grep -q 'QEMU TCG' /proc/cpuinfo; then
 		echo 0 > $processor
 	fi
 	lab_up --export "$srv" --clients 2 --lease $((seed & 4 ? 5 : 30))
