@@ -92,8 +92,8 @@ static int write_rounds(const char *path, const char *account, struct until unti
 		if (write(log, entry, n * sizeof(entry[0])) != (ssize_t)(n * sizeof(entry[0])))
 			return fail("write", account);
 	}
-	printf("%llu rounds, longest %lu ms, %lu ms after the first\n", (unsigned long long)round - 1,
-	       until_longest, until_from);
+	printf("%llu rounds, longest %lu ms, %lu ms after the first\n",
+	       (unsigned long long)round - 1, until_longest, until_from);
 	return close(fd) ? fail("close", path) : 0;
 }
 
