@@ -97,7 +97,7 @@ static bool told(struct client *to, const struct fh *fh, unsigned int ms)
 	}
 }
 
-static int hold_now(struct client *who, const struct fh *fh)
+static int hold(struct client *who, const struct fh *fh)
 {
 	struct ebpfs_attr attr;
 	int ret = do_op(who, EBPFS_OP_GETATTR, fh, ++number, LEASE, &attr, sizeof(attr));
@@ -107,12 +107,12 @@ static int hold_now(struct client *who, const struct fh *fh)
 
 /* None is granted for EBPFS_HOLD_REST after a client's change, if chance will even that of
  * another file. */
-static int hold(struct client *who, const struct fh *fh)
+static int hold_soon(struct client *who, const struct fh *fh)
 {
 	u64 end = clock_ms() + EBPFS_HOLD_REST / EBPFS_NSEC_PER_MSEC + SOON;
 	int ret;
 
-	while (!(ret = hold_now(who, fh)) && clock_ms() < end)
+	while (!(ret = hold(who, fh)) && clock_ms() < end)
 		nap(20);
 	return ret;
 }
@@ -120,7 +120,7 @@ static int hold(struct client *who, const struct fh *fh)
 /* Whatever was done has been told. */
 static void settle(void)
 {
-	EXPECT_EQ(hold(&marker, &marked), R_LEASE);
+	EXPECT_EQ(hold_soon(&marker, &marked), R_LEASE);
 	EXPECT_EQ(chmod(at("memory/marker"), 0600), 0);
 	EXPECT(told(&marker, &marked, SOON));
 }
@@ -473,8 +473,8 @@ static void all_who_have_a_lease(void)
 	settle();
 	told(&a, &fa, 20);
 	told(&b, &fb, 20);
-	EXPECT_EQ(hold_now(&a, &fa), R_LEASE);
-	EXPECT_EQ(hold_now(&b, &fb), R_LEASE);
+	EXPECT_EQ(hold(&a, &fa), R_LEASE);
+	EXPECT_EQ(hold(&b, &fb), R_LEASE);
 	EXPECT_EQ(append_it(file("f")), 0);
 	EXPECT(told(&a, &fa, SOON));
 	EXPECT(told(&b, &fb, SOON));
@@ -490,9 +490,9 @@ static void what_the_daemon_does(void)
 	settle();
 	EXPECT_EQ(do_create(&a, &root, "own", S_IFREG | 0644, 0, EXCL, &fh, NULL), 0);
 	EXPECT_EQ(do_create(&a, &root, "dir", S_IFDIR | 0755, 0, EXCL, &dir, NULL), 0);
-	EXPECT_EQ(hold(&a, &fh), R_LEASE);
-	EXPECT_EQ(hold(&a, &dir), R_LEASE);
-	EXPECT_EQ(hold(&a, &root), R_LEASE);
+	EXPECT_EQ(hold_soon(&a, &fh), R_LEASE);
+	EXPECT_EQ(hold_soon(&a, &dir), R_LEASE);
+	EXPECT_EQ(hold_soon(&a, &root), R_LEASE);
 	EXPECT_EQ(do_write(&a, &fh, 0, "hello", 5, EBPFS_WRITE_STABLE, false, NULL), 0);
 	EXPECT_EQ(do_truncate(&a, &fh, 3), 0);
 	EXPECT_EQ(do_chmod(&a, &fh, 0600), 0);
@@ -517,8 +517,8 @@ static void another_client_writes(void)
 	u8 reply[1024] __attribute__((aligned(8)));
 
 	settle();
-	EXPECT_EQ(hold(&a, &fa), R_LEASE);
-	EXPECT_EQ(hold(&b, &fb), R_LEASE);
+	EXPECT_EQ(hold_soon(&a, &fa), R_LEASE);
+	EXPECT_EQ(hold_soon(&b, &fb), R_LEASE);
 	prepare(&b, &ch, EBPFS_OP_SETATTR, &fb, NULL);
 	memcpy(ch.data, &s, sizeof(s));
 	set_data(&ch, sizeof(s));
@@ -539,8 +539,8 @@ static void elsewhere_nothing_is_told(void)
 	begin("quiet", "/quiet", "/quiet");
 	root = root_of(&a);
 	fh = make(&a, "f");
-	EXPECT_EQ(hold(&a, &fh), R_LEASE);
-	EXPECT_EQ(hold(&a, &root), R_LEASE);
+	EXPECT_EQ(hold_soon(&a, &fh), R_LEASE);
+	EXPECT_EQ(hold_soon(&a, &root), R_LEASE);
 	EXPECT_EQ(append_it(file("f")), 0);
 	EXPECT_EQ(unlink(file("f")), 0);
 	silence(&a, &fh);
@@ -573,7 +573,7 @@ static void nothing_is_missed(void)
 		}
 	}
 	for (i = 0; i < 1000; i++) {
-		int lease = hold_now(&a, &fh);
+		int lease = hold(&a, &fh);
 
 		if (!EXPECT_EQ(do_read(&a, &fh, 0, sizeof(value), &value), sizeof(value)))
 			break;
@@ -620,8 +620,8 @@ static void too_much_at_once(void)
 	where = "memory";
 	memory = make(&b, "g");
 	settle();
-	EXPECT_EQ(hold(&a, &fh), R_LEASE);
-	EXPECT_EQ(hold(&b, &memory), R_LEASE);
+	EXPECT_EQ(hold_soon(&a, &fh), R_LEASE);
+	EXPECT_EQ(hold_soon(&b, &memory), R_LEASE);
 	nap(100);
 	recalls = daemon_stat(&daemon_, "watch_recalls");
 	kill(daemon_.pid, SIGSTOP);
@@ -641,7 +641,7 @@ static void too_much_at_once(void)
 	for (i = 0; i < 50 && daemon_stat(&daemon_, "watch_recalls") < recalls + 3; i++)
 		nap(20);
 	EXPECT_EQ(daemon_stat(&daemon_, "watch_recalls"), recalls + 3);
-	EXPECT_EQ(hold(&a, &fh), R_LEASE);
+	EXPECT_EQ(hold_soon(&a, &fh), R_LEASE);
 	EXPECT_EQ(append_it(at("disk/f")), 0);
 	EXPECT(told(&a, &fh, SOON));
 	end();

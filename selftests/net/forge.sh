@@ -13,7 +13,7 @@
 . "${0%/*}/../lib/lib.sh"
 
 forgeries=100
-[ -z "${EBPFS_LONG-}" ] || forgeries=500
+[ -z "${EBPFS_LONG-}" ] || forgeries=150
 drops=(drop_stale drop_duplicate drop_instance drop_grid drop_range drop_cancelled drop_crc
        drop_session drop_address drop_malformed)
 
